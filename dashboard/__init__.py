@@ -1,0 +1,1 @@
+"""A self-hosted dashboard for teams that use the RemBG API."""

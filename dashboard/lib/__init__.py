@@ -1,0 +1,1 @@
+"""Tools; they know nothing of the house."""
