@@ -1,0 +1,71 @@
+"""File names that strangers chose, made fit to show and to save under."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+LONGEST = 255
+FALLBACK = "picture"
+INVISIBLE = frozenset(
+    {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
+)  # controls, bidi, zero-width, surrogates
+
+EXTENSION = re.compile(r"\.([A-Za-z0-9]{1,16})\Z")
+RESERVED = re.compile(
+    r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?\Z", re.IGNORECASE
+)  # Windows devices
+FORBIDDEN = re.compile(r'[<>:"/\\|?*]')  # on Windows, and in shells
+
+
+def safe_name(filename: str) -> str:
+    """Return the last part of a path without what cannot be seen, at most 255 characters."""
+    name = _visible(re.split(r"[/\\]", filename.rstrip("/\\"))[-1])
+    if not name.strip("."):
+        return FALLBACK
+    return _cut(name, LONGEST, joint="")
+
+
+def display(name: str, longest: int = 80) -> str:
+    """Return a safe name of at most so many characters; a cut shows as …, the extension stays."""
+    return _cut(safe_name(name), longest, joint="…")
+
+
+def extension_of(filename: str) -> str:
+    """Return a name's extension in lower case, without the dot; "" where it has none.
+
+    What stands behind the last dot is an extension if it is short, plain and has a letter ("v1.2"
+    has none).
+    """
+    match = EXTENSION.search(safe_name(filename))
+    if match is None or match.start() == 0 or match[1].isdigit():
+        return ""
+    return match[1].lower()
+
+
+def download_name(original: str, *, extension: str) -> str:
+    """Return the original name with the result's extension, fit for any system's disk.
+
+    At most 255 bytes of UTF-8, which is what common file systems take.
+    """
+    name = safe_name(original)
+    if old := extension_of(name):
+        name = name[: -len(old) - 1]
+    stem = FORBIDDEN.sub("_", name).strip(" .") or FALLBACK
+    if RESERVED.match(stem):
+        stem = f"_{stem}"
+    room = LONGEST - len(extension) - 1
+    return f"{stem.encode()[:room].decode(errors='ignore').rstrip(' .')}.{extension}"
+
+
+def _visible(text: str) -> str:
+    kept = (char for char in text if unicodedata.category(char) not in INVISIBLE)
+    return " ".join(unicodedata.normalize("NFC", "".join(kept)).split())
+
+
+def _cut(name: str, longest: int, *, joint: str) -> str:
+    if len(name) <= longest:
+        return name
+    match = EXTENSION.search(name)
+    ending = joint + (match[0] if match else "")
+    return name[: longest - len(ending)] + ending

@@ -1,0 +1,44 @@
+"""The one thing that EXIF is needed for: which way up a picture is shown (EXIF 2.3, 4.6.4)."""
+
+from __future__ import annotations
+
+import struct
+
+PREFIX = b"Exif\0\0"
+UPRIGHT = 1
+TAG = 0x0112
+INTEGERS = {3: 2, 4: 4}  # SHORT and LONG, with the bytes of each
+MAX_ENTRIES = 1024
+MAX_BYTES = 64 * 1024
+
+
+def orientation(data: bytes) -> int:
+    """Return the orientation (1..8) of a TIFF block, 1 where it says none or makes no sense."""
+    tiff = data.removeprefix(PREFIX)
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
+    if order is None or len(tiff) < 8:
+        return UPRIGHT
+    (start,) = struct.unpack_from(f"{order}I", tiff, 4)
+    directory = tiff[start : start + 2]
+    if len(directory) < 2:
+        return UPRIGHT
+    (count,) = struct.unpack(f"{order}H", directory)
+    if count > MAX_ENTRIES:
+        return UPRIGHT
+    return _tagged(tiff[start + 2 : start + 2 + 12 * count], order)
+
+
+def _tagged(entries: bytes, order: str) -> int:
+    for at in range(0, len(entries) - 11, 12):
+        tag, kind, count = struct.unpack_from(f"{order}HHI", entries, at)
+        if tag == TAG:
+            value = entries[at + 8 : at + 8 + INTEGERS.get(kind, 0)]
+            number = int.from_bytes(value, "little" if order == "<" else "big")
+            return number if count == 1 and 1 <= number <= 8 else UPRIGHT
+    return UPRIGHT
+
+
+def minimal(orientation: int) -> bytes:
+    """Return a TIFF block of 26 bytes that says the orientation and nothing else."""
+    header = b"MM\0*" + struct.pack(">I", 8)
+    return header + struct.pack(">HHHIHHI", 1, TAG, 3, 1, orientation, 0, 0)

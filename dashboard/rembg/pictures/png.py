@@ -1,0 +1,198 @@
+"""PNG: its chunks walked from IHDR to IEND, never inflated (PNG, third edition, 5 and 11)."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from dashboard.rembg import errors
+from dashboard.rembg.pictures import exif
+from dashboard.rembg.pictures.source import Layout, Part, Source, Span, joined
+
+CONTENT_TYPE = "image/png"
+EXTENSION = "png"
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+HEADER_END = 33  # signature and IHDR
+DEPTHS = {
+    0: (1, 2, 4, 8, 16),
+    2: (8, 16),
+    3: (1, 2, 4, 8),
+    4: (8, 16),
+    6: (8, 16),
+}  # by colour type
+CRITICAL = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND"})
+
+# Ancillary chunks that change how the pixels are shown, with the most bytes that each can need.
+SHOWN = {
+    b"tRNS": 256,
+    b"gAMA": 4,
+    b"cHRM": 32,
+    b"sRGB": 1,
+    b"cICP": 4,
+    b"sBIT": 4,
+    b"bKGD": 6,
+    b"pHYs": 9,
+    b"mDCV": 24,
+    b"cLLI": 8,
+    b"sPLT": 1 << 20,
+}
+NAMES = {
+    b"tEXt": "text",
+    b"zTXt": "text",
+    b"iTXt": "text",
+    b"eXIf": "exif",
+    b"tIME": "time",
+    b"iCCP": "icc",
+}
+
+MAX_CHUNKS = 4096  # other than IDAT
+MAX_DATA_CHUNKS = 65536
+MAX_PROFILE = 4 << 20
+STEP = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """One chunk with its length, type, data and checksum, or all IDATs, which stand together."""
+
+    kind: bytes
+    span: Span
+
+    @property
+    def data(self) -> Span:
+        """The place of its data alone."""
+        return Span(self.span.start + 8, self.span.end - 4)
+
+    @property
+    def size(self) -> int:
+        """The bytes of its data."""
+        return self.span.end - self.span.start - 12
+
+
+def matches(head: bytes) -> bool:
+    """Tell whether a file that begins like this may be a PNG."""
+    return head.startswith(SIGNATURE) and head[8:16] == b"\0\0\0\x0dIHDR"
+
+
+def dimensions(source: Source) -> tuple[int, int]:
+    """Return width and height as stored; raise BadSignature or Truncated."""
+    header = source.at(16, 17)
+    if len(header) < 17:
+        raise errors.Truncated
+    width, height, depth, colour, compression, filtering, interlace = struct.unpack_from(
+        ">IIBBBBB", header
+    )
+    if depth not in DEPTHS.get(colour, ()) or compression or filtering or interlace > 1:
+        raise errors.BadSignature
+    return width, height
+
+
+def layout(source: Source) -> Layout:
+    """Walk to IEND and say what to keep; raise Animated, BadSignature or Truncated."""
+    chunks = list(_chunks(source))
+    kinds = [chunk.kind for chunk in chunks]
+    if kinds.count(b"IHDR") != 1 or kinds.count(b"IDAT") > 1:
+        raise errors.BadSignature
+    if b"IDAT" not in kinds:
+        raise errors.Truncated
+    orientation = _orientation(source, chunks)
+    kept = [chunk for chunk in chunks if _is_kept(source, chunk)]
+    parts: list[Part] = [Span(0, HEADER_END)]
+    if orientation != exif.UPRIGHT:
+        parts.append(_written(b"eXIf", exif.minimal(orientation)))
+    parts.extend(chunk.span for chunk in kept[1:])
+    return Layout(
+        orientation=orientation,
+        has_alpha=source.at(25, 1) in (b"\x04", b"\x06") or b"tRNS" in kinds,
+        parts=joined(parts),
+        dropped=_dropped(source, chunks, kept),
+    )
+
+
+def _chunks(source: Source) -> Iterator[Chunk]:
+    offset = len(SIGNATURE)
+    for _ in range(MAX_CHUNKS):
+        chunk = _chunk(source, offset)
+        if chunk.kind == b"acTL" and source.at(chunk.data.start, 4) != b"\0\0\0\x01":
+            raise errors.Animated
+        if chunk.kind == b"IDAT":
+            chunk = _run(source, chunk)
+        yield chunk
+        if chunk.kind == b"IEND":
+            return
+        offset = chunk.span.end
+    raise errors.BadSignature
+
+
+def _chunk(source: Source, offset: int) -> Chunk:
+    header = source.at(offset, 8)
+    if len(header) < 8:
+        raise errors.Truncated
+    size, kind = int.from_bytes(header[:4], "big"), header[4:]
+    if not kind.isalpha() or (kind[:1].isupper() and kind not in CRITICAL):
+        raise errors.BadSignature
+    if (end := offset + 12 + size) > source.size:
+        raise errors.Truncated
+    return Chunk(kind, Span(offset, end))
+
+
+def _run(source: Source, first: Chunk) -> Chunk:
+    """Return the IDATs that follow one another as one chunk."""
+    end = first.span.end
+    for _ in range(MAX_DATA_CHUNKS):
+        header = source.at(end, 8)
+        if header[4:] != b"IDAT":
+            return Chunk(first.kind, Span(first.span.start, end))
+        end += 12 + int.from_bytes(header[:4], "big")
+        if end > source.size:
+            raise errors.Truncated
+    raise errors.BadSignature
+
+
+def _orientation(source: Source, chunks: list[Chunk]) -> int:
+    for chunk in chunks:
+        if chunk.kind == b"eXIf":
+            return exif.orientation(source.at(chunk.data.start, min(chunk.size, exif.MAX_BYTES)))
+    return exif.UPRIGHT
+
+
+def _is_kept(source: Source, chunk: Chunk) -> bool:
+    if chunk.kind == b"iCCP":
+        return _is_small_profile(source, chunk)
+    return chunk.kind in CRITICAL or chunk.size <= SHOWN.get(chunk.kind, -1)
+
+
+def _is_small_profile(source: Source, chunk: Chunk) -> bool:
+    """Tell whether a colour profile inflates to at most 4 MB, and nothing hides behind it."""
+    name = source.at(chunk.data.start, min(chunk.size, 81)).partition(b"\0")[0]
+    inflater = zlib.decompressobj()
+    inflated = 0
+    try:
+        for offset in range(chunk.data.start + len(name) + 2, chunk.data.end, STEP):
+            waiting = source.at(offset, min(STEP, chunk.data.end - offset))
+            while waiting and not inflater.eof:
+                inflated += len(inflater.decompress(waiting, STEP))
+                waiting = inflater.unconsumed_tail
+                if inflated > MAX_PROFILE:
+                    return False
+            if waiting or inflater.unused_data:
+                return False
+    except zlib.error:
+        return False
+    return inflater.eof
+
+
+def _dropped(source: Source, chunks: list[Chunk], kept: list[Chunk]) -> tuple[str, ...]:
+    gone = (chunk.kind for chunk in chunks if chunk not in kept)
+    names = [NAMES.get(kind, "application data") for kind in gone]
+    if chunks[-1].span.end < source.size:
+        names.append("trailer")
+    return tuple(dict.fromkeys(names))
+
+
+def _written(kind: bytes, data: bytes) -> bytes:
+    checksum = struct.pack(">I", zlib.crc32(kind + data))
+    return struct.pack(">I", len(data)) + kind + data + checksum

@@ -1,0 +1,39 @@
+"""A picture without what it tells of its maker: place, camera, previews (SAFETY U10, U17)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from dashboard.rembg.pictures.formats import FORMATS, dimensions, kind_of
+from dashboard.rembg.pictures.source import Source, Span
+
+
+@dataclass(frozen=True)
+class Stripped:
+    """What was written: `size` in bytes, the orientation (1..8) kept, and what was not kept."""
+
+    size: int
+    orientation: int
+    dropped: tuple[str, ...]
+
+
+def strip(source: BinaryIO, target: BinaryIO) -> Stripped:
+    """Copy a picture without its metadata and without what follows its end.
+
+    The coded pixels, colour profile and orientation stay as they are. Takes the memory of one
+    block, whatever the size. Raises BadSignature, Truncated or Animated before writing anything.
+    """
+    read = Source(source)
+    kind = kind_of(read)
+    dimensions(read, kind)
+    layout = FORMATS[kind].layout(read)
+    size = 0
+    for part in layout.parts:
+        if isinstance(part, Span):
+            read.copy(part, target)
+            size += part.end - part.start
+        else:
+            size += target.write(part)
+    source.seek(0)
+    return Stripped(size=size, orientation=layout.orientation, dropped=layout.dropped)

@@ -1,0 +1,162 @@
+"""WebP: the RIFF chunks of one still picture, never decoded (RFC 9649)."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from dashboard.rembg import errors
+from dashboard.rembg.pictures import exif
+from dashboard.rembg.pictures.source import Layout, Part, Source, Span, joined
+
+CONTENT_TYPE = "image/webp"
+EXTENSION = "webp"
+
+HEADER_END = 12
+BITSTREAMS = frozenset({b"VP8 ", b"VP8L"})
+ANIMATION = frozenset({b"ANIM", b"ANMF"})
+ANIMATED, EXIF, ALPHA, ICC = 0x02, 0x08, 0x10, 0x20  # flags of VP8X
+KEPT = BITSTREAMS | {b"VP8X", b"ALPH"}
+NAMES = {b"EXIF": "exif", b"XMP ": "xmp", b"ICCP": "icc"}
+MAX_CHUNKS = 4096
+MAX_PROFILE = 4 << 20
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """One RIFF chunk; `end` is behind its data, before the byte that makes it even."""
+
+    kind: bytes
+    start: int
+    end: int
+
+    @property
+    def data(self) -> int:
+        """The offset of its data."""
+        return self.start + 8
+
+
+def matches(head: bytes) -> bool:
+    """Tell whether a file that begins like this may be a WebP."""
+    return head[:4] == b"RIFF" and head[8:12] == b"WEBP" and head[12:16] in BITSTREAMS | {b"VP8X"}
+
+
+def dimensions(source: Source) -> tuple[int, int]:
+    """Return the canvas' width and height; raise BadSignature or Truncated."""
+    kind = source.at(HEADER_END, 4)
+    if kind != b"VP8X":
+        return _frame(source, HEADER_END)
+    data = source.at(HEADER_END + 8, 10)
+    if len(data) < 10:
+        raise errors.Truncated
+    return int.from_bytes(data[4:7], "little") + 1, int.from_bytes(data[7:10], "little") + 1
+
+
+def layout(source: Source) -> Layout:
+    """Walk to RIFF's end and say what to keep; raise Animated, BadSignature or Truncated."""
+    _check_end(source)
+    chunks = list(_chunks(source))
+    frames = [chunk for chunk in chunks if chunk.kind in BITSTREAMS]
+    if not frames:
+        raise errors.Truncated
+    if len(frames) > 1 or _frame(source, frames[0].start) != dimensions(source):
+        raise errors.BadSignature
+    extended = chunks[0].kind == b"VP8X"
+    flags = source.at(chunks[0].data, 1)[0] if extended else 0
+    orientation = _orientation(source, chunks) if flags & EXIF else exif.UPRIGHT
+    kept = _kept(chunks) if extended else frames
+    return Layout(
+        orientation=orientation,
+        has_alpha=bool(flags & ALPHA) or _has_alpha_bit(source, frames[0]),
+        parts=_parts(source, kept, flags, orientation),
+        dropped=_dropped(chunks, kept),
+    )
+
+
+def _check_end(source: Source) -> None:
+    """Compare the file's size with RIFF's; one more byte may make it even."""
+    declared = 8 + int.from_bytes(source.at(4, 4), "little")
+    if source.size not in (declared, declared + declared % 2):
+        raise errors.Truncated
+
+
+def _chunks(source: Source) -> Iterator[Chunk]:
+    offset = HEADER_END
+    for _ in range(MAX_CHUNKS):
+        header = source.at(offset, 8)
+        if len(header) < 8:
+            raise errors.Truncated
+        chunk = Chunk(header[:4], offset, offset + 8 + int.from_bytes(header[4:], "little"))
+        if chunk.kind in ANIMATION:
+            raise errors.Animated
+        if chunk.end > source.size:
+            raise errors.Truncated
+        yield chunk
+        offset = chunk.end + chunk.end % 2
+        if offset >= source.size:
+            return
+    raise errors.BadSignature
+
+
+def _frame(source: Source, start: int) -> tuple[int, int]:
+    """Return the size that a VP8 or VP8L bitstream says of itself."""
+    kind, data = source.at(start, 4), source.at(start + 8, 10)
+    if kind == b"VP8L" and len(data) >= 5:
+        bits = int.from_bytes(data[1:5], "little")
+        if data[0] != 0x2F or bits >> 29:
+            raise errors.BadSignature
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    if len(data) < 10:
+        raise errors.Truncated
+    if data[0] & 1 or data[3:6] != b"\x9d\x01\x2a":
+        raise errors.BadSignature
+    width, height = struct.unpack_from("<HH", data, 6)
+    return width & 0x3FFF, height & 0x3FFF
+
+
+def _has_alpha_bit(source: Source, frame: Chunk) -> bool:
+    return frame.kind == b"VP8L" and bool(source.at(frame.data + 4, 1)[0] & 0x10)
+
+
+def _orientation(source: Source, chunks: list[Chunk]) -> int:
+    for chunk in chunks:
+        if chunk.kind == b"EXIF":
+            size = min(chunk.end - chunk.data, exif.MAX_BYTES)
+            return exif.orientation(source.at(chunk.data, size))
+    return exif.UPRIGHT
+
+
+def _kept(chunks: list[Chunk]) -> list[Chunk]:
+    """Return the first chunk of each kind that a decoder needs."""
+    first: dict[bytes, Chunk] = {}
+    for chunk in chunks:
+        small = chunk.kind == b"ICCP" and chunk.end - chunk.data <= MAX_PROFILE
+        if chunk.kind in KEPT or small:
+            first.setdefault(chunk.kind, chunk)
+    return list(first.values())
+
+
+def _parts(source: Source, kept: list[Chunk], flags: int, orientation: int) -> tuple[Part, ...]:
+    parts: list[Part] = []
+    for chunk in kept:
+        if chunk.kind == b"VP8X":
+            icc = ICC if any(other.kind == b"ICCP" for other in kept) else 0
+            turned = EXIF if orientation != exif.UPRIGHT else 0
+            size = source.at(chunk.data + 4, 6)
+            parts.append(_written(b"VP8X", bytes([flags & ALPHA | icc | turned, 0, 0, 0]) + size))
+        else:
+            parts += [Span(chunk.start, chunk.end), bytes(chunk.end % 2)]
+    if orientation != exif.UPRIGHT:
+        parts.append(_written(b"EXIF", exif.minimal(orientation)))
+    total = sum(part.end - part.start if isinstance(part, Span) else len(part) for part in parts)
+    return joined([b"RIFF" + struct.pack("<I", 4 + total) + b"WEBP", *parts])
+
+
+def _dropped(chunks: list[Chunk], kept: list[Chunk]) -> tuple[str, ...]:
+    gone = (chunk.kind for chunk in chunks if chunk not in kept)
+    return tuple(dict.fromkeys(NAMES.get(kind, "application data") for kind in gone))
+
+
+def _written(kind: bytes, data: bytes) -> bytes:
+    return kind + struct.pack("<I", len(data)) + data

@@ -1,0 +1,198 @@
+"""An answer that is not a success, recognised by its status and a keyword of its text.
+
+The texts are the contract's error table; keywords, since one line of that table is garbled.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from dashboard.rembg import errors, retry_after, strict_json, wording
+from dashboard.rembg.errors import FieldProblem, RembgError
+
+MAX_BODY = 2 * 1024 * 1024  # Bytes that are read of an error's body.
+MAX_DETAILS = 40
+
+# The first pattern found in the text decides; `field` is the parameter that the text speaks of.
+REFUSALS: tuple[tuple[re.Pattern[str], type[RembgError]], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), leaf)
+    for pattern, leaf in (
+        (r"both api key and user token|user token", errors.TwoCredentials),
+        (r"mask.{0,20}together with.{0,4}bg_color|mask.*bg_color", errors.MaskWithColor),
+        (r"no image file", errors.NoImage),
+        (r"no file selected", errors.NoFile),
+        (r"file type .{0,60}not supported", errors.FileType),
+        (r"invalid file signature|not appear to be a valid image", errors.BadSignature),
+        (r"empty \(0 bytes\)|file is empty", errors.EmptyFile),
+        (r"file size", errors.FileTooLarge),
+        (r"image width", errors.TooWide),
+        (r"image height", errors.TooTall),
+        (r"'(?P<field>[wh])'? must be an integer", errors.SizeType),
+        (r"'(?P<field>[wh])'? must be at least", errors.SizeMin),
+        (r"'(?P<field>[wh])'? must be at most", errors.SizeMax),
+        (r"angle'? must be a number", errors.AngleType),
+        (r"angle'? must be between", errors.AngleRange),
+        (r"invalid format", errors.BadFormat),
+        (r"invalid colou?r", errors.BadColor),
+        (r"'?(?P<field>\w{1,20})'? must be true or false", errors.BadFlag),
+        (r"'?(?P<field>\w{1,20})'? was sent more than once", errors.RepeatedField),
+        (r"animated images", errors.Animated),
+        (r"image file is incomplete", errors.Truncated),
+        (r"invalid api key", errors.BadKey),
+        (r"multiple validation errors", errors.InvalidFields),
+    )
+)
+LIMITS: tuple[tuple[re.Pattern[str], type[RembgError]], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), leaf)
+    for pattern, leaf in (
+        (r"daily", errors.RateDaily),
+        (r"monthly", errors.RateMonthly),
+        (r"too quickly|slow down|too many requests", errors.RateShort),
+        (r"credits", errors.RateMonthly),
+    )
+)
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What an error's body says, whatever its shape."""
+
+    text: str
+    details: tuple[FieldProblem, ...]
+
+
+def recognise(
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    at: datetime,
+    secrets: Iterable[str] = (),
+) -> RembgError:
+    """Return the leaf that this answer means; never raises, whatever the body is."""
+    secrets = tuple(secrets)
+    said = _read(body[:MAX_BODY], secrets)
+    leaf, field = _leaf(status, said)
+    details = said.details
+    if not details and field:
+        details = (FieldProblem(field, said.text),)
+    return leaf(
+        said.text if 400 <= status < 500 else "",  # Elsewhere our sentence says more.
+        status=status,
+        details=details,
+        retry_after=_pause(leaf, status, _header(headers, "retry-after"), at),
+        body_head=wording.head(body, secrets=secrets),
+    )
+
+
+def _leaf(status: int, said: _Said) -> tuple[type[RembgError], str | None]:
+    if status == 429:
+        return _first(LIMITS, said.text) or (errors.RateUnknown, None)
+    if status == 401:
+        return errors.BadKey, None
+    if status == 403:
+        verified = re.search(r"verif|e-?mail", said.text, re.IGNORECASE)
+        return errors.Unverified if verified else errors.Forbidden, None
+    if status == 402:
+        return errors.RateMonthly, None
+    if 400 <= status < 500:
+        return _refusal(status, said)
+    if status >= 500:
+        return errors.UpstreamError, None
+    return errors.Redirected if 300 <= status < 400 else errors.WrongAnswer, None
+
+
+def _refusal(status: int, said: _Said) -> tuple[type[RembgError], str | None]:
+    if len(said.details) > 1:
+        return errors.InvalidFields, None
+    if len(said.details) == 1:
+        problem = said.details[0]
+        found = _first(REFUSALS, problem.message)
+        return (found[0] if found else errors.InvalidFields), problem.field or None
+    if status == 413:
+        return errors.FileTooLarge, None
+    return _first(REFUSALS, said.text) or (errors.UnknownRefusal, None)
+
+
+def _first(
+    table: tuple[tuple[re.Pattern[str], type[RembgError]], ...], text: str
+) -> tuple[type[RembgError], str | None] | None:
+    for pattern, leaf in table:
+        found = pattern.search(text)
+        if found:
+            return leaf, found.groupdict().get("field") or leaf.field
+    return None
+
+
+def _read(body: bytes, secrets: tuple[str, ...]) -> _Said:
+    try:
+        document, _ = strict_json.parse(body)
+    except strict_json.NotJson:
+        return _Said(text=wording.message(_plain(body), secrets=secrets), details=())
+    if isinstance(document, str):
+        return _Said(text=wording.message(document, secrets=secrets), details=())
+    if isinstance(document, list):
+        document = {"errors": document}
+    if not isinstance(document, dict):
+        return _Said(text="", details=())
+    details = _details(document, secrets)
+    text = _text(document, secrets)
+    return _Said(text=text or " ".join(d.message for d in details)[:300], details=details)
+
+
+def _plain(body: bytes) -> str:
+    """Return a body that is not JSON as a sentence; of a page of HTML, nothing is worth quoting."""
+    text = body.decode("utf-8", "replace").strip()
+    return "" if text.startswith(("<", "{", "[")) or "\ufffd" in text[:200] else text
+
+
+def _text(document: dict[str, Any], secrets: tuple[str, ...]) -> str:
+    for name in ("error", "message", "detail"):
+        value = document.get(name)
+        if isinstance(value, dict):
+            value = value.get("message")
+        if isinstance(value, str) and value.strip():
+            return wording.message(value, secrets=secrets)
+    return ""
+
+
+def _details(document: dict[str, Any], secrets: tuple[str, ...]) -> tuple[FieldProblem, ...]:
+    found: list[FieldProblem] = []
+    for name in ("details", "errors"):
+        items = document.get(name)
+        if isinstance(items, str | dict):
+            items = [items]
+        for item in items[:MAX_DETAILS] if isinstance(items, list) else ():
+            problem = _problem(item, secrets)
+            if problem and problem not in found:
+                found.append(problem)
+    return tuple(found[:MAX_DETAILS])
+
+
+def _problem(item: Any, secrets: tuple[str, ...]) -> FieldProblem | None:
+    field = ""
+    if isinstance(item, dict):
+        field = item["field"] if isinstance(item.get("field"), str) else ""
+        item = item.get("message") or item.get("error")
+    if not isinstance(item, str) or not item.strip():
+        return None
+    message = wording.message(item, secrets=secrets)
+    if not field:
+        found = _first(REFUSALS, message)
+        field = (found[1] if found else None) or ""
+    return FieldProblem(field=wording.message(field, secrets=secrets)[:40], message=message)
+
+
+def _pause(leaf: type[RembgError], status: int, header: str | None, at: datetime) -> int | None:
+    """Return the seconds to wait, where waiting is an answer or the server says that it is."""
+    if status not in (429, 503) or (header is None and not issubclass(leaf, errors.RateShort)):
+        return None
+    return retry_after.parse(header, at=at)
+
+
+def _header(headers: Mapping[str, str], name: str) -> str | None:
+    return next((value for key, value in headers.items() if key.lower() == name), None)

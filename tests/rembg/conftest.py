@@ -1,0 +1,59 @@
+"""A key nobody may see, a picture, and what a good answer to it looks like."""
+
+import io
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import settings
+from PIL import Image
+
+from dashboard.rembg.breaker import Breakers
+from dashboard.rembg.client import Client, open_session
+from dashboard.rembg.wire import Timeouts
+
+settings.register_profile("rembg", deadline=None, max_examples=60)
+settings.load_profile("rembg")
+
+CANARY = "c4n4ry-9f86d081-8884c7d6+59a2/feaa0c55"
+NOON = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
+QUICK = Timeouts(connect=0.3, read=0.3, answer=0.5, total=0.8)
+ROOMY = Timeouts(connect=2, read=5, answer=5, total=20)
+
+
+def drawn(width: int, height: int, kind: str) -> bytes:
+    """Return a picture in one colour."""
+    file = io.BytesIO()
+    Image.new("RGB", (width, height), "teal").save(file, kind)
+    return file.getvalue()
+
+
+@pytest.fixture(scope="session")
+def photo() -> bytes:
+    """A JPEG of 640 x 480."""
+    return drawn(640, 480, "JPEG")
+
+
+@pytest.fixture(scope="session")
+def cutout() -> bytes:
+    """A WebP of the same size."""
+    return drawn(640, 480, "WEBP")
+
+
+@pytest.fixture(scope="session")
+def session():
+    """One session for all clients."""
+    with open_session() as session:
+        yield session
+
+
+@pytest.fixture
+def client_of(session):
+    """Make clients of a server, each with breakers of its own."""
+
+    def make(url: str, key: str = CANARY, timeouts: Timeouts = QUICK, **options) -> Client:
+        options.setdefault("breakers", Breakers())
+        options.setdefault("session", session)
+        options.setdefault("now", lambda: NOON)
+        return Client(key, api_url=url, site_url=url, timeouts=timeouts, **options)
+
+    return make
