@@ -1,0 +1,97 @@
+"""Billing windows: Stripe's, which follow an anchor, and UTC calendar months."""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+STRIPE = "stripe"
+CALENDAR = "calendar"
+DAY = 86_400
+# The moments that a clock may show: 1970 to 2100, so that no month leaves datetime's range.
+LAST_MOMENT = 4_102_444_800
+
+
+@dataclass(frozen=True, order=True)
+class Window:
+    """A billing window `[start, end)` in Unix seconds."""
+
+    start: int
+    end: int
+    kind: str
+
+    @property
+    def last_second(self) -> int:
+        """The second before the next renewal: RemBG's `periodEndUnix`."""
+        return self.end - 1
+
+
+def month(year: int, number: int) -> Window:
+    """A UTC calendar month of the years 1 to 9999."""
+    start = int(datetime(year, number, 1, tzinfo=UTC).timestamp())
+    return Window(start, start + monthrange(year, number)[1] * DAY, CALENDAR)
+
+
+def month_at(at: int) -> Window:
+    """The UTC calendar month that holds this moment."""
+    moment = datetime.fromtimestamp(at, UTC)
+    return month(moment.year, moment.month)
+
+
+def months_back(at: int, count: int) -> Window:
+    """The UTC calendar month `count` before the one that holds this moment."""
+    moment = datetime.fromtimestamp(at, UTC)
+    year, number = divmod(moment.year * 12 + moment.month - 1 - count, 12)
+    return month(year, number + 1)
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """The moment a subscription renews from: the same day and time of each month.
+
+    A month without that day renews on its last one, and the next returns to the anchor's day
+    (Stripe, "Billing cycle anchor").
+    """
+
+    moment: int
+
+    def start(self, number: int) -> int:
+        """When the window `number` months after the anchor begins."""
+        first = datetime.fromtimestamp(self.moment, UTC)
+        year, index = divmod(first.year * 12 + first.month - 1 + number, 12)
+        day = min(first.day, monthrange(year, index + 1)[1])
+        return int(first.replace(year=year, month=index + 1, day=day).timestamp())
+
+    def number_at(self, at: int) -> int:
+        """Which window holds this moment, counted from the anchor."""
+        first, moment = (datetime.fromtimestamp(each, UTC) for each in (self.moment, at))
+        number = (moment.year - first.year) * 12 + moment.month - first.month
+        return number if self.start(number) <= at else number - 1
+
+    def window(self, number: int) -> Window:
+        return Window(self.start(number), self.start(number + 1), STRIPE)
+
+    def window_at(self, at: int) -> Window:
+        return self.window(self.number_at(at))
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """A time `[start, end)` in which an account was billed by windows of one kind."""
+
+    start: int
+    end: int
+    kind: str
+
+    def window_at(self, at: int, anchor: Anchor) -> Window:
+        return anchor.window_at(at) if self.kind == STRIPE else month_at(at)
+
+    def windows(self, first: int, last: int, anchor: Anchor) -> Iterator[Window]:
+        """The windows that touch both this epoch and `[first, last]`, oldest first."""
+        moment = max(first, self.start)
+        while moment <= last and moment < self.end:
+            window = self.window_at(moment, anchor)
+            yield window
+            moment = window.end

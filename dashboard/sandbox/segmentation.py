@@ -1,0 +1,133 @@
+"""Where the subject of a picture is: by the u2netp model, or by a plain cut without one."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from onnxruntime.capi.onnxruntime_pybind11_state import (
+    Fail,
+    InvalidArgument,
+    InvalidGraph,
+    InvalidProtobuf,
+)
+from PIL import Image
+
+Floats = NDArray[np.float32]
+SIDE = 320
+# The model was trained on ImageNet's colours (u2net, data_loader.py).
+MEAN = np.array((0.485, 0.456, 0.406), dtype=np.float32)
+DEVIATION = np.array((0.229, 0.224, 0.225), dtype=np.float32)
+NO_MODEL = "none"
+
+
+class Segmenter:
+    """Finds subjects; one model for the whole process, loaded when first needed."""
+
+    def __init__(self, model: Path) -> None:
+        self._path = model
+        self._lock = threading.Lock()
+        self._session: onnxruntime.InferenceSession | None = None
+        self._unusable = not model.is_file()
+
+    @property
+    def name(self) -> str:
+        """The model's name, `none` when the plain cut stands in for it."""
+        return NO_MODEL if self._unusable else self._path.stem
+
+    def matte(self, picture: Image.Image, *, frugal: bool = False) -> Floats:
+        """How much each pixel of a small RGB picture belongs to the subject, 0 to 1.
+
+        A frugal run gives the model's 250 MB of working memory back at once.
+        """
+        session = self._load()
+        if session is None:
+            return plain_cut(picture)
+        source = session.get_inputs()[0]
+        options = onnxruntime.RunOptions()
+        if frugal:
+            options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+        outputs = [session.get_outputs()[0].name]
+        result = session.run(outputs, {source.name: _tensor(picture)}, options)
+        matte = np.asarray(result[0], dtype=np.float32)[0, 0]
+        low, high = float(matte.min()), float(matte.max())
+        scaled: Floats = (matte - low) / np.float32(max(high - low, 1e-6))
+        return scaled
+
+    def _load(self) -> onnxruntime.InferenceSession | None:
+        with self._lock:
+            if self._session is None and not self._unusable:
+                try:
+                    self._session = _session(self._path)
+                except (Fail, InvalidGraph, InvalidProtobuf, InvalidArgument, OSError):
+                    self._unusable = True
+            return self._session
+
+
+def _session(path: Path) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = os.cpu_count() or 1
+    options.inter_op_num_threads = 1
+    # Patterns keep a second set of buffers for nothing: every input has the same shape.
+    options.enable_mem_pattern = False
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(
+        str(path), sess_options=options, providers=["CPUExecutionProvider"]
+    )
+
+
+def _tensor(picture: Image.Image) -> Floats:
+    pixels = np.asarray(picture, dtype=np.float32)
+    pixels = (pixels / max(float(pixels.max()), 1.0) - MEAN) / DEVIATION
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1)[np.newaxis], dtype=np.float32)
+
+
+def plain_cut(picture: Image.Image) -> Floats:
+    """Cut without a model: what reaches the border in the border's colours is background.
+
+    Where that leaves next to nothing, or nearly everything, an ellipse is taken instead.
+    """
+    side = SIDE // 2
+    pixels = np.asarray(picture.resize((side, side), Image.Resampling.BOX), dtype=np.float32)
+    similar = _distance_to_border(pixels) < 40.0
+    ground = _flood(similar)
+    share = float(ground.mean())
+    subject = _ellipse(side) if not 0.02 < share < 0.98 else (~ground).astype(np.float32)
+    small = Image.fromarray((subject * 255).astype(np.uint8))
+    scaled = small.resize(picture.size, Image.Resampling.BILINEAR)
+    return np.asarray(scaled, dtype=np.float32) / np.float32(255)
+
+
+def _distance_to_border(pixels: Floats) -> Floats:
+    """Distance of each pixel's colour from the nearest of the border's main colours."""
+    border = np.concatenate((pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]))
+    strip = Image.fromarray(border.astype(np.uint8)[np.newaxis])
+    palette = strip.quantize(4).convert("RGB").getcolors(8) or []
+    common = [color for count, color in palette if count > len(border) // 10]
+    distances = [np.linalg.norm(pixels - np.array(color), axis=2) for color in common]
+    nearest: Floats = np.min(distances, axis=0).astype(np.float32)
+    return nearest
+
+
+def _flood(similar: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The similar pixels that are connected with the border."""
+    ground = np.zeros_like(similar)
+    ground[[0, -1], :], ground[:, [0, -1]] = similar[[0, -1], :], similar[:, [0, -1]]
+    size = -1
+    while size != (size := int(ground.sum())):
+        ground[1:] |= ground[:-1] & similar[1:]
+        ground[:-1] |= ground[1:] & similar[:-1]
+        ground[:, 1:] |= ground[:, :-1] & similar[:, 1:]
+        ground[:, :-1] |= ground[:, 1:] & similar[:, :-1]
+    return ground
+
+
+def _ellipse(side: int) -> Floats:
+    across = np.linspace(-1, 1, side, dtype=np.float32)
+    distance = np.hypot(across[:, np.newaxis], across[np.newaxis, :])
+    result: Floats = np.clip((0.85 - distance) * 20, 0, 1).astype(np.float32)
+    return result

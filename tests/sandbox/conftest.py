@@ -1,0 +1,36 @@
+"""Two sandboxes for all tests of this folder; each test has keys of its own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.sandbox.box import MODEL, Box
+
+
+@pytest.fixture(scope="session")
+def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+    """A sandbox without a model, which is quick, and with short waits."""
+    folder = tmp_path_factory.mktemp("box")
+    running = Box(
+        folder, model=Path("missing.onnx"), SANDBOX_SLOW="0.3", SANDBOX_READ_TIMEOUT="0.5"
+    )
+    yield running
+    assert running.stop() == 0
+
+
+@pytest.fixture(scope="session")
+def model_box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+    """A sandbox with the model; skips where it was not fetched."""
+    if not MODEL.is_file():
+        pytest.skip("var/models/u2netp.onnx is not there: run python -m dashboard.sandbox.model")
+    running = Box(tmp_path_factory.mktemp("model"))
+    yield running
+    assert running.stop() == 0
+
+
+@pytest.fixture
+def fresh(request: pytest.FixtureRequest) -> str:
+    """The key of an account that no other test knows."""
+    name = "".join(c if c.isalnum() else "-" for c in request.node.name)
+    return f"sandbox-{name}"[:80]
