@@ -1,0 +1,60 @@
+import { colour, hatch, pale } from "./chart-theme.js";
+
+const THIN = new Set(["allowance", "pace"]);
+
+function points(spec, series) {
+  if (spec.x.type !== "time") return series.data;
+  return series.data.map(({ x, y }) => ({ x: Date.parse(x), y }));
+}
+
+function column(canvas, spec, series, rgb) {
+  const running = new Set(spec.hatched ?? []);
+  const pattern = hatch(canvas, rgb);
+  return {
+    type: "bar",
+    stack: series.stack ?? series.label,
+    backgroundColor: series.data.map((_, index) => (running.has(index) ? pattern : rgb)),
+    borderColor: colour("raised"),
+    borderWidth: { top: 1 },
+    borderRadius: 3,
+    maxBarThickness: 44,
+    categoryPercentage: 0.72,
+    barPercentage: 1,
+    order: 2,
+  };
+}
+
+function line(series, rgb, band) {
+  const thin = THIN.has(series.role);
+  const base = {
+    type: "line",
+    borderColor: rgb,
+    backgroundColor: rgb,
+    borderWidth: thin ? 1.25 : 2,
+    borderDash: series.dashed || series.role === "pace" ? [5, 4] : [],
+    stepped: series.stepped ? (series.role === "allowance" ? "middle" : "before") : false,
+    pointRadius: 0,
+    pointHoverRadius: thin ? 0 : 4,
+    pointHitRadius: 0,
+    spanGaps: false,
+    fill: false,
+    order: 1,
+  };
+  if (series.stack === "band") {
+    return { ...base, borderWidth: 0, fill: band ? "-1" : false, backgroundColor: pale(rgb, 0.16) };
+  }
+  if (series.role === "left") return { ...base, fill: "origin", backgroundColor: pale(rgb, 0.09) };
+  return base;
+}
+
+/** One dataset for each series, in the look of its role. */
+export function datasets(canvas, spec) {
+  let inBand = false;
+  return spec.series.map((series) => {
+    const rgb = colour(`series-${series.role}`);
+    const look =
+      series.type === "bar" ? column(canvas, spec, series, rgb) : line(series, rgb, inBand);
+    inBand = series.stack === "band";
+    return { label: series.label, data: points(spec, series), ...look };
+  });
+}

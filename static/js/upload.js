@@ -1,0 +1,77 @@
+import { fill, ready } from "./ready.js";
+import { complainIn, slots } from "./upload-form.js";
+import { receive } from "./upload-paste.js";
+import { Row } from "./upload-row.js";
+import { nonce } from "./upload-send.js";
+import { work } from "./upload-work.js";
+
+const OVER = new Set(["done", "failed", "unknown", "broken"]);
+
+ready("form[data-upload]", (form) => {
+  const find = (name) => form.querySelector(`[data-upload-${name}]`);
+  const [list, template, go, count, said] = ["rows", "row", "go", "count", "said"].map(find);
+  const input = form.elements.namedItem("image");
+  const texts = form.dataset;
+  const slot = slots(Number(texts.parallel));
+  const jobs = new Set();
+
+  const inState = (test) => [...jobs].filter((job) => test(job.row.element.dataset.state));
+  const load = () => inState((state) => !OVER.has(state)).length;
+  const refresh = () => {
+    const waiting = inState((state) => state === "ready").length;
+    go.disabled = waiting === 0;
+    count.textContent = waiting > 1 ? fill(texts.textGoMany, { n: waiting }) : texts.textGo;
+    find("box").hidden = jobs.size === 0;
+    const over = inState((state) => OVER.has(state)).length;
+    said.textContent =
+      jobs.size && over ? fill(texts.textProgress, { n: over, total: jobs.size }) : "";
+  };
+  const start = async (job) => {
+    job.row.show("waiting", texts.textWaiting, null);
+    refresh();
+    const complain = (details) => complainIn(form, details);
+    await work(job, form, { complain, load, slot });
+    refresh();
+  };
+  const add = (file) => {
+    const row = new Row(template, texts, file);
+    const stop = new AbortController();
+    const job = { row, file, nonce: nonce(), signal: stop.signal };
+    const leave = () => {
+      stop.abort();
+      jobs.delete(job);
+      row.element.remove();
+      refresh();
+    };
+    row.part("cancel").addEventListener("click", leave);
+    row.part("retry").addEventListener("click", () => start(job));
+    list.append(row.element);
+    jobs.add(job);
+    if (file.size <= Number(texts.maxBytes)) row.show("ready", texts.textReady);
+    else
+      row.show("refused", fill(texts.textTooLarge, { size: (file.size / 1_048_576).toFixed(1) }));
+    row.part("cancel").hidden = false;
+  };
+  const take = (files) => {
+    files.forEach(add);
+    refresh();
+  };
+
+  input.multiple = true;
+  input.required = false;
+  input.addEventListener("change", () => {
+    take([...input.files]);
+    input.value = "";
+  });
+  receive(find("drop"), take);
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    complainIn(form, []);
+    inState((state) => state === "ready").forEach(start);
+  });
+  addEventListener("beforeunload", (event) => {
+    if (form.isConnected && inState((state) => ["waiting", "uploading"].includes(state)).length)
+      event.preventDefault();
+  });
+  refresh();
+});
