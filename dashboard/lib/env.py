@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def reader() -> FileAwareEnv:
-    """Return a reader of the environment and of `.env`; its `seal()` names all wrong values at once.
+    """Return a reader of the environment and `.env`; its `seal()` names all wrong values at once.
 
     A variable `NAME` may also be given as `NAME_FILE`, the path of a file that holds it.
     """

@@ -1,4 +1,4 @@
-"""Secrets that we issue: a prefix and a checksum, so that scanners see them; only digests are kept."""
+"""Secrets that we issue: with prefix and checksum, so that scanners see them; kept as digests."""
 
 import hashlib
 import secrets
