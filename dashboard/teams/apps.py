@@ -1,0 +1,9 @@
+"""People, teams, roles, the audit trail."""
+
+from django.apps import AppConfig
+
+
+class TeamsConfig(AppConfig):
+    """People, teams, roles, the audit trail."""
+
+    name = "dashboard.teams"

@@ -1,0 +1,1 @@
+"""The pages of people and teams, a module for each noun."""
