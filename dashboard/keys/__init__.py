@@ -1,0 +1,1 @@
+"""RemBG accounts, and the keys to them."""

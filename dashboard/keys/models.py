@@ -1,0 +1,290 @@
+"""RemBG accounts, and the keys to them."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Case, F, Q, Value, When
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from dashboard.keys.ring import ring
+from dashboard.lib.redaction import remember
+from dashboard.lib.sealing import DoesNotOpen, KeyRing, Sealed, SealError
+from dashboard.rembg.client import Client
+from dashboard.rembg.errors import RembgError
+from dashboard.rembg.wire import Timeouts
+from dashboard.teams.models import Team
+
+
+class AccountQuerySet(models.QuerySet["Account"]):
+    """Named questions about accounts."""
+
+    def active(self) -> AccountQuerySet:
+        return self.filter(archived_at=None)
+
+    def counted(self) -> AccountQuerySet:
+        """Leave out those whose answers match another account until a person has decided (D14)."""
+        return self.active().filter(same_as=None)
+
+    def due_for_poll(self, *, at: datetime) -> AccountQuerySet:
+        return self.active().filter(next_poll_at__lte=at).order_by("next_poll_at", "pk")
+
+
+class Account(models.Model):
+    """A RemBG account: plan, credits and cycles belong to it; it has one or more keys."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    team = models.ForeignKey(Team, models.CASCADE, related_name="accounts")
+    label = models.CharField(_("label"), max_length=80)
+    created_at = models.DateTimeField(default=timezone.now)
+    archived_at = models.DateTimeField(null=True)
+    # An account whose answers match another's is not added to totals before a person decides.
+    same_as = models.ForeignKey("self", models.SET_NULL, null=True, related_name="twins")
+    known_apart_at = models.DateTimeField(null=True)
+    # A poll is claimed by one conditional UPDATE of next_poll_at: two workers never both poll.
+    next_poll_at = models.DateTimeField(default=timezone.now)
+    cycles_due_at = models.DateTimeField(default=timezone.now)
+    failed_polls = models.PositiveIntegerField(default=0)
+    # Credits, as of the last good reading; the poller writes it, a removal picks an account by it.
+    spendable_credits = models.BigIntegerField(null=True)
+
+    objects = AccountQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["team", "label"],
+                condition=Q(archived_at=None),
+                name="account_label_unique_in_team",
+            ),
+        ]
+        # The scheduler asks every half minute which accounts are due.
+        indexes: ClassVar = [models.Index(fields=["next_poll_at"], name="account_due")]
+
+    def __str__(self) -> str:
+        return self.label
+
+
+class KeyCheckQuerySet(models.QuerySet["KeyCheck"]):
+    """Named questions about encryption keys."""
+
+    def ensure(self, keys: KeyRing) -> None:
+        """Note the newest key when it seals for the first time; raise SealError if it is wrong.
+
+        So neither a wrong key under a known id, nor a new one without any of the old beside it,
+        ever seals over what the right one could still open.
+        """
+        kid = keys.newest
+        known = list(self.filter(lost_at=None))
+        if known and not any(check.fits(keys) for check in known):
+            raise DoesNotOpen("None of the encryption keys used before is configured.")
+        sealed = keys.seal(KeyCheck.SENTENCE, place=KeyCheck.place_of(kid))
+        check, _new = self.get_or_create(kid=kid, defaults={"blob": sealed.blob})
+        check.prove(keys)
+
+
+class KeyCheck(models.Model):
+    """That an encryption key is the right one: a known sentence sealed with it, never the key."""
+
+    SENTENCE = "This encryption key fits."
+
+    kid = models.CharField(primary_key=True, max_length=16)
+    blob = models.BinaryField()
+    first_used_at = models.DateTimeField(default=timezone.now)
+    # Said by an operator: what was sealed with it is gone, and keys are to be entered again (K17).
+    lost_at = models.DateTimeField(null=True)
+
+    objects = KeyCheckQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.kid
+
+    @staticmethod
+    def place_of(kid: str) -> str:
+        """Return what the sentence is bound to."""
+        return f"keycheck|{kid}"
+
+    def prove(self, keys: KeyRing) -> None:
+        """Raise SealError unless the key of this id in the ring is the one that was used before."""
+        keys.open(Sealed(self.kid, bytes(self.blob)), place=self.place_of(self.kid))
+
+    def fits(self, keys: KeyRing) -> bool:
+        """Say whether the key of this id in the ring is the one that was used before."""
+        try:
+            self.prove(keys)
+        except SealError:
+            return False
+        return True
+
+
+# One refusal may be an upset of RemBG's; after the second nothing is sent with the key (F15).
+REFUSALS_UNTIL_PAUSE = 2
+
+
+class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
+    """Named questions about keys."""
+
+    def active(self) -> ApiKeyQuerySet:
+        return self.filter(archived_at=None)
+
+    def sealed(self) -> ApiKeyQuerySet:
+        """Those whose secret is still kept: all but the archived."""
+        return self.exclude(kid="")
+
+    def by_account(self) -> ApiKeyQuerySet:
+        return self.select_related("account").order_by("account__label", "label", "pk")
+
+    def usable(self, *, at: datetime) -> ApiKeyQuerySet:
+        """Those not archived, not paused after a refusal and not resting after a 429."""
+        return (
+            self.active()
+            .filter(paused_at=None)
+            .filter(Q(resting_until=None) | Q(resting_until__lte=at))
+        )
+
+
+class ApiKey(models.Model):
+    """A RemBG key of an account, sealed; people see its label and its last four characters."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    team = models.ForeignKey(Team, models.CASCADE, related_name="api_keys")
+    account = models.ForeignKey(Account, models.CASCADE, related_name="api_keys")
+    label = models.CharField(_("label"), max_length=80)
+    hint = models.CharField(max_length=4)
+    kid = models.CharField(max_length=16, blank=True)
+    blob = models.BinaryField()
+    added_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
+    )
+    added_at = models.DateTimeField(default=timezone.now)
+    replaced_at = models.DateTimeField(null=True)
+    archived_at = models.DateTimeField(null=True)
+    tested_at = models.DateTimeField(null=True)
+    accepted_at = models.DateTimeField(null=True)
+    refusals = models.PositiveIntegerField(default=0)
+    refusal = models.CharField(max_length=40, blank=True)
+    paused_at = models.DateTimeField(null=True)
+    resting_until = models.DateTimeField(null=True)
+    rest_reason = models.CharField(max_length=40, blank=True)
+    # Since when the ciphertext does not open although the encryption keys fit (K18).
+    unreadable_at = models.DateTimeField(null=True)
+
+    objects = ApiKeyQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["team", "label"],
+                condition=Q(archived_at=None),
+                name="apikey_label_unique_in_team",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.label} (…{self.hint})"
+
+    @property
+    def place(self) -> str:
+        """Return what the ciphertext is bound to; copied elsewhere it does not open (A2)."""
+        return f"{self.team_id}|{self.pk}|apikey"
+
+    def seal(self, secret: str) -> None:
+        """Put a secret in, sealed with the newest encryption key; raise SealError."""
+        KeyCheck.objects.ensure(ring())
+        sealed = ring().seal(secret, place=self.place)
+        self.kid, self.blob, self.hint = sealed.kid, sealed.blob, secret[-4:]
+
+    def open(self) -> str:
+        """Return the secret; raise SealError. Only clients and `reencrypt` need it."""
+        secret = ring().open(Sealed(self.kid, bytes(self.blob)), place=self.place)
+        remember(secret)
+        return secret
+
+    def client(self) -> Client:
+        """Return a client that speaks to RemBG with this key; raise SealError."""
+        seconds = settings.REMBG_DEADLINE_SECONDS
+        return Client(
+            self.open(),
+            api_url=settings.REMBG_API_URL,
+            site_url=settings.REMBG_SITE_URL,
+            timeouts=Timeouts(answer=seconds, total=seconds),
+        )
+
+    def note_accepted(self, *, at: datetime) -> bool:
+        """RemBG took the key: forget refusals and end a pause; False if it was replaced since."""
+        return self._note(
+            tested_at=at, accepted_at=at, refusals=0, refusal="", paused_at=None, unreadable_at=None
+        )
+
+    def note_refused(self, error: RembgError, *, at: datetime) -> bool:
+        """RemBG refused the key (401, 403): after two in a row it is paused (F15, F16).
+
+        Return whether this refusal paused it, so that admins are told once.
+        """
+        paused = Case(
+            When(paused_at=None, refusals__gte=REFUSALS_UNTIL_PAUSE - 1, then=Value(at)),
+            default=F("paused_at"),
+        )
+        noted = self._note(
+            tested_at=at, refusals=F("refusals") + 1, refusal=error.code, paused_at=paused
+        )
+        return noted and self.paused_at == at
+
+    def rest(self, *, until: datetime, reason: str) -> bool:
+        """Send nothing with the key before this moment (429); a longer rest is not cut short."""
+        longer = Q(resting_until=None) | Q(resting_until__lt=until)
+        return self._note(longer, resting_until=until, rest_reason=reason)
+
+    def wake(self) -> bool:
+        """End a rest early: a person asked, or credits were bought (F19)."""
+        return self._note(resting_until=None, rest_reason="")
+
+    def note_unreadable(self, *, at: datetime) -> bool:
+        """The ciphertext does not open; True the first time, so that it is audited once (K18)."""
+        return self._note(Q(unreadable_at=None), unreadable_at=at)
+
+    def replace(self, secret: str, *, at: datetime) -> bool:
+        """Put another secret in, as new; False if somebody was faster. Raise SealError."""
+        self.seal(secret)
+        return self._note(
+            kid=self.kid,
+            blob=self.blob,
+            hint=self.hint,
+            replaced_at=at,
+            tested_at=None,
+            accepted_at=None,
+            refusals=0,
+            refusal="",
+            paused_at=None,
+            resting_until=None,
+            rest_reason="",
+            unreadable_at=None,
+        )
+
+    def rename(self, label: str) -> None:
+        """Give it another label; the database refuses one that the team has."""
+        self.label = label
+        self.save(update_fields=["label"])
+
+    def archive(self, *, at: datetime) -> bool:
+        """Use it no more and forget its secret; False if it was before. Its history stays."""
+        return self._note(Q(archived_at=None), archived_at=at, kid="", blob=b"")
+
+    def reseal(self) -> bool:
+        """Seal it with the newest encryption key; False if it changed since. Raise SealError."""
+        before = ApiKey.objects.filter(pk=self.pk, kid=self.kid, blob=bytes(self.blob))
+        self.seal(self.open())
+        return bool(before.update(kid=self.kid, blob=self.blob))
+
+    def _note(self, *conditions: Q, **changes: object) -> bool:
+        """Change the row, unless the secret in it is no longer the one that this was learnt of."""
+        same_secret = ApiKey.objects.filter(*conditions, pk=self.pk, replaced_at=self.replaced_at)
+        noted = bool(same_secret.update(**changes))
+        if noted:
+            self.refresh_from_db(fields=list(changes))
+        return noted
