@@ -1,0 +1,240 @@
+"""What an account's page and its charts are made of; rows in, nothing is asked of RemBG."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from urllib.parse import urlencode
+
+from django.http import Http404
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from dashboard.keys.models import Account, ApiKey
+from dashboard.teams.models import Team
+from dashboard.usage import charts, columns, course, phrases
+from dashboard.usage.charts import Chart, Frame
+from dashboard.usage.models import CalendarMonth, Kind, Snapshot
+from dashboard.usage.standing import Standing, standing
+from dashboard.usage.windows import Window, chosen
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A window that can be picked."""
+
+    key: str
+    label: str
+    is_chosen: bool
+    is_running: bool
+
+
+@dataclass(frozen=True)
+class CyclesChart:
+    """The chart of one kind of cycles, and where its `.json` is."""
+
+    kind: str
+    chart: Chart
+    url: str
+
+
+@dataclass(frozen=True, eq=False)
+class AccountPage:
+    """Everything about one account at a moment; each part is read when it is first used."""
+
+    account: Account
+    team: Team
+    at: datetime
+    picked: str = ""
+    keys: Sequence[ApiKey] = ()
+
+    @cached_property
+    def standing(self) -> Standing:
+        """Where the account stands now."""
+        return standing(self.account, at=self.at)
+
+    @cached_property
+    def windows(self) -> list[Window]:
+        """Every cycle that was read, oldest first."""
+        return [Window.of(cycle) for cycle in self.account.cycles.oldest_first()]
+
+    @cached_property
+    def running(self) -> Window | None:
+        """The window that the newest reading speaks of, if it is still running."""
+        now = self.standing.window
+        found = chosen(self.windows, now.key) if now else None
+        return found if found and found.runs(at=self.at) else None
+
+    @cached_property
+    def window(self) -> Window | None:
+        """The window that is shown: the one picked, or the running one, or the newest.
+
+        Raise Http404 for one that the account does not have.
+        """
+        if self.picked:
+            found = chosen(self.windows, self.picked)
+            if found is None:
+                raise Http404
+            return found
+        now = self.standing.window
+        latest = chosen(self.windows, now.key) if now else None
+        return latest or (self.windows[-1] if self.windows else None)
+
+    @property
+    def shows_now(self) -> bool:
+        """Say whether the running window is shown, with the newest numbers."""
+        return self.window is not None and self.window == self.running
+
+    @cached_property
+    def points(self) -> list[course.Point]:
+        """The readings of the window that is shown."""
+        if self.window is None:
+            return []
+        readings = Snapshot.objects.filter(account=self.account)
+        return course.points_of(
+            readings.of_window(start=self.window.start_at, end=self.window.end_at)
+        )
+
+    @cached_property
+    def months(self) -> list[CalendarMonth]:
+        """Every calendar month that was read, oldest first."""
+        return list(self.account.months.order_by("year", "month"))
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of cycles that the account had, the running one's first."""
+        present = {window.kind for window in self.windows}
+        first = self.standing.window.kind if self.standing.window else Kind.STRIPE
+        return sorted(present, key=lambda kind: (kind != first, kind))
+
+    @property
+    def choices(self) -> list[Choice]:
+        """The windows to pick from, newest first."""
+        return [
+            Choice(
+                window.key,
+                phrases.span(window, self.team.zone, at=self.at),
+                window == self.window,
+                window == self.running,
+            )
+            for window in reversed(self.windows)
+        ]
+
+    @property
+    def burn_down(self) -> Chart:
+        """The chart of the window that is shown."""
+        assert self.window is not None
+        return charts.burn_down(
+            self.window,
+            self.points,
+            frame=self._frame(_newest(self.points, self.window)),
+            standing=self.standing if self.shows_now else None,
+        )
+
+    @property
+    def burn_down_url(self) -> str:
+        """The address of that chart's `.json`."""
+        query = {"cycle": self.window.key} if self.window else {}
+        return f"{self._url('usage:this_cycle')}?{urlencode(query)}"
+
+    @property
+    def cycle_charts(self) -> list[CyclesChart]:
+        """A chart for each kind of cycles."""
+        return [
+            CyclesChart(
+                kind,
+                self.cycles_chart(kind),
+                f"{self._url('usage:cycles')}?{urlencode({'kind': kind})}",
+            )
+            for kind in self.kinds
+        ]
+
+    def cycles_chart(self, kind: str) -> Chart:
+        """Return the chart of all cycles of one kind."""
+        read = [w.asked_at for w in self.windows if w.kind == kind and w.asked_at]
+        return columns.cycle_columns(
+            self.windows, kind=kind, frame=self._frame(max(read, default=None)), link=self.link
+        )
+
+    @property
+    def months_chart(self) -> Chart:
+        """The chart of the calendar months."""
+        read = [month.asked_at for month in self.months]
+        return columns.month_columns(self.months, frame=self._frame(max(read, default=None)))
+
+    @property
+    def months_url(self) -> str:
+        """The address of that chart's `.json`."""
+        return self._url("usage:months")
+
+    def link(self, window: Window) -> str:
+        """Return the address of the page that shows this window."""
+        return f"{self._url('usage:account')}?{urlencode({'cycle': window.key})}"
+
+    def reading_url(self, source: object) -> str:
+        """Return where a number's provenance is shown; empty when there is none."""
+        if source is None:
+            return ""
+        return reverse("usage:reading", args=[self.team.slug, self.account.pk, source])
+
+    @property
+    def sentence(self) -> str:
+        """The page's answer: how much is left, until when."""
+        now = self.standing
+        if not now.is_read:
+            return _("This account has not been read yet.")
+        left = _("%(left)s of %(of)s included credits are left, and %(prepaid)s prepaid.") % {
+            "left": phrases.number(now.remaining),
+            "of": phrases.number(now.included),
+            "prepaid": phrases.number(now.prepaid),
+        }
+        return f"{left} {self._renewal()}".strip()
+
+    def _renewal(self) -> str:
+        window, days = self.standing.window, self.standing.renews_in_days
+        if window is None:
+            return _("When the cycle renews is unknown.")
+        day = phrases.day(window.end_at, self.team.zone, at=self.at)
+        if days is None:
+            return _("The cycle ended on %(day)s; the new one has not been read yet.") % {
+                "day": day
+            }
+        words = ngettext(
+            "The cycle renews on %(day)s, in %(days)s day.",
+            "The cycle renews on %(day)s, in %(days)s days.",
+            days,
+        )
+        return words % {"day": day, "days": days}
+
+    @property
+    def left_at_end(self) -> int | None:
+        """The included credits that a closed window left unused; None when that is not known."""
+        window = self.window
+        if window is None or window.used is None or window.included_credits is None:
+            return None
+        return max(0, window.included_credits - window.used)
+
+    @property
+    def source_url(self) -> str:
+        """The provenance of the numbers shown."""
+        if self.shows_now:
+            return self.reading_url(self.standing.source)
+        return self.reading_url(self.window.source if self.window else None)
+
+    @property
+    def span(self) -> str:
+        """The window that is shown, in words."""
+        return phrases.span(self.window, self.team.zone, at=self.at) if self.window else ""
+
+    def _frame(self, as_of: datetime | None) -> Frame:
+        return Frame(self.at, self.team.zone, as_of, stale=self.standing.stale)
+
+    def _url(self, name: str) -> str:
+        return reverse(name, args=[self.team.slug, self.account.pk])
+
+
+def _newest(points: Sequence[course.Point], window: Window) -> datetime | None:
+    return points[-1].at if points else window.asked_at

@@ -1,0 +1,255 @@
+"""Charts of what was used, as pure functions: rows in, the shape that chart.js draws out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from dashboard.usage import course, phrases
+from dashboard.usage.course import Event, Point
+from dashboard.usage.standing import Standing
+from dashboard.usage.windows import Window
+
+Chart = dict[str, Any]
+Series = dict[str, Any]
+MOST_MARKS = 20
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What every chart of an account shares: the moment, the zone, and how sure the numbers are."""
+
+    at: datetime
+    zone: ZoneInfo
+    as_of: datetime | None = None
+    stale: bool = False
+
+    def day(self, moment: datetime) -> str:
+        """Return a day as the team says it."""
+        return phrases.day(moment, self.zone, at=self.at)
+
+
+def chart(title: str, *, frame: Frame, summary: str, x: dict[str, Any], **parts: Any) -> Chart:
+    """Return a chart with the fields that each has."""
+    return {
+        "title": title,
+        "unit": "credits",
+        "summary": summary,
+        "time_zone": str(frame.zone),
+        "as_of": frame.as_of.isoformat() if frame.as_of else None,
+        "stale": frame.stale,
+        "x": x,
+        "series": [],
+        "marks": [],
+        "hatched": [],
+        "links": [],
+        **parts,
+    }
+
+
+def column(label: str, role: str, data: list[int | None]) -> Series:
+    """Return one part of stacked columns."""
+    shape = {"stack": "used", "stepped": False, "dashed": False}
+    return {"label": label, "role": role, "type": "bar", **shape, "data": data}
+
+
+def line(label: str, role: str, data: Sequence[object], **options: Any) -> Series:
+    """Return a line of a chart."""
+    shape = {"stack": None, "stepped": False, "dashed": False, **options}
+    return {"label": label, "role": role, "type": "line", **shape, "data": list(data)}
+
+
+def burn_down(
+    window: Window, points: Sequence[Point], *, frame: Frame, standing: Standing | None = None
+) -> Chart:
+    """Return the included credits left over one window; `standing` only for the running one.
+
+    Readings more than six hours apart are not joined. Before the first reading the course is not
+    known: a dashed line only joins the start of the window, where nothing was used yet, to it.
+    """
+    readings = course.thinned(points)
+    known = _allowance(window, points)
+    series = [line(_("Included credits left"), "left", _left(window, readings, frame=frame))]
+    if before := _before(window, points):
+        series.append(line(_("Not read day by day"), "left", before, dashed=True))
+    if known:
+        pace = [_dot(window.start_at, known[-1][1]), _dot(window.end_at, 0)]
+        series.append(line(_("Even pace"), "pace", pace, dashed=True))
+        allowance = [_dot(at, credits) for at, credits in known]
+        allowance.append(_dot(window.end_at, known[-1][1]))
+        series.append(line(_("Allowance"), "allowance", allowance, stepped=True))
+    return chart(
+        _("Included credits left, %(span)s")
+        % {"span": phrases.span(window, frame.zone, at=frame.at)},
+        frame=frame,
+        summary=_told(window, points, standing=standing, frame=frame),
+        x={
+            "type": "time",
+            "min": window.start_at.isoformat(),
+            "max": window.end_at.isoformat(),
+        },
+        series=series,
+        marks=_marks(window, points, frame=frame),
+        table=_days(window, points, frame=frame),
+    )
+
+
+def _dot(at: datetime, credits: int | None) -> dict[str, Any]:
+    return {"x": at.isoformat(), "y": credits}
+
+
+def _left(window: Window, points: Sequence[Point], *, frame: Frame) -> list[dict[str, Any]]:
+    dots: list[dict[str, Any]] = []
+    for index, point in enumerate(points):
+        before = points[index - 1] if index else None
+        if before and point.at - before.at > course.GAP:
+            dots.append(_dot(before.at + (point.at - before.at) / 2, None))
+        dots.append(_dot(point.at, point.left))
+    closing = _closing(window, points)
+    if closing is not None and points:
+        if window.end_at - points[-1].at > course.GAP:
+            dots.append(_dot(points[-1].at + (window.end_at - points[-1].at) / 2, None))
+        dots.append(_dot(window.end_at, closing))
+    return dots
+
+
+def _closing(window: Window, points: Sequence[Point]) -> int | None:
+    """Return the credits left at the end of a window that was read again after its end."""
+    closed = window.asked_at is not None and window.asked_at >= window.end_at
+    known = _allowance(window, points)
+    if not closed or window.used is None or not known:
+        return None
+    return max(0, known[-1][1] - window.used)
+
+
+def _before(window: Window, points: Sequence[Point]) -> list[dict[str, Any]]:
+    if not points or points[0].left is None or points[0].included is None:
+        return []
+    if points[0].at - window.start_at <= course.GAP:
+        return []
+    return [_dot(window.start_at, points[0].included), _dot(points[0].at, points[0].left)]
+
+
+def _allowance(window: Window, points: Sequence[Point]) -> list[tuple[datetime, int]]:
+    """Return since when which allowance held, oldest first; empty when it is not known."""
+    steps: list[tuple[datetime, int]] = []
+    for point in points:
+        if point.included is not None and (not steps or steps[-1][1] != point.included):
+            steps.append((point.at if steps else window.start_at, point.included))
+    if not steps and window.included_credits is not None:
+        steps = [(window.start_at, window.included_credits)]
+    return steps
+
+
+def _marks(window: Window, points: Sequence[Point], *, frame: Frame) -> list[dict[str, str]]:
+    happened = [
+        {"x": event.at.isoformat(), "label": _event(event), "role": event.role}
+        for event in course.events(points)[-MOST_MARKS:]
+    ]
+    running = window.runs(at=frame.at)
+    label = _("Renews %(day)s") if running else _("Renewed %(day)s")
+    renewal = {
+        "x": window.end_at.isoformat(),
+        "label": label % {"day": frame.day(window.end_at)},
+        "role": "renewal",
+    }
+    now = {"x": frame.at.isoformat(), "label": _("Now"), "role": "now"}
+    return [*happened, renewal, *([now] if running else [])]
+
+
+def _event(event: Event) -> str:
+    sizes = {"before": phrases.number(event.before), "after": phrases.number(event.after)}
+    if event.role == "gap":
+        return _("No readings")
+    if event.role == "correction":
+        return _("RemBG corrected usage: %(before)s → %(after)s") % sizes
+    if event.what == "prepaid":
+        grown = (event.after or 0) - (event.before or 0)
+        return _("Top-up: +%(count)s prepaid") % {"count": phrases.number(grown)}
+    return _("Allowance: %(before)s → %(after)s") % sizes
+
+
+def _told(
+    window: Window, points: Sequence[Point], *, standing: Standing | None, frame: Frame
+) -> str:
+    """Return the one sentence under the chart."""
+    if standing is None or not window.runs(at=frame.at):
+        return _told_past(window, points)
+    if standing.used is None:
+        return _("How many credits this cycle has used is unknown.")
+    days = standing.renews_in_days or 0
+    base = ngettext(
+        "%(used)s of %(of)s credits used with %(days)s day to go",
+        "%(used)s of %(of)s credits used with %(days)s days to go",
+        days,
+    ) % {
+        "used": phrases.number(standing.used),
+        "of": phrases.number(standing.included),
+        "days": days,
+    }
+    return base + _told_pace(standing, frame=frame)
+
+
+def _told_pace(standing: Standing, *, frame: Frame) -> str:
+    pace = standing.pace
+    if pace is None:
+        return "."
+    if pace.runs_out_at:
+        words = _("; at this pace the included credits run out on %(day)s.")
+        return words % {"day": frame.day(pace.runs_out_at)}
+    if pace.left_at_end < 0:
+        return _("; the included credits are used up.")
+    words = _("; at this pace the cycle ends with %(left)s left.")
+    return words % {"left": phrases.number(pace.left_at_end)}
+
+
+def _told_past(window: Window, points: Sequence[Point]) -> str:
+    parts = {
+        "used": phrases.number(window.used),
+        "app": phrases.number(window.app_usage),
+        "api": phrases.number(window.api_usage),
+    }
+    known = _allowance(window, points)
+    total = _("This cycle used %(used)s credits: %(app)s in the app and %(api)s by API.") % parts
+    if known and window.used is not None:
+        total = _(
+            "This cycle used %(used)s of %(of)s credits: %(app)s in the app and %(api)s by API."
+        ) % {**parts, "of": phrases.number(known[-1][1])}
+    if points:
+        return total
+    return f"{_('Nobody read this cycle while it ran, so its course is not known.')} {total}"
+
+
+def _days(window: Window, points: Sequence[Point], *, frame: Frame) -> dict[str, Any]:
+    """Return the last reading of each UTC day, or the totals where there was none."""
+    rows: list[list[str | int | None]] = [
+        [
+            phrases.clock(point.at, frame.zone, at=frame.at),
+            point.left,
+            point.used,
+            point.app,
+            point.api,
+            point.prepaid,
+        ]
+        for point in course.last_of_each_day(points)
+    ]
+    if not rows:
+        span = phrases.span(window, frame.zone, at=frame.at)
+        rows = [[span, None, window.used, window.app_usage, window.api_usage, None]]
+    return {
+        "columns": [
+            _("Last reading of the day"),
+            _("Included left"),
+            _("Used"),
+            _("App"),
+            _("API"),
+            _("Prepaid"),
+        ],
+        "rows": rows,
+    }

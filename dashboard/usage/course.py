@@ -1,0 +1,111 @@
+"""The course of a window, reading by reading: what to draw, where it breaks, what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+
+from dashboard.usage.models import SnapshotQuerySet
+
+GAP = timedelta(hours=6)
+MOST_POINTS = 400
+COLUMNS = (
+    "asked_at",
+    "included_credits",
+    "remaining_included_credits",
+    "used_included_credits",
+    "app_usage",
+    "api_usage",
+    "prepaid_credits",
+)
+
+
+@dataclass(frozen=True)
+class Point:
+    """What one reading said, in credits; None is unknown."""
+
+    at: datetime
+    included: int | None = None
+    remaining: int | None = None
+    used_included: int | None = None
+    app: int | None = None
+    api: int | None = None
+    prepaid: int | None = None
+
+    @property
+    def used(self) -> int | None:
+        """Return app and API credits; upstream's own sum where one is unknown."""
+        return self.used_included if self.app is None or self.api is None else self.app + self.api
+
+    @property
+    def left(self) -> int | None:
+        """Return the included credits left, by the contract's formula where upstream is silent."""
+        if self.remaining is not None:
+            return self.remaining
+        if self.included is None or self.used is None:
+            return None
+        return max(0, self.included - self.used)
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened between two readings: a role of the chart's marks, and a size."""
+
+    role: str
+    at: datetime
+    before: int | None = None
+    after: int | None = None
+    what: str = ""
+
+
+def points_of(readings: SnapshotQuerySet) -> list[Point]:
+    """Return what these readings said, in their order (1 query)."""
+    return [Point(*row) for row in readings.values_list(*COLUMNS)]
+
+
+def thinned(points: Sequence[Point], *, most: int = MOST_POINTS) -> list[Point]:
+    """Keep at most so many points: the first and the last of each of equal stretches of time."""
+    if len(points) <= most:
+        return list(points)
+    begin, length = points[0].at, points[-1].at - points[0].at
+    stretches = most // 2
+    kept: dict[int, list[Point]] = {}
+    for point in points:
+        stretch = min(stretches - 1, int((point.at - begin) / length * stretches))
+        ends = kept.setdefault(stretch, [point, point])
+        ends[1] = point
+    return [point for ends in kept.values() for point in dict.fromkeys(ends)]
+
+
+def gaps(points: Sequence[Point]) -> Iterator[tuple[Point, Point]]:
+    """Return the neighbours with more than six hours between them."""
+    return ((a, b) for a, b in pairwise(points) if b.at - a.at > GAP)
+
+
+def events(points: Sequence[Point]) -> list[Event]:
+    """Return corrections (usage fell, D7), changes of the plan (D9), top-ups and gaps."""
+    found = [Event("gap", a.at + (b.at - a.at) / 2, what="gap") for a, b in gaps(points)]
+    for before, after in pairwise(points):
+        if _fell(before.used, after.used):
+            found.append(Event("correction", after.at, before.used, after.used, "usage"))
+        if _differ(before.included, after.included):
+            found.append(Event("topup", after.at, before.included, after.included, "allowance"))
+        if _fell(after.prepaid, before.prepaid):
+            found.append(Event("topup", after.at, before.prepaid, after.prepaid, "prepaid"))
+    return sorted(found, key=lambda event: event.at)
+
+
+def last_of_each_day(points: Sequence[Point]) -> list[Point]:
+    """Return the last reading of each UTC day (D12)."""
+    days: dict[date, Point] = {point.at.astimezone(UTC).date(): point for point in points}
+    return list(days.values())
+
+
+def _fell(before: int | None, after: int | None) -> bool:
+    return before is not None and after is not None and after < before
+
+
+def _differ(before: int | None, after: int | None) -> bool:
+    return before is not None and after is not None and after != before

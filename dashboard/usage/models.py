@@ -1,0 +1,214 @@
+"""What accounts used: readings as upstream gave them, billing cycles, calendar months."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from dashboard.keys.models import Account, ApiKey
+
+LATE = timedelta(hours=1)  # An answer about a window may arrive a little after its end.
+
+
+class Kind(models.TextChoices):
+    """How a billing window came to be; the two are never merged (SAFETY D8)."""
+
+    STRIPE = "stripe", _("Billing cycle")
+    CALENDAR = "calendar", _("Calendar month (UTC)")
+
+
+class SnapshotQuerySet(models.QuerySet["Snapshot"]):
+    """Named questions about readings."""
+
+    def good(self) -> SnapshotQuerySet:
+        """Those whose counters of the running window can be shown."""
+        return self.filter(
+            mode=Snapshot.Mode.CURRENT, outcome__in=(Snapshot.Outcome.OK, Snapshot.Outcome.PARTIAL)
+        )
+
+    def newest_first(self) -> SnapshotQuerySet:
+        return self.order_by("-asked_at", "-pk")
+
+    def within(self, *, start: datetime, end: datetime) -> SnapshotQuerySet:
+        return self.filter(asked_at__gte=start, asked_at__lt=end).order_by("asked_at", "pk")
+
+    def of_window(self, *, start: datetime, end: datetime) -> SnapshotQuerySet:
+        """Those that speak of the window starting then, oldest first; a late one counts too."""
+        return self.good().filter(period_start_at=start).within(start=start, end=end + LATE)
+
+
+class Snapshot(models.Model):
+    """One reading of an account at a moment, as upstream gave it, with what was wrong with it."""
+
+    class Mode(models.TextChoices):
+        """Which of the modes of membership-usage was asked."""
+
+        CURRENT = "current", _("running cycle")
+        WINDOW = "window", _("one billing window")
+        MONTH = "month", _("one calendar month")
+        CYCLES = "cycles", _("list of cycles")
+
+    class Outcome(models.TextChoices):
+        """Whether the reading can be used."""
+
+        OK = "ok", _("good")
+        PARTIAL = "partial", _("partly usable")
+        INVALID = "invalid", _("not usable")
+        FAILED = "failed", _("no answer")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    account = models.ForeignKey(Account, models.CASCADE, related_name="snapshots")
+    api_key = models.ForeignKey(ApiKey, models.SET_NULL, null=True, related_name="+")
+    mode = models.CharField(max_length=8, choices=Mode)
+    outcome = models.CharField(max_length=8, choices=Outcome)
+    # Ordered by the start of the request: a slow older answer never replaces a newer one (D6).
+    asked_at = models.DateTimeField()
+    answered_at = models.DateTimeField(null=True)
+    query = models.CharField(max_length=120)
+    status = models.PositiveSmallIntegerField(null=True)
+    error = models.CharField(max_length=40, blank=True)
+    message = models.CharField(max_length=300, blank=True)
+    problems = models.JSONField(default=list)
+    raw = models.TextField(blank=True)
+    membership = models.CharField(max_length=80, blank=True)
+    # Credits; None is "unknown", never 0.
+    included_credits = models.BigIntegerField(null=True)
+    prepaid_credits = models.BigIntegerField(null=True)
+    used_included_credits = models.BigIntegerField(null=True)
+    remaining_included_credits = models.BigIntegerField(null=True)
+    app_usage = models.BigIntegerField(null=True)
+    api_usage = models.BigIntegerField(null=True)
+    period_start_at = models.DateTimeField(null=True)
+    period_end_at = models.DateTimeField(null=True)
+    synced = models.BooleanField(null=True)
+    kind = models.CharField(max_length=8, choices=Kind, blank=True)
+    clock_skew_seconds = models.IntegerField(null=True)
+
+    objects = SnapshotQuerySet.as_manager()
+
+    class Meta:
+        indexes: ClassVar = [
+            # The account page reads the newest reading, and those of one window.
+            models.Index(fields=["account", "mode", "-asked_at"], name="snapshot_account_newest"),
+            # The newest good one is found at once even after a year of failed ones.
+            models.Index(
+                fields=["account", "-asked_at"],
+                condition=Q(mode="current", outcome__in=("ok", "partial")),
+                name="snapshot_newest_good",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account} {self.mode} {self.asked_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def is_good(self) -> bool:
+        """Say whether its numbers can be shown."""
+        return self.outcome in (self.Outcome.OK, self.Outcome.PARTIAL)
+
+    @property
+    def used(self) -> int | None:
+        """Return app and API credits of the window; upstream's own sum where one is unknown."""
+        if self.app_usage is None or self.api_usage is None:
+            return self.used_included_credits
+        return self.app_usage + self.api_usage
+
+    @property
+    def spendable(self) -> int | None:
+        """Return the included credits left and the prepaid ones, None unless both are known."""
+        if self.left is None or self.prepaid_credits is None:
+            return None
+        return self.left + self.prepaid_credits
+
+    @property
+    def left(self) -> int | None:
+        """Return the included credits left, by the contract's formula where upstream is silent."""
+        if self.remaining_included_credits is not None:
+            return self.remaining_included_credits
+        if self.included_credits is None or self.used is None:
+            return None
+        return max(0, self.included_credits - self.used)
+
+
+class CycleQuerySet(models.QuerySet["Cycle"]):
+    """Named questions about cycles."""
+
+    def oldest_first(self) -> CycleQuerySet:
+        return self.order_by("start_at", "kind", "pk")
+
+    def running(self, *, at: datetime) -> CycleQuerySet:
+        return self.filter(start_at__lte=at, end_at__gt=at)
+
+
+class Cycle(models.Model):
+    """A billing window of an account, `[start, end)`, its kind and its counters."""
+
+    account = models.ForeignKey(Account, models.CASCADE, related_name="cycles")
+    kind = models.CharField(max_length=8, choices=Kind)
+    start_at = models.DateTimeField()
+    end_at = models.DateTimeField()
+    app_usage = models.BigIntegerField(null=True)
+    api_usage = models.BigIntegerField(null=True)
+    # The list of cycles does not tell the kind: then it is guessed from the window's shape.
+    kind_guessed = models.BooleanField(default=False)
+    # The allowance that upstream gave while the cycle ran; unknown for those read from the list.
+    included_credits = models.BigIntegerField(null=True)
+    flags = models.JSONField(default=list)
+    asked_at = models.DateTimeField()
+    first_seen_at = models.DateTimeField()
+    snapshot = models.ForeignKey(Snapshot, models.SET_NULL, null=True, related_name="+")
+
+    objects = CycleQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["account", "kind", "start_at"], name="cycle_once_an_account"
+            ),
+            models.CheckConstraint(condition=Q(kind__in=Kind.values), name="cycle_kind_is_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account} {self.start_at:%Y-%m-%d}"
+
+
+class CalendarMonth(models.Model):
+    """The counters of a UTC calendar month of an account; never mixed with cycles."""
+
+    account = models.ForeignKey(Account, models.CASCADE, related_name="months")
+    year = models.PositiveSmallIntegerField()
+    month = models.PositiveSmallIntegerField()
+    app_usage = models.BigIntegerField(null=True)
+    api_usage = models.BigIntegerField(null=True)
+    asked_at = models.DateTimeField()
+    snapshot = models.ForeignKey(Snapshot, models.SET_NULL, null=True, related_name="+")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["account", "year", "month"], name="calendarmonth_once_an_account"
+            ),
+            models.CheckConstraint(
+                condition=Q(month__gte=1, month__lte=12), name="calendarmonth_month_in_year"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account} {self.year}-{self.month:02}"
+
+
+class Refresh(models.Model):
+    """When a person last had an account read at once; the claim of it is one conditional UPDATE."""
+
+    account = models.OneToOneField(
+        Account, models.CASCADE, primary_key=True, related_name="refreshed"
+    )
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.account} {self.at:%Y-%m-%d %H:%M}"

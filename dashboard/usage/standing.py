@@ -1,0 +1,222 @@
+"""Where an account stands: what its readings say about now, and how sure that is."""
+
+from __future__ import annotations
+
+import math
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import OuterRef, Q, Subquery
+
+from dashboard.keys.models import Account, AccountQuerySet
+from dashboard.teams.models import Team
+from dashboard.usage.models import Kind, Snapshot
+from dashboard.usage.windows import Window
+
+STALE_AFTER_POLLS = 3
+# Before that a straight line through two readings says nothing about the end of the cycle.
+SHORTEST_BASE = timedelta(hours=12)
+LONG_FIELDS = ("raw",)
+
+
+@dataclass(frozen=True)
+class Pace:
+    """The straight line from the start of the cycle through the newest reading, in credits."""
+
+    used_at_end: int
+    left_at_end: int
+    runs_out_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What is known of an account at a moment, in credits; None is unknown, never 0."""
+
+    account_id: uuid.UUID
+    label: str
+    at: datetime
+    plan: str = ""
+    included: int | None = None
+    used: int | None = None
+    app_usage: int | None = None
+    api_usage: int | None = None
+    remaining: int | None = None
+    prepaid: int | None = None
+    window: Window | None = None
+    synced: bool | None = None
+    as_of: datetime | None = None
+    stale: bool = False
+    source: uuid.UUID | None = None
+    problems: tuple[dict[str, str], ...] = ()
+    clock_skew_seconds: int | None = None
+    failed_at: datetime | None = None
+    last_error: str = ""
+    last_message: str = ""
+    twin_of: str = ""
+
+    @property
+    def is_read(self) -> bool:
+        """Say whether there is any good reading."""
+        return self.as_of is not None
+
+    @property
+    def is_counted(self) -> bool:
+        """Say whether team totals add this account; a twin waits for a person's decision (D14)."""
+        return not self.twin_of
+
+    @property
+    def spendable(self) -> int | None:
+        """Return the included credits left and the prepaid ones, None unless both are known."""
+        if self.remaining is None or self.prepaid is None:
+            return None
+        return self.remaining + self.prepaid
+
+    @property
+    def stale_since(self) -> datetime | None:
+        """Return since when the numbers may be wrong: since they were read."""
+        return self.as_of if self.stale else None
+
+    @property
+    def renews_in_days(self) -> int | None:
+        """Return the days to the renewal, rounded up; None when unknown or past."""
+        if self.window is None or not self.window.runs(at=self.at):
+            return None
+        return math.ceil((self.window.end_at - self.at) / timedelta(days=1))
+
+    @property
+    def pace(self) -> Pace | None:
+        """Return the straight line to the renewal; None where too little is known for one."""
+        window = self.window
+        if window is None or self.as_of is None or self.used is None or self.included is None:
+            return None
+        elapsed = self.as_of - window.start_at
+        if elapsed < SHORTEST_BASE or not window.runs(at=self.as_of):
+            return None
+        at_end = round(self.used * ((window.end_at - window.start_at) / elapsed))
+        runs_out_at = None
+        if at_end > self.included > 0 and self.remaining:
+            runs_out_at = self.as_of + elapsed * (self.remaining / self.used)
+        return Pace(at_end, self.included - at_end, runs_out_at)
+
+
+@dataclass(frozen=True)
+class Total:
+    """Sums over a team's accounts, in credits; what is unknown is named, not counted as 0."""
+
+    remaining: int | None
+    prepaid: int | None
+    spendable: int | None
+    unknown: tuple[str, ...]
+    as_of: datetime | None
+    stale: bool
+
+
+def standing_of(
+    account: Account, good: Snapshot | None, newest: Snapshot | None, *, at: datetime
+) -> Standing:
+    """Return where the account stands, from its newest good reading and its newest one."""
+    failed = newest if newest is not None and (good is None or newest.pk != good.pk) else None
+    known = Standing(
+        account_id=account.pk,
+        label=account.label,
+        at=at,
+        twin_of=account.same_as.label if account.same_as else "",
+        failed_at=failed.asked_at if failed else None,
+        last_error=failed.error if failed else "",
+        last_message=failed.message if failed else "",
+    )
+    if good is None:
+        return known
+    window = window_of(good)
+    return replace(
+        known,
+        plan=good.membership,
+        included=good.included_credits,
+        used=good.used,
+        app_usage=good.app_usage,
+        api_usage=good.api_usage,
+        remaining=good.left,
+        prepaid=good.prepaid_credits,
+        window=window,
+        synced=good.synced,
+        as_of=good.asked_at,
+        stale=failed is not None or _is_old(good, window, at=at),
+        source=good.pk,
+        problems=tuple(good.problems),
+        clock_skew_seconds=good.clock_skew_seconds,
+    )
+
+
+def window_of(reading: Snapshot) -> Window | None:
+    """Return the window that a reading speaks of; None when it does not say."""
+    start, end = reading.period_start_at, reading.period_end_at
+    if start is None or end is None or end <= start:
+        return None
+    return Window(
+        reading.kind or Kind.STRIPE,
+        start,
+        end,
+        reading.app_usage,
+        reading.api_usage,
+        reading.included_credits,
+        reading.asked_at,
+    )
+
+
+def standings(team: Team, *, at: datetime) -> list[Standing]:
+    """Return where each active account of the team stands, by label (2 queries)."""
+    accounts = team.accounts.active().select_related("same_as").order_by("label", "pk")
+    return _standings(accounts, at=at)
+
+
+def standing(account: Account, *, at: datetime) -> Standing:
+    """Return where one account stands (1 query); its `same_as` is to be loaded already."""
+    readings = Snapshot.objects.filter(account=account, mode=Snapshot.Mode.CURRENT)
+    newest = Q(pk=Subquery(readings.newest_first().values("pk")[:1]))
+    newest_good = Q(pk=Subquery(readings.good().newest_first().values("pk")[:1]))
+    found = Snapshot.objects.defer(*LONG_FIELDS).filter(newest | newest_good).newest_first()
+    rows = list(found)
+    good = next((row for row in rows if row.is_good), None)
+    return standing_of(account, good, rows[0] if rows else None, at=at)
+
+
+def total(standings: Iterable[Standing]) -> Total:
+    """Add the counted accounts up; a sum with nothing known in it is unknown."""
+    counted = [one for one in standings if one.is_counted]
+    ages = [one.as_of for one in counted if one.as_of]
+    return Total(
+        remaining=_sum([one.remaining for one in counted]),
+        prepaid=_sum([one.prepaid for one in counted]),
+        spendable=_sum([one.spendable for one in counted]),
+        unknown=tuple(one.label for one in counted if one.spendable is None),
+        as_of=min(ages, default=None),
+        stale=any(one.stale for one in counted),
+    )
+
+
+def _standings(accounts: AccountQuerySet, *, at: datetime) -> list[Standing]:
+    readings = Snapshot.objects.filter(account=OuterRef("pk"), mode=Snapshot.Mode.CURRENT)
+    found = list(
+        accounts.annotate(
+            newest_pk=Subquery(readings.newest_first().values("pk")[:1]),
+            good_pk=Subquery(readings.good().newest_first().values("pk")[:1]),
+        )
+    )
+    pks = {pk for one in found for pk in (one.newest_pk, one.good_pk) if pk}
+    by_pk = Snapshot.objects.defer(*LONG_FIELDS).in_bulk(pks)
+    return [
+        standing_of(one, by_pk.get(one.good_pk), by_pk.get(one.newest_pk), at=at) for one in found
+    ]
+
+
+def _is_old(good: Snapshot, window: Window | None, *, at: datetime) -> bool:
+    limit = timedelta(seconds=settings.POLL_SECONDS * STALE_AFTER_POLLS)
+    return at - good.asked_at > limit or (window is not None and window.end_at <= at)
+
+
+def _sum(values: list[int | None]) -> int | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None

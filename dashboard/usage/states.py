@@ -1,0 +1,124 @@
+"""Readings and keys in words: what is odd about a number, and how a key stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from dashboard.keys.models import ApiKey
+from dashboard.keys.refusals import explain
+from dashboard.usage.standing import Standing
+
+PROBLEMS = {
+    "not_json": gettext_lazy("The answer was not JSON."),
+    "not_an_object": gettext_lazy("Where an object belongs, there was something else."),
+    "not_a_list": gettext_lazy("Where a list belongs, there was something else."),
+    "duplicate_key": gettext_lazy("A field came twice; the last one counts."),
+    "duplicate_cycle": gettext_lazy("A cycle was listed twice; the last one counts."),
+    "status": gettext_lazy("The answer came with an error status."),
+    "missing": gettext_lazy("A field is missing."),
+    "null": gettext_lazy("A field is empty."),
+    "text_number": gettext_lazy("A number came as text."),
+    "text_flag": gettext_lazy("A yes or no came as text."),
+    "not_a_number": gettext_lazy("A field is not a whole number."),
+    "not_a_text": gettext_lazy("A field is not a text."),
+    "not_a_flag": gettext_lazy("A field is neither yes nor no."),
+    "negative": gettext_lazy("A number is below zero, which means nothing here."),
+    "too_big": gettext_lazy("A number is larger than any account has."),
+    "too_many": gettext_lazy("The list is longer than 500 cycles; the rest was not read."),
+    "used_negative": gettext_lazy(
+        "RemBG says that more is left than the plan includes. Both are shown as they came; "
+        "what was used is counted from app and API."
+    ),
+    "ends_before_start": gettext_lazy("A window ends before it starts."),
+    "far_year": gettext_lazy("A date is far away from today."),
+    "overlap": gettext_lazy("Two windows share days."),
+    "gap": gettext_lazy("Between two windows there are days that neither covers."),
+}
+# They say how upstream writes, or what a list is like; the numbers shown are not touched by them.
+HARMLESS = frozenset({"text_number", "text_flag", "overlap", "gap", "duplicate_cycle"})
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something that a reader of the numbers has to know."""
+
+    kind: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True)
+class KeyState:
+    """A key and how it stands: the kind of its badge, a word, and why."""
+
+    key: ApiKey
+    kind: str
+    word: str
+    reason: str = ""
+
+
+def problem_sentences(problems: Iterable[Mapping[str, str]]) -> list[str]:
+    """Return what was odd about a reading, a sentence each, with the field and its value."""
+    return [
+        " ".join(
+            part
+            for part in (
+                str(PROBLEMS.get(one["code"], one["code"])),
+                f"({one['field']}: {one['value']})" if one["field"] and one["value"] else "",
+                f"({one['field']})" if one["field"] and not one["value"] else "",
+            )
+            if part
+        )
+        for one in problems
+    ]
+
+
+def notes(standing: Standing) -> list[Note]:
+    """Return what has to be said about an account's numbers, the gravest first."""
+    found: list[Note] = []
+    if standing.last_error or standing.failed_at:
+        refusal = explain(standing.last_error) if standing.last_error else None
+        found.append(
+            Note(
+                "warn",
+                _("The last reading failed."),
+                standing.last_message
+                if refusal is None or standing.last_error in OURS
+                else str(refusal),
+            )
+        )
+    told = [one for one in standing.problems if one["code"] not in HARMLESS]
+    if told:
+        sentences = " ".join(problem_sentences(told))
+        found.append(Note("info", _("RemBG's answer was odd."), sentences))
+    if standing.clock_skew_seconds:
+        minutes = round(abs(standing.clock_skew_seconds) / 60)
+        words = _("RemBG's clock differs from ours by %(minutes)s minutes; ours is used.")
+        found.append(Note("info", _("The clocks differ."), words % {"minutes": minutes}))
+    return found
+
+
+OURS = frozenset({"no_usable_key", "key_locked"})
+
+
+def key_states(keys: Iterable[ApiKey], *, at: datetime) -> list[KeyState]:
+    """Return how each key stands, from its row alone; the keys' own page looks closer."""
+    return [_key_state(key, at=at) for key in keys]
+
+
+def _key_state(key: ApiKey, *, at: datetime) -> KeyState:
+    if key.unreadable_at:
+        return KeyState(key, "bad", _("Locked"), _("It does not open."))
+    if key.refusals:
+        kind, word = ("bad", _("Refused")) if key.paused_at else ("warn", _("Refused once"))
+        return KeyState(key, kind, word, str(explain(key.refusal)))
+    if key.resting_until and key.resting_until > at:
+        return KeyState(key, "info", _("Resting"), str(explain(key.rest_reason)))
+    if key.accepted_at:
+        return KeyState(key, "ok", _("Fine"))
+    return KeyState(key, "neutral", _("Not accepted yet"))

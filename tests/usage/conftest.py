@@ -1,0 +1,170 @@
+"""A little server that answers what a test wrote down for it, and remembers what it was asked."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from django.db import connection
+
+from dashboard.keys.models import Account
+
+START = datetime(2026, 11, 3, 9, 30, 12, tzinfo=UTC)
+END = datetime(2026, 12, 3, 9, 30, 12, tzinfo=UTC)
+MADE = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+@dataclass
+class Answer:
+    """What to answer: a document (or bytes), a status, headers, and a pause before it."""
+
+    body: Any
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    pause: float = 0.0
+
+    @property
+    def data(self) -> bytes:
+        return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
+
+
+@dataclass
+class Wire:
+    """The server: `say` decides by the query; `asked` are (query, key) pairs in their order."""
+
+    url: str
+    say: Callable[[dict[str, str], str], Answer]
+    asked: list[tuple[dict[str, str], str]] = field(default_factory=list)
+
+    def always(self, body: Any, **more: Any) -> None:
+        self.say = lambda query, key: Answer(body, **more)
+
+    def by_mode(self, *, current: Any, cycles: Any = None, month: Any = None) -> None:
+        """Answer each mode with its own document."""
+
+        def say(query: dict[str, str], key: str) -> Answer:
+            if "listBillingCycles" in query:
+                return answer_of({"billingCycles": []} if cycles is None else cycles)
+            if "year" in query:
+                return answer_of({"app_usage": 1, "api_usage": 2} if month is None else month)
+            return answer_of(current)
+
+        self.say = say
+
+    @property
+    def modes(self) -> list[str]:
+        return [
+            "cycles" if "listBillingCycles" in query else "month" if "year" in query else "current"
+            for query, _ in self.asked
+        ]
+
+
+def answer_of(found: Any) -> Answer:
+    return found if isinstance(found, Answer) else Answer(found)
+
+
+def usage(
+    *, app: Any = 4200, api: Any = 5100, start: datetime = START, end: datetime = END, **more: Any
+) -> dict:
+    """A good answer about the running cycle, with some fields of the block replaced."""
+    block = {
+        "periodStartUnix": int(start.timestamp()),
+        "periodEndUnix": int(end.timestamp()) - 1,
+        "appUsage": app,
+        "apiUsage": api,
+        "includedCredits": 18500,
+        "prepaidCredits": 2000,
+        "usedIncludedCredits": 9300,
+        "remainingIncludedCredits": 9200,
+        "stripeBillingSynced": True,
+        **more,
+    }
+    block = {name: value for name, value in block.items() if value is not ...}
+    return {
+        "membership": "Premium-20000",
+        "credits": 18500,
+        "prepaidCredits": 2000,
+        "app_usage": 8500,
+        "api_usage": 10000,
+        "billingCycle": block,
+    }
+
+
+def listed(*windows: tuple[datetime, datetime, int, int]) -> dict:
+    """A list of cycles."""
+    return {
+        "billingCycles": [
+            {
+                "periodStartUnix": int(start.timestamp()),
+                "periodEndUnix": int(end.timestamp()) - 1,
+                "appUsage": app,
+                "apiUsage": api,
+            }
+            for start, end, app, api in windows
+        ]
+    }
+
+
+@pytest.fixture
+def account(acme) -> Account:
+    """The account of Acme, not read yet, of which everything is due."""
+    return Account.objects.create(
+        team=acme, label="Main", created_at=MADE, next_poll_at=MADE, cycles_due_at=MADE
+    )
+
+
+@pytest.fixture
+def wire(settings) -> Iterator[Wire]:
+    """A hostile RemBG in place of the sandbox."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            query = dict(parse_qsl(urlsplit(self.path).query))
+            key = self.headers.get("x-api-key", "")
+            wire.asked.append((query, key))
+            answer = wire.say(query, key)
+            time.sleep(answer.pause)
+            self.send_response_only(answer.status)
+            headers = {"Content-Type": "application/json", **answer.headers}
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", headers.get("Content-Length", str(len(answer.data))))
+            self.end_headers()
+            self.wfile.write(answer.data)
+            self.close_connection = True
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    wire = Wire(f"http://127.0.0.1:{server.server_port}", lambda query, key: Answer(usage()))
+    settings.REMBG_API_URL = settings.REMBG_SITE_URL = wire.url
+    wire.by_mode(current=usage())
+    yield wire
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def no_network_in_atomic(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Fail a call to the network that is made inside a transaction; list the calls made."""
+    calls: list[bool] = []
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: object) -> None:
+        calls.append(connection.in_atomic_block)
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+    return calls

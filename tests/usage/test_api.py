@@ -1,0 +1,160 @@
+"""The JSON API says what the sandbox says, in the fields that the issue names."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.utils import timezone
+from ninja import NinjaAPI
+from ninja.testing import TestClient
+
+from dashboard.keys.models import Account
+from dashboard.teams.api import answer_errors
+from dashboard.usage.api import router
+from dashboard.usage.models import Snapshot
+from dashboard.usage.polling import poll
+from tests.conftest import NOON, add_key
+from tests.usage.conftest import END, MADE, START, listed, usage
+
+FIELDS = [
+    "id",
+    "label",
+    "plan",
+    "included_credits",
+    "used_included_credits",
+    "remaining_included_credits",
+    "prepaid_credits",
+    "spendable_credits",
+    "cycle",
+    "as_of",
+    "stale",
+]
+
+
+@pytest.fixture
+def get(alice):
+    """Ask the API as Alice."""
+    api = NinjaAPI(urls_namespace="usage-tests", auth=lambda request: alice)
+    answer_errors(api)
+    router.api = None
+    api.add_router("/", router)
+    client = TestClient(api)
+    yield lambda path, **query: client.get(path, query_params=query)
+    router.api = None
+
+
+def test_accounts_have_exactly_the_named_fields(get, wire, key, account):
+    wire.by_mode(current=usage())
+    poll(account, at=NOON)
+
+    (found,) = get("/teams/acme/accounts").json()["accounts"]
+
+    assert list(found) == FIELDS
+    assert found["cycle"] == {
+        "period_start_unix": int(START.timestamp()),
+        "period_end_unix": int(END.timestamp()) - 1,
+        "kind": "stripe",
+    }
+    numbers = ("included", "used_included", "remaining_included", "prepaid", "spendable")
+    assert [found[f"{name}_credits"] for name in numbers] == [18500, 9300, 9200, 2000, 11200]
+    assert datetime.fromisoformat(found["as_of"]) == NOON
+
+
+def test_an_account_not_read_yet_is_all_unknown(get, account):
+    (found,) = get("/teams/acme/accounts").json()["accounts"]
+
+    assert (found["spendable_credits"], found["cycle"], found["as_of"]) == (None, None, None)
+    assert found["stale"] is False
+
+
+@pytest.mark.parametrize("secret", ["sandbox-premium", "sandbox-calendar", "sandbox-switch"])
+def test_each_cycle_that_the_sandbox_lists_stands_here_with_its_counters(
+    get, sandbox, account, secret
+):
+    add_key(account, secret)
+    poll(account, at=timezone.now())
+
+    there = sandbox.get("/api/membership-usage", secret, listBillingCycles=1)["billingCycles"]
+    here = get(f"/teams/acme/accounts/{account.pk}/cycles").json()["cycles"]
+
+    by_start = {(one["period_start_unix"]): one for one in here}
+    for cycle in there:
+        mine = by_start[cycle["periodStartUnix"]]
+        assert mine["period_end_unix"] == cycle["periodEndUnix"]
+        assert (mine["app_usage"], mine["api_usage"]) == (cycle["appUsage"], cycle["apiUsage"])
+    assert list(here[0]) == [
+        "period_start_unix",
+        "period_end_unix",
+        "app_usage",
+        "api_usage",
+        "kind",
+    ]
+    starts = [one["period_start_unix"] for one in here]
+    assert starts == sorted(starts, reverse=True)
+
+
+def test_d8_the_switching_account_has_both_kinds(get, sandbox, account):
+    add_key(account, "sandbox-switch")
+    poll(account, at=timezone.now())
+
+    kinds = {
+        one["kind"] for one in get(f"/teams/acme/accounts/{account.pk}/cycles").json()["cycles"]
+    }
+
+    assert kinds == {"stripe", "calendar"}
+
+
+def test_d14_a_twin_is_left_out(get, wire, key, account, acme):
+    wire.by_mode(current=usage(), cycles=listed((START, END, 4200, 5100)))
+    twin = Account.objects.create(team=acme, label="Twin", created_at=NOON, cycles_due_at=MADE)
+    add_key(twin, "another-key", "Second")
+    for one in (account, twin):
+        poll(one, at=NOON)
+
+    labels = [one["label"] for one in get("/teams/acme/accounts").json()["accounts"]]
+
+    assert labels == ["Main"]
+
+
+def test_snapshots_are_newest_first_bounded_and_without_raw(get, account):
+    Snapshot.objects.bulk_create(
+        Snapshot(
+            account=account,
+            mode="current",
+            outcome="ok",
+            asked_at=NOON + timedelta(minutes=n),
+            raw="secret raw",
+        )
+        for n in range(5)
+    )
+
+    url = f"/teams/acme/accounts/{account.pk}/snapshots"
+    found = get(url, limit=2).json()["snapshots"]
+
+    assert [one["asked_at"] for one in found] == [
+        (NOON + timedelta(minutes=n)).isoformat().replace("+00:00", "Z") for n in (4, 3)
+    ]
+    assert "raw" not in found[0] and "secret raw" not in get(url).content.decode()
+    assert get(url, limit=0).status_code == 400
+
+
+def test_t1_other_teams_are_not_found(get, account, evil):
+    theirs = Account.objects.create(team=evil, label="Theirs")
+
+    assert get("/teams/evil/accounts").status_code == 404
+    assert get(f"/teams/acme/accounts/{theirs.pk}/cycles").status_code == 404
+    assert get(f"/teams/acme/accounts/{account.pk}/cycles").status_code == 200
+
+
+def test_the_api_takes_the_same_queries_for_any_number_of_accounts(
+    get, acme, account, django_assert_max_num_queries
+):
+    for number in range(20):
+        other = Account.objects.create(team=acme, label=f"A{number}")
+        Snapshot.objects.create(
+            account=other, mode="current", outcome="ok", asked_at=datetime(2026, 1, 1, tzinfo=UTC)
+        )
+
+    with django_assert_max_num_queries(3):
+        assert len(get("/teams/acme/accounts").json()["accounts"]) == 21
