@@ -1,0 +1,81 @@
+"""What a person can do when a removal has ended: run it again, delete its pictures."""
+
+from __future__ import annotations
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from dashboard.removals import answers, queueing, sweeping
+from dashboard.removals.errors import Busy, NoSpace, PictureGone
+from dashboard.removals.models import Removal
+from dashboard.teams import audit
+from dashboard.teams.access import team_view
+from dashboard.teams.models import Role, Team, User
+
+
+class AgainForm(forms.Form):
+    """That a picture shall run once more; the nonce makes a double click one deed (U39)."""
+
+    nonce = forms.CharField(required=False, max_length=64)
+
+
+@require_POST
+@team_view(role=Role.MEMBER)
+def again(request: HttpRequest, team: Team, pk: str) -> HttpResponse:
+    """Run the same picture once more: a person's decision, for it may cost a second credit."""
+    removal = get_object_or_404(team.removals.select_related("team"), pk=pk)
+    form = AgainForm(request.POST)
+    if not removal.can_run_again or not form.is_valid():
+        return redirect(answers.address(removal))
+    try:
+        new = queueing.run_again(
+            removal, _person(request), nonce=form.cleaned_data["nonce"], at=timezone.now()
+        )
+    except (Busy, NoSpace, PictureGone) as exc:
+        messages.error(request, exc.message)
+        return redirect(answers.address(removal))
+    _record(request, removal, "removal.run_again", was=removal.state, new=str(new.pk))
+    return redirect(answers.address(new))
+
+
+@require_POST
+@team_view(role=Role.MEMBER)
+def delete_pictures(request: HttpRequest, team: Team, pk: str) -> HttpResponse:
+    """Delete the pictures of a removal before their time; the row and its cost stay."""
+    removal = get_object_or_404(team.removals.select_related("team"), pk=pk)
+    if not may_delete(request, removal):
+        raise PermissionDenied
+    if removal.is_final and removal.has_files:
+        sweeping.delete_files(removal, at=timezone.now())
+        _record(request, removal, "removal.pictures_deleted")
+        messages.success(request, _("Pictures deleted."))
+    return redirect(answers.address(removal))
+
+
+def may_delete(request: HttpRequest, removal: Removal) -> bool:
+    """Say whether this person may delete these pictures: one's own, an admin everybody's."""
+    membership = request.membership  # type: ignore[attr-defined]
+    own = removal.user_id == request.user.pk and membership.may(Role.MEMBER)
+    return bool(own or membership.may(Role.ADMIN))
+
+
+def _record(request: HttpRequest, removal: Removal, action: str, **details: str) -> None:
+    audit.record_for(
+        request,
+        action,
+        at=timezone.now(),
+        subject=removal.filename,
+        removal=str(removal.pk),
+        **details,
+    )
+
+
+def _person(request: HttpRequest) -> User:
+    person: User = request.membership.user  # type: ignore[attr-defined]
+    return person

@@ -1,0 +1,133 @@
+"""Where pictures are kept: random names in a folder of their team, written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from django.conf import settings
+from django.core.files import File
+from django.core.files.storage import default_storage
+
+KINDS = ("pictures", "results", "thumbnails")
+DRAFT = ".draft"
+# A result may have 100 MB; room for two, so that what is paid for has a place (SAFETY R5).
+ROOM_BYTES = 2 * 100 * 1024 * 1024
+FORGOTTEN = timedelta(hours=1)
+
+
+def name_for(kind: str, team_id: int, extension: str, *, stem: uuid.UUID | None = None) -> str:
+    """Return a storage name that nobody can guess."""
+    return f"{kind}/{team_id}/{(stem or uuid.uuid4()).hex}.{extension}"
+
+
+def has_room() -> bool:
+    """Say whether the disk has a place for a result; a storage elsewhere answers for itself."""
+    place = _path("pictures") or Path(settings.FILE_UPLOAD_TEMP_DIR)
+    while not place.exists():
+        place = place.parent
+    return shutil.disk_usage(place).free >= ROOM_BYTES
+
+
+@contextmanager
+def writing(name: str) -> Iterator[BinaryIO]:
+    """Open a draft that becomes the file `name` when the block ends well, else nothing at all.
+
+    On a disk: written beside its place, fsync, rename, fsync of the folder (SAFETY S12). Readable,
+    too. Raises OSError.
+    """
+    path = _path(name)
+    folder = path.parent if path else Path(settings.FILE_UPLOAD_TEMP_DIR)
+    folder.mkdir(parents=True, exist_ok=True, mode=settings.FILE_UPLOAD_DIRECTORY_PERMISSIONS)
+    handle, draft = tempfile.mkstemp(suffix=DRAFT, dir=folder)
+    try:
+        with open(handle, "w+b") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        _put(Path(draft), name, path)
+    finally:
+        Path(draft).unlink(missing_ok=True)
+
+
+def opened(name: str) -> BinaryIO:
+    """Open a file for reading; raise FileNotFoundError."""
+    return cast(BinaryIO, default_storage.open(name, "rb").file)
+
+
+def exists(name: str) -> bool:
+    """Say whether there is such a file."""
+    return bool(name) and default_storage.exists(name)
+
+
+def copy(source: str, target: str) -> None:
+    """Make a second file of the same bytes, which lives on when the first is deleted."""
+    with opened(source) as file, writing(target) as draft:
+        shutil.copyfileobj(file, draft, 1024 * 1024)
+
+
+def delete(*names: str) -> None:
+    """Delete what is there of these files."""
+    for name in names:
+        if name:
+            default_storage.delete(name)
+
+
+def forgotten(*, at: datetime) -> Iterator[str]:
+    """Name each stored file that is older than an hour; whoever asks knows which have a row."""
+    for kind in KINDS:
+        for team in _listed(kind, folders=True):
+            for file in _listed(f"{kind}/{team}"):
+                name = f"{kind}/{team}/{file}"
+                if default_storage.get_modified_time(name) <= at - FORGOTTEN:
+                    yield name
+
+
+def delete_forgotten_uploads(*, at: datetime) -> int:
+    """Delete what a killed process left of uploads an hour ago; return how many files."""
+    count = 0
+    for path in Path(settings.FILE_UPLOAD_TEMP_DIR).iterdir():
+        if path.is_file() and path.stat().st_mtime <= (at - FORGOTTEN).timestamp():
+            path.unlink(missing_ok=True)
+            count += 1
+    return count
+
+
+def _listed(folder: str, *, folders: bool = False) -> list[str]:
+    try:
+        return list(default_storage.listdir(folder)[0 if folders else 1])
+    except FileNotFoundError:
+        return []
+
+
+def _path(name: str) -> Path | None:
+    """Return where a storage on a disk keeps a file; None for a storage elsewhere."""
+    try:
+        return Path(default_storage.path(name))
+    except NotImplementedError:
+        return None
+
+
+def _put(draft: Path, name: str, path: Path | None) -> None:
+    if path is None:
+        with draft.open("rb") as file:
+            default_storage.save(name, File(file))
+        return
+    draft.chmod(settings.FILE_UPLOAD_PERMISSIONS)
+    draft.replace(path)
+    _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,163 @@
+"""What is asked for a picture, and what is asked of the list."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, BinaryIO, cast
+
+from django import forms
+from django.core.files.uploadedfile import UploadedFile
+from django.db.models import Exists, OuterRef
+from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
+
+from dashboard.keys.models import Account, ApiKey
+from dashboard.lib.uploads import Upload
+from dashboard.rembg import errors, pictures
+from dashboard.rembg.errors import FieldProblem, RembgError
+from dashboard.rembg.parameters import PARSERS, Parameters
+from dashboard.rembg.pictures import Picture
+from dashboard.removals.models import State
+from dashboard.teams.models import Team
+
+FORMATS = [("png", "PNG"), ("webp", "WebP"), ("jpeg", "JPEG"), ("bmp", "BMP")]
+ONE_IMAGE = _("Please send one image per request.")
+
+
+class OpenChoice(forms.ChoiceField):
+    """A choice whose value is judged by `rembg.parameters`, in RemBG's words."""
+
+    def validate(self, value: Any) -> None:
+        """Accept anything here."""
+
+
+class RemovalForm(forms.Form):
+    """One picture and what is asked for it; `picture` and `asked` are there once it is valid.
+
+    The rules are those of `rembg.parameters` and `rembg.pictures`; `problems` are their errors.
+    """
+
+    image = forms.FileField(required=False, allow_empty_file=True)
+    nonce = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
+    # Sent by the page, where a box that is not ticked is absent; elsewhere absent means default.
+    boxes = forms.CharField(required=False, widget=forms.HiddenInput, initial="shown")
+    format = OpenChoice(required=False, choices=FORMATS, initial="png", label=_("Format"))
+    w = forms.CharField(required=False, label=_("Width"))
+    h = forms.CharField(required=False, label=_("Height"))
+    exact_resize = forms.BooleanField(required=False, label=_("Exact size"))
+    bg_color = forms.CharField(required=False, label=_("Background"))
+    mask = forms.BooleanField(required=False, label=_("Mask only"))
+    angle = forms.CharField(required=False, label=_("Rotation"))
+    expand = forms.BooleanField(required=False, initial=True, label=_("Grow the canvas"))
+    account = forms.ModelChoiceField(
+        queryset=Account.objects.none(),
+        required=False,
+        label=_("Paid by"),
+        empty_label=_("The account with most credits left"),
+    )
+
+    picture: Picture
+    asked: Parameters
+
+    def __init__(self, *args: Any, team: Team, upload: Upload | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.upload = upload
+        self.problems: list[RembgError] = []
+        self.fields["nonce"].initial = uuid.uuid4
+        accounts = accounts_with_keys(team)
+        self.fields["account"].queryset = accounts  # type: ignore[attr-defined]
+        if not self.is_bound and len(accounts) < 2:
+            del self.fields["account"]
+
+    def clean(self) -> dict[str, Any]:
+        """Judge picture and parameters, all of both, before a credit is spent (P11)."""
+        try:
+            self.asked = Parameters.parse(self._pairs())
+        except RembgError as problem:
+            self._complain(problem)
+        try:
+            self.picture = self._look()
+        except RembgError as problem:
+            self._complain(problem)
+        return self.cleaned_data
+
+    @property
+    def details(self) -> list[FieldProblem]:
+        """Return every field that is wrong, as RemBG would."""
+        return [
+            FieldProblem(name, str(message))
+            for name, messages in self.errors.items()
+            for message in messages
+        ]
+
+    def _pairs(self) -> list[tuple[str, str]]:
+        data = self.data
+        sent = data.lists() if isinstance(data, QueryDict) else []
+        pairs = [(name, text) for name, texts in sent for text in texts if name in PARSERS]
+        if data.get("boxes") and "expand" not in data:
+            pairs.append(("expand", "false"))
+        return pairs
+
+    def _look(self) -> Picture:
+        """Return what the picture is; raise why it is refused (SAFETY U)."""
+        if self.upload and self.upload.oversize is not None:
+            megabytes = self.upload.oversize / 1_048_576
+            raise errors.FileTooLarge(
+                f"File size ({megabytes:.1f} MB) exceeds the maximum allowed size of 50 MB."
+            )
+        files: list[UploadedFile] = self.files.getlist("image")
+        if len(files) > 1:
+            raise errors.RepeatedField(str(ONE_IMAGE), details=(_about_image(str(ONE_IMAGE)),))
+        if not files:
+            raise errors.NoFile if self.upload and self.upload.nameless else errors.NoImage
+        return pictures.inspect(cast(BinaryIO, files[0].file), filename=files[0].name or "")
+
+    def _complain(self, problem: RembgError) -> None:
+        self.problems.append(problem)
+        for detail in problem.details:
+            name = detail.field if detail.field in self.fields else None
+            self.add_error(name, forms.ValidationError(detail.message))
+
+
+class FilterForm(forms.Form):
+    """Which removals a list shows; a value that is not known shows all."""
+
+    whose = forms.ChoiceField(
+        required=False, choices=[("", _("Everyone")), ("mine", _("Mine"))], label=_("Whose")
+    )
+    state = forms.ChoiceField(
+        required=False,
+        choices=[
+            ("", _("Any state")),
+            ("running", _("Running")),
+            (State.DONE, State.DONE.label),
+            (State.FAILED, State.FAILED.label),
+            (State.UNKNOWN, State.UNKNOWN.label),
+        ],
+        label=_("State"),
+    )
+    account = forms.ModelChoiceField(
+        queryset=Account.objects.none(),
+        required=False,
+        empty_label=_("Any account"),
+        label=_("Account"),
+    )
+
+    def __init__(self, *args: Any, team: Team, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["account"].queryset = team.accounts.order_by("label", "pk")  # type: ignore[attr-defined]
+
+    @property
+    def is_set(self) -> bool:
+        """Say whether anything is left out."""
+        return self.is_valid() and any(self.cleaned_data.values())
+
+
+def accounts_with_keys(team: Team) -> Any:
+    """Return the team's accounts that a removal can be paid by."""
+    keys = ApiKey.objects.active().filter(account=OuterRef("pk"))
+    return team.accounts.active().filter(Exists(keys)).order_by("label", "pk")
+
+
+def _about_image(sentence: str) -> FieldProblem:
+    return FieldProblem("image", sentence)

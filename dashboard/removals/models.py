@@ -1,0 +1,345 @@
+"""Pictures through us: who, which account and key, what was asked, what happened, what it cost."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Exists, F, OuterRef, Q
+from django.utils.translation import gettext_lazy as _
+
+from dashboard.keys.models import Account, ApiKey
+from dashboard.rembg import filenames
+from dashboard.rembg.errors import RembgError
+from dashboard.rembg.parameters import Parameters
+from dashboard.teams.models import Team, User
+
+
+class State(models.TextChoices):
+    """The job state machine of SAFETY 3.1."""
+
+    QUEUED = "queued", _("Waiting")
+    LEASED = "leased", _("Getting ready")
+    SENDING = "sending", _("At RemBG")
+    DONE = "done", _("Done")
+    FAILED = "failed", _("Failed")
+    UNKNOWN = "unknown", _("Unknown")
+
+
+class Charged(models.TextChoices):
+    """What a removal cost: one credit, none, or we cannot know."""
+
+    YES = "yes", _("1 credit")
+    NO = "no", _("No credit")
+    UNKNOWN = "unknown", _("Unknown")
+
+
+class Phase(models.TextChoices):
+    """How far the one request to RemBG is."""
+
+    SENDING = "sending", _("Sending to RemBG")
+    WAITING = "waiting", _("RemBG is working")
+    RECEIVING = "receiving", _("Receiving the result")
+
+
+FINAL = (State.DONE, State.FAILED, State.UNKNOWN)
+RUNNING = (State.LEASED, State.SENDING)
+# After so many leases that ended with their worker, the picture itself is suspected (R15).
+LOST_LEASES_UNTIL_PARKED = 3
+
+
+class RemovalQuerySet(models.QuerySet["Removal"]):
+    """Named questions about removals."""
+
+    def newest_first(self) -> RemovalQuerySet:
+        return self.order_by("-queued_at", "-pk")
+
+    def unfinished(self) -> RemovalQuerySet:
+        return self.exclude(state__in=FINAL)
+
+    def chosen(
+        self, *, user: User | None = None, state: str = "", account: Account | None = None
+    ) -> RemovalQuerySet:
+        """Those of a person, in a state (or `running`), of an account; what is not given is any."""
+        wanted = Q()
+        if user:
+            wanted &= Q(user=user)
+        if account:
+            wanted &= Q(account=account)
+        if state:
+            wanted &= ~Q(state__in=FINAL) if state == "running" else Q(state=state)
+        return self.filter(wanted)
+
+    def claimable(self, *, at: datetime) -> RemovalQuerySet:
+        return self.filter(state=State.QUEUED, not_before_at__lte=at)
+
+    def in_turn(self) -> RemovalQuerySet:
+        return self.order_by("not_before_at", "queued_at", "pk")
+
+    def expired_leases(self, *, at: datetime) -> RemovalQuerySet:
+        return self.filter(state__in=RUNNING, lease_expires_at__lte=at)
+
+    def past_keeping(self, *, at: datetime) -> RemovalQuerySet:
+        return self.filter(state__in=FINAL, files_deleted_at=None, keep_until__lte=at)
+
+    def naming(self, name: str) -> RemovalQuerySet:
+        """Those one of whose files has this name in the storage."""
+        return self.filter(Q(picture=name) | Q(result=name) | Q(thumbnail=name))
+
+
+class Removal(models.Model):
+    """One picture through us."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    team = models.ForeignKey(Team, models.CASCADE, related_name="removals")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="removals"
+    )
+    # The name stays readable after the person is gone.
+    member = models.CharField(max_length=254)
+    # The account that was asked for; None lets the worker take the team's best.
+    wanted_account = models.ForeignKey(Account, models.SET_NULL, null=True, related_name="+")
+    account = models.ForeignKey(Account, models.SET_NULL, null=True, related_name="removals")
+    api_key = models.ForeignKey(ApiKey, models.SET_NULL, null=True, related_name="+")
+    source = models.CharField(max_length=8, default="form")
+    # Sent by the form; the same picture posted twice by a double click is one removal (U39).
+    nonce = models.CharField(max_length=64)
+    # The failed or unknown removal of the same picture that a person ran again with this one.
+    again_of = models.ForeignKey("self", models.SET_NULL, null=True, related_name="runs_again")
+
+    filename = models.CharField(max_length=255)
+    picture = models.CharField(max_length=120, blank=True)
+    picture_type = models.CharField(max_length=20)
+    picture_bytes = models.PositiveBigIntegerField()
+    picture_sha256 = models.CharField(max_length=64)
+    # As stored; the sides that a person sees are turned by the orientation (EXIF, 1..8; U18).
+    width = models.PositiveIntegerField()
+    height = models.PositiveIntegerField()
+    orientation = models.PositiveSmallIntegerField(default=1)
+    parameters = models.JSONField(default=dict)
+
+    state = models.CharField(max_length=8, choices=State, default=State.QUEUED)
+    charged = models.CharField(max_length=8, choices=Charged, default=Charged.NO)
+    # One claim. Whoever writes about it names it, so that a worker without its lease is not heard.
+    attempt = models.UUIDField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    lost_leases = models.PositiveSmallIntegerField(default=0)
+    # Keys that refused this picture's request; another one may still do it.
+    tried_keys = models.JSONField(default=list)
+    queued_at = models.DateTimeField()
+    not_before_at = models.DateTimeField()
+    lease_expires_at = models.DateTimeField(null=True)
+    sending_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    phase = models.CharField(max_length=12, choices=Phase, blank=True)
+    up = models.JSONField(null=True)
+    down = models.JSONField(null=True)
+
+    result = models.CharField(max_length=120, blank=True)
+    result_type = models.CharField(max_length=20, blank=True)
+    result_bytes = models.PositiveBigIntegerField(null=True)
+    result_width = models.PositiveIntegerField(null=True)
+    result_height = models.PositiveIntegerField(null=True)
+    # Whether there is anything to see through; None where it was not looked at.
+    result_has_alpha = models.BooleanField(null=True)
+    thumbnail = models.CharField(max_length=120, blank=True)
+    degraded = models.BooleanField(default=False)
+    notices = models.JSONField(default=list)
+
+    error = models.CharField(max_length=40, blank=True)
+    message = models.CharField(max_length=300, blank=True)
+    details = models.JSONField(default=list)
+    status = models.PositiveSmallIntegerField(null=True)
+    # How an answer that was not RemBG's began, for an admin (F10).
+    body_head = models.CharField(max_length=300, blank=True)
+    upstream_request_id = models.CharField(max_length=80, blank=True)
+
+    keep_until = models.DateTimeField()
+    files_deleted_at = models.DateTimeField(null=True)
+
+    objects = RemovalQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["team", "nonce"], name="removal_nonce_once_a_team"),
+            models.CheckConstraint(
+                condition=Q(state__in=State.values), name="removal_state_is_known"
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=State.DONE) | ~Q(result=""), name="removal_done_has_a_result"
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=State.DONE) | Q(charged=Charged.YES),
+                name="removal_done_is_charged",
+            ),
+        ]
+        indexes: ClassVar = [
+            # The list of a team, newest first.
+            models.Index(fields=["team", "-queued_at"], name="removal_team_newest"),
+            # A worker asks for a team's next one, and whether it has one.
+            models.Index(fields=["team", "state", "not_before_at"], name="removal_next_of_team"),
+            # The sweeper asks for expired leases, and whether anything waits.
+            models.Index(fields=["state", "not_before_at"], name="removal_next"),
+            # Retention asks for those whose files are still kept.
+            models.Index(
+                fields=["keep_until"],
+                condition=Q(files_deleted_at=None),
+                name="removal_keeping",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.filename} ({self.state})"
+
+    @property
+    def is_final(self) -> bool:
+        """Say whether nothing more will happen by itself."""
+        return self.state in FINAL
+
+    @property
+    def has_files(self) -> bool:
+        """Say whether its pictures are still kept."""
+        return self.files_deleted_at is None
+
+    @property
+    def can_run_again(self) -> bool:
+        """Say whether a person may send the same picture once more."""
+        return self.state in (State.FAILED, State.UNKNOWN) and self.has_files
+
+    @property
+    def shown_width(self) -> int:
+        """Return the original's width in pixels, as a person sees it."""
+        return self.height if self.orientation >= 5 else self.width
+
+    @property
+    def shown_height(self) -> int:
+        """Return the original's height in pixels, as a person sees it."""
+        return self.width if self.orientation >= 5 else self.height
+
+    @property
+    def shown_name(self) -> str:
+        """Return the file's name, cut to what a page has room for (U24)."""
+        return filenames.display(self.filename)
+
+    @property
+    def asked(self) -> Parameters:
+        """Return what was asked of RemBG."""
+        return Parameters(**self.parameters)
+
+    @property
+    def download_name(self) -> str:
+        """Return the original's name with the result's extension."""
+        extension = {"jpeg": "jpg"}.get(self.asked.format, self.asked.format)
+        return filenames.download_name(self.filename, extension=extension)
+
+    def begin_sending(self, key: ApiKey, *, at: datetime, until: datetime) -> bool:
+        """Write down that bytes are about to leave; False if the lease was lost before."""
+        return self._move(
+            (State.LEASED,),
+            state=State.SENDING,
+            charged=Charged.UNKNOWN,
+            account=key.account,
+            api_key=key,
+            attempts=F("attempts") + 1,
+            sending_at=at,
+            lease_expires_at=until,
+            phase=Phase.SENDING,
+            up=None,
+            down=None,
+        )
+
+    def note_progress(self, phase: str, *, until: datetime, **directions: Any) -> bool:
+        """Write down how far the request is, and that its worker lives."""
+        return self._move((State.SENDING,), phase=phase, lease_expires_at=until, **directions)
+
+    def finish(self, *, at: datetime, **result: Any) -> bool:
+        """Write down the result; a lease that was given up in the meantime does not matter."""
+        return self._move(
+            (State.SENDING, State.UNKNOWN),
+            state=State.DONE,
+            charged=Charged.YES,
+            finished_at=at,
+            lease_expires_at=None,
+            phase="",
+            **NO_ERROR,
+            **result,
+        )
+
+    def end(self, error: RembgError, *, at: datetime) -> bool:
+        """Write down that it came to nothing, or that nobody can tell (SAFETY 3.1)."""
+        unknown = error.charged == "unknown"
+        return self._move(
+            (State.LEASED, State.SENDING, State.UNKNOWN),
+            state=State.UNKNOWN if unknown else State.FAILED,
+            charged=error.charged,
+            finished_at=at,
+            lease_expires_at=None,
+            phase="",
+            **_error_fields(error),
+        )
+
+    def wait(self, error: RembgError, *, until: datetime, tried: ApiKey | None = None) -> bool:
+        """Go back into the queue: nothing was charged, and later or another key may do."""
+        tried_keys = [*self.tried_keys, str(tried.pk)] if tried else self.tried_keys
+        return self._move(
+            RUNNING,
+            state=State.QUEUED,
+            charged=Charged.NO,
+            not_before_at=until,
+            lease_expires_at=None,
+            phase="",
+            tried_keys=tried_keys,
+            **_error_fields(error),
+        )
+
+    def _move(self, states: tuple[str, ...], **changes: Any) -> bool:
+        """Change the row if it is still in one of these states and this claim's."""
+        rows = Removal.objects.filter(pk=self.pk, attempt=self.attempt, state__in=states)
+        moved = bool(rows.update(**changes))
+        if moved:
+            self.refresh_from_db(fields=list(changes))
+        return moved
+
+
+NO_ERROR: dict[str, Any] = {
+    "error": "",
+    "message": "",
+    "details": [],
+    "status": None,
+    "body_head": "",
+}
+
+
+def _error_fields(error: RembgError) -> dict[str, Any]:
+    return {
+        "error": error.code,
+        "message": error.message[:300],
+        "details": [asdict(problem) for problem in error.details],
+        "status": error.status,
+        "body_head": error.body_head[:300],
+    }
+
+
+class TurnQuerySet(models.QuerySet["Turn"]):
+    """Named questions about turns."""
+
+    def next_with_work(self, *, at: datetime) -> TurnQuerySet:
+        """Teams that have something to do, the one that was served longest ago first."""
+        work = Removal.objects.claimable(at=at).filter(team=OuterRef("team"))
+        return self.filter(Exists(work)).order_by(F("served_at").asc(nulls_first=True), "pk")
+
+
+class Turn(models.Model):
+    """When a team's removals were last served, so that the teams take turns (R10)."""
+
+    team = models.OneToOneField(Team, models.CASCADE, related_name="turn")
+    served_at = models.DateTimeField(null=True)
+
+    objects = TurnQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.team_id} at {self.served_at}"

@@ -1,0 +1,97 @@
+"""What a removal is called, for templates."""
+
+from typing import Any
+
+from django import template
+from django.template.defaultfilters import filesizeformat
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from dashboard.removals import wording
+from dashboard.removals.models import Charged, Removal, State
+
+register = template.Library()
+
+BADGES = {
+    State.QUEUED: "neutral",
+    State.LEASED: "busy",
+    State.SENDING: "busy",
+    State.DONE: "ok",
+    State.FAILED: "bad",
+    State.UNKNOWN: "warn",
+}
+COST_BADGES = {Charged.YES: "neutral", Charged.NO: "ok", Charged.UNKNOWN: "warn"}
+
+
+@register.filter
+def asked(removal: Removal) -> str:
+    """Say what was asked."""
+    return wording.asked_sentence(removal.asked)
+
+
+@register.filter
+def phase(removal: Removal) -> str:
+    """Say how far it is."""
+    return wording.phase_sentence(removal, at=timezone.now())
+
+
+@register.filter
+def cost(removal: Removal) -> str:
+    """Say what it cost."""
+    return wording.cost_sentence(removal)
+
+
+@register.filter
+def safe_part(removal: Removal) -> str:
+    """Say what is certain about the credit."""
+    return wording.safe_sentence(removal)
+
+
+@register.filter
+def next_step(removal: Removal) -> str:
+    """Say what to do."""
+    return wording.next_step(removal)
+
+
+@register.filter
+def badge(removal: Removal) -> str:
+    """Return the kind of badge for its state."""
+    return BADGES[State(removal.state)]
+
+
+@register.filter
+def cost_badge(removal: Removal) -> str:
+    """Return the kind of badge for its cost."""
+    return COST_BADGES[Charged(removal.charged)]
+
+
+@register.filter
+def original_facts(removal: Removal) -> str:
+    """Say what was sent: "JPEG, 1200 × 800 px, 2.4 MB"."""
+    kind = removal.picture_type.rsplit("/", 1)[-1]
+    return _facts(kind, removal.shown_width, removal.shown_height, removal.picture_bytes)
+
+
+@register.filter
+def result_facts(removal: Removal) -> str:
+    """Say what came back: "PNG, 1200 × 800 px, 1.1 MB"."""
+    kind = removal.result_type.rsplit("/", 1)[-1]
+    return _facts(kind, removal.result_width, removal.result_height, removal.result_bytes)
+
+
+@register.filter
+def transfer(progress: dict[str, Any]) -> str:
+    """Say how far a transfer is: "1.2 MB of 2.4 MB, 800 KB/s"."""
+    text = filesizeformat(progress["loaded"])
+    if progress["total"]:
+        text = _("%(loaded)s of %(total)s") % {
+            "loaded": text,
+            "total": filesizeformat(progress["total"]),
+        }
+    if progress["rate"]:
+        text += _(", %(size)s a second") % {"size": filesizeformat(progress["rate"])}
+    return text
+
+
+def _facts(kind: str, width: int | None, height: int | None, size: int | None) -> str:
+    return f"{kind.upper()}, {width} × {height} px, {filesizeformat(size or 0)}"

@@ -1,0 +1,197 @@
+"""The pages of removals: drop pictures here, and see how they go."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import Any, BinaryIO, cast
+
+from django.core.files.uploadedfile import UploadedFile
+from django.core.paginator import Paginator
+from django.db import OperationalError
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from dashboard.lib import uploads
+from dashboard.lib.uploads import Upload
+from dashboard.rembg.errors import FieldProblem
+from dashboard.removals import afterwards, answers, queueing
+from dashboard.removals.errors import Busy, NoKey, NoSpace
+from dashboard.removals.forms import ONE_IMAGE, FilterForm, RemovalForm, accounts_with_keys
+from dashboard.removals.models import Phase, Removal
+from dashboard.removals.queueing import Wish
+from dashboard.teams.access import team_view
+from dashboard.teams.models import Membership, Role, Team
+
+PAGE = 25
+HTMX_STOP = 286  # htmx swaps such an answer and asks no more
+STATUSES = {Busy: 429, NoSpace: 507, NoKey: 409}
+# What reading an upload can meet: the status and the sentence of the answer.
+SPOILT: dict[str, tuple[int, str | Promise]] = {
+    "cut": (400, gettext_lazy("The upload was cut off. Please try again.")),
+    "files": (400, ONE_IMAGE),
+    "fields": (400, gettext_lazy("This form has more in it than we read.")),
+    "malformed": (400, gettext_lazy("This form could not be read. Please load the page again.")),
+    "full": (507, NoSpace.sentence),
+}
+
+
+@csrf_exempt  # `create` checks it itself: first who asks, then the body (SAFETY finding 8).
+@require_http_methods(["GET", "HEAD", "POST"])
+def collection(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show the list with its form, or take a picture for it."""
+    view = create if request.method == "POST" else index
+    return view(request, slug=slug)
+
+
+@require_safe
+@team_view()
+def index(request: HttpRequest, team: Team) -> HttpResponse:
+    """Drop pictures here; and what became of the others."""
+    if request.htmx:  # type: ignore[attr-defined]
+        return render(request, "removals/index.html#recent", _recent(request, team))
+    return _page(request, team, RemovalForm(team=team))
+
+
+@require_POST
+@team_view(role=Role.MEMBER)
+def create(request: HttpRequest, team: Team) -> HttpResponse:
+    """Take one picture: when this answers well, it is safe with us."""
+    if request.content_type != "multipart/form-data":
+        sentence = _("Please send the image as multipart/form-data.")
+        return answers.refused((), error=sentence, code="media_type", status=415)
+    upload = uploads.read(request)
+    if upload.problem:
+        status, said = SPOILT[upload.problem]
+        return _refuse(request, team, [_of_image(said)], code=upload.problem, status=status)
+    return _create(request, team, upload)
+
+
+@csrf_protect
+def _create(request: HttpRequest, team: Team, upload: Upload) -> HttpResponse:
+    form = RemovalForm(request.POST, request.FILES, team=team, upload=upload)
+    if not form.is_valid():
+        code = form.problems[0].code if form.problems else "account"
+        return _refuse(request, team, form.details, code=code, form=form)
+    try:
+        removal = _accept(request, team, form)
+    except (Busy, NoSpace, NoKey) as exc:
+        status = STATUSES[type(exc)]
+        details = [_of_image(exc.message)]
+        return _refuse(request, team, details, code=exc.code, status=status, form=form)
+    except OperationalError:
+        details = [_of_image(_("The database is busy. Please try again in a minute."))]
+        return _refuse(request, team, details, code="database_busy", status=503, form=form)
+    if answers.wants_json(request):
+        return answers.accepted(removal)
+    return redirect(answers.address(removal))
+
+
+@require_safe
+@team_view()
+def detail(request: HttpRequest, team: Team, pk: str) -> HttpResponse:
+    """One removal: how far it is, or what came of it."""
+    removal = get_object_or_404(_with_names(team.removals.all()), pk=pk)
+    context = {
+        "removal": removal,
+        "progress": removal.down if removal.phase == Phase.RECEIVING else removal.up,
+        "runs": removal.runs_again.order_by("queued_at", "pk"),
+        "nonce": uuid.uuid4(),
+        "may_run_again": request.membership.may(Role.MEMBER),  # type: ignore[attr-defined]
+        "may_delete": afterwards.may_delete(request, removal),
+        "sees_answers": request.membership.may(Role.ADMIN),  # type: ignore[attr-defined]
+    }
+    if not request.htmx:  # type: ignore[attr-defined]
+        return render(request, "removals/detail.html", context)
+    answer = render(request, "removals/detail.html#removal", context)
+    answer.status_code = HTMX_STOP if removal.is_final else 200
+    return answer
+
+
+@require_safe
+@team_view()
+def status(request: HttpRequest, team: Team, pk: str) -> HttpResponse:
+    """Say how far it is, to the page's script."""
+    removal = get_object_or_404(team.removals.select_related("team"), pk=pk)
+    return answers.status(removal, at=timezone.now())
+
+
+def _accept(request: HttpRequest, team: Team, form: RemovalForm) -> Removal:
+    if not accounts_with_keys(team).exists():
+        raise NoKey
+    given = form.cleaned_data
+    image: UploadedFile = given["image"]
+    wish = Wish(image.name or "", form.asked, given["account"], given["nonce"])
+    by: Membership = request.membership  # type: ignore[attr-defined]
+    file = cast(BinaryIO, image.file)
+    return queueing.accept(by, file, form.picture, wish, at=timezone.now())
+
+
+def _refuse(
+    request: HttpRequest,
+    team: Team,
+    details: Sequence[FieldProblem],
+    *,
+    code: str,
+    status: int = 400,
+    form: RemovalForm | None = None,
+) -> HttpResponse:
+    """Say beside each field what is wrong, as JSON or in the page with what was typed."""
+    if answers.wants_json(request):
+        answer: HttpResponse = answers.refused(details, code=code, status=status)
+    else:
+        form = form or RemovalForm(request.POST, team=team)
+        for problem in details:
+            if problem.message not in form.errors.get(problem.field, ()):
+                form.add_error(problem.field, problem.message)
+        answer = _page(request, team, form)
+        answer.status_code = status
+    if status in (429, 503):
+        answer["Retry-After"] = "60"
+    return answer
+
+
+def _page(request: HttpRequest, team: Team, form: RemovalForm) -> HttpResponse:
+    may_post = request.membership.may(Role.MEMBER)  # type: ignore[attr-defined]
+    context = {
+        "form": form,
+        "url": reverse("removals:create", args=[team.slug]),
+        "may_post": may_post,
+        "has_key": accounts_with_keys(team).exists(),
+        **_recent(request, team),
+    }
+    return render(request, "removals/index.html", context)
+
+
+def _recent(request: HttpRequest, team: Team) -> dict[str, Any]:
+    """Return what the list shows."""
+    filters = FilterForm(request.GET, team=team)
+    filters.is_valid()
+    chosen = filters.cleaned_data
+    removals = team.removals.chosen(
+        user=request.membership.user if chosen.get("whose") else None,  # type: ignore[attr-defined]
+        state=chosen.get("state", ""),
+        account=chosen.get("account"),
+    )
+    page = Paginator(_with_names(removals.newest_first()), PAGE).get_page(request.GET.get("page"))
+    return {
+        "filters": filters,
+        "page": page,
+        "is_running": any(not removal.is_final for removal in page),
+    }
+
+
+def _with_names(removals: QuerySet[Removal]) -> QuerySet[Removal]:
+    return removals.select_related("team", "user", "account", "wanted_account", "api_key")
+
+
+def _of_image(sentence: str | Promise) -> FieldProblem:
+    return FieldProblem("image", str(sentence))

@@ -1,0 +1,116 @@
+"""What a removal is called on a page: what was asked, how far it is, what it cost, what to do."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from math import ceil
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from dashboard.rembg import errors
+from dashboard.rembg.parameters import Parameters
+from dashboard.removals.errors import KeysLocked, KeysRefused, NoKey, NoSpace, Parked, PictureGone
+from dashboard.removals.models import Charged, Phase, Removal, State
+
+# Formats without transparency; RemBG puts the subject on white (contract 1).
+FLAT = ("jpeg", "bmp")
+NEXT_STEPS: dict[str, str | Promise] = {
+    errors.RateDaily.code: gettext_lazy("The limit ends at 00:00 UTC; then run it again."),
+    errors.RateMonthly.code: gettext_lazy(
+        "Run it again after the account's renewal, or once credits were bought."
+    ),
+    errors.Truncated.code: gettext_lazy("Upload the whole file again."),
+    errors.UpstreamError.code: gettext_lazy("The cause is at RemBG. Try again in some minutes."),
+    errors.Unreachable.code: gettext_lazy("Try again in some minutes."),
+    errors.ConnectTimeout.code: gettext_lazy("Try again in some minutes."),
+    errors.BreakerOpen.code: gettext_lazy("Try again in some minutes."),
+    errors.TlsFailed.code: gettext_lazy("Whoever runs this site should look at its connection."),
+    errors.NotStored.code: gettext_lazy("Whoever runs this site should look at its disk."),
+    KeysRefused.code: gettext_lazy("Ask an admin of the team, then run it again."),
+    KeysLocked.code: gettext_lazy("Once that is done, run it again."),
+    NoKey.code: gettext_lazy("Once there is a key, run it again."),
+    NoSpace.code: gettext_lazy("Once that is done, run it again."),
+    Parked.code: gettext_lazy("Save the picture anew in another program, then upload that file."),
+    PictureGone.code: gettext_lazy("Upload the picture again."),
+}
+
+
+def asked_sentence(asked: Parameters) -> str:
+    """Say in one line what was asked of RemBG: "PNG, 800 px wide, on white"."""
+    parts = [asked.format.upper(), _size(asked), _ground(asked)]
+    if asked.angle:
+        parts.append(_("turned by %(angle)s°") % {"angle": f"{asked.angle:g}"})
+        if not asked.expand:
+            parts.append(_("corners cropped"))
+    return ", ".join(parts)
+
+
+def phase_sentence(removal: Removal, *, at: datetime) -> str:
+    """Say how far a removal is."""
+    if removal.state == State.QUEUED and removal.error and removal.not_before_at > at:
+        seconds = ceil((removal.not_before_at - at).total_seconds())
+        return _("Waiting to try again in %(seconds)s s: %(reason)s") % {
+            "seconds": seconds,
+            "reason": removal.message,
+        }
+    if removal.state == State.QUEUED:
+        return _("Safe with us. Waiting for its turn")
+    if removal.state == State.SENDING and removal.phase:
+        return str(Phase(removal.phase).label)
+    return str(State(removal.state).label)
+
+
+def cost_sentence(removal: Removal) -> str:
+    """Say what a removal cost; "" while it runs."""
+    if not removal.is_final:
+        return ""
+    if removal.charged == Charged.UNKNOWN:
+        return _("Maybe 1 credit")
+    return str(Charged(removal.charged).label)
+
+
+def safe_sentence(removal: Removal) -> str:
+    """Say what is certain about the credit of a removal that did not work."""
+    if removal.charged == Charged.NO:
+        return _("No credit was spent.")
+    if removal.charged == Charged.YES:
+        return _("One credit was spent.")
+    return _("It may have cost one credit; the account's usage will tell.")
+
+
+def next_step(removal: Removal) -> str:
+    """Say what a person can do about a removal that did not work."""
+    known = NEXT_STEPS.get(removal.error)
+    if known is not None:
+        return str(known)
+    if removal.state == State.UNKNOWN:
+        return _("Run it again if you need the picture now; that may cost a second credit.")
+    return _("Change what is asked, or choose another picture.")
+
+
+def _size(asked: Parameters) -> str:
+    sides = {"w": asked.w, "h": asked.h}
+    if asked.w and asked.h:
+        if asked.exact_resize:
+            return _("exactly %(w)s × %(h)s px") % sides
+        return _("within %(w)s × %(h)s px") % sides
+    if asked.w:
+        return _("%(w)s px wide") % sides
+    return _("%(h)s px high") % sides if asked.h else _("same size")
+
+
+def _ground(asked: Parameters) -> str:
+    if asked.mask:
+        return _("mask only")
+    if asked.bg_color:
+        return _("on %(colour)s") % {"colour": _COLOURS.get(asked.bg_color, asked.bg_color)}
+    return _("on white") if asked.format in FLAT else _("transparent")
+
+
+_COLOURS: dict[str, str | Promise] = {
+    "#ffffff": gettext_lazy("white"),
+    "#f2f2f2": gettext_lazy("light grey"),
+    "#000000": gettext_lazy("black"),
+}
