@@ -1,0 +1,42 @@
+"""Pages for what went wrong: own words, no version, no path (SAFETY O9)."""
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Answer a request that cannot be understood."""
+    return _answer(request, 400, _("This request could not be understood."))
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Answer a member who has not the right."""
+    return _answer(request, 403, _("Your role in this team does not include this."))
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Answer for what is not there, or not for this person: the two look the same."""
+    return _answer(request, 404, _("There is nothing here."))
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    """Answer when we failed."""
+    return _answer(request, 500, _("Something failed on our side. It has been written down."))
+
+
+def csrf(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Answer a form without a valid token; the usual cause is another address than SITE_URL."""
+    sentence = _("This form had expired, or the page was not opened under %(url)s.")
+    return _answer(request, 403, sentence % {"url": settings.SITE_URL})
+
+
+def _answer(request: HttpRequest, status: int, sentence: str) -> HttpResponse:
+    if (
+        request.path.startswith("/api/")
+        or request.accepts("application/json")
+        and not (request.accepts("text/html"))
+    ):
+        return JsonResponse({"error": sentence, "status": status}, status=status)
+    return render(request, f"{status}.html", {"sentence": sentence}, status=status)

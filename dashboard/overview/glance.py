@@ -1,0 +1,213 @@
+"""The team at a glance: how much is left, until when, and what needs a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, Subquery
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from dashboard.keys.models import ApiKey
+from dashboard.removals.models import Removal, State
+from dashboard.teams.models import Membership, Role, Team
+from dashboard.usage import phrases
+from dashboard.usage.standing import Standing
+
+LOW_SHARE = 0.1
+RECENT = 6
+UNKNOWN_DAYS = 30
+
+
+@dataclass(frozen=True)
+class Concern:
+    """One thing that needs a person: how bad, what, and where to go."""
+
+    kind: str
+    title: str
+    text: str
+    url: str
+    action: str
+
+
+@dataclass(frozen=True)
+class AccountCard:
+    """An account on the overview: where it stands, and its state in a word."""
+
+    standing: Standing
+    url: str
+    source_url: str
+    kind: str
+    word: str
+    renewal: str
+
+
+def account_cards(team: Team, standings: Iterable[Standing], *, at: datetime) -> list[AccountCard]:
+    """Return a card for each account, in the given order."""
+    return [_card(team, one, at=at) for one in standings]
+
+
+def concerns(
+    membership: Membership,
+    standings: Sequence[Standing],
+    keys: Iterable[ApiKey],
+    unknown_removals: int,
+    *,
+    locked: str | None,
+) -> list[Concern]:
+    """Return what needs a person, the worst first; links lead to pages that this person may use."""
+    team = membership.team
+    found = [
+        *_lock_concerns(team, locked),
+        *_key_concerns(team, keys),
+        *(concern for one in standings for concern in _account_concerns(team, one)),
+        *_removal_concerns(team, unknown_removals),
+    ]
+    if not membership.may(Role.ADMIN):
+        found = [one for one in found if "/keys/" not in one.url]
+    return sorted(found, key=lambda one: ["bad", "warn", "info"].index(one.kind))
+
+
+def recent_removals(team: Team, *, at: datetime) -> tuple[list[Removal], int]:
+    """Return the newest removals, and how many of 30 days have an outcome that nobody knows.
+
+    Those that a person ran again are decided. Both come with one query.
+    """
+    since = at - timedelta(days=UNKNOWN_DAYS)
+    unknown = Removal.objects.filter(
+        team=team, state=State.UNKNOWN, queued_at__gte=since, runs_again=None
+    )
+    count = unknown.order_by().values("team").annotate(count=Count("pk")).values("count")
+    rows = team.removals.select_related("account").newest_first()
+    newest: list[Any] = list(rows.annotate(unknown_count=Subquery(count))[:RECENT])
+    return newest, newest[0].unknown_count or 0 if newest else 0
+
+
+def answer(total_spendable: int | None, standings: Sequence[Standing]) -> str:
+    """Say in one sentence how much is left and until when."""
+    if not standings:
+        return _("No account yet: add a RemBG key, and its credits and cycles appear here.")
+    if total_spendable is None:
+        return _("How many credits are left is unknown: no account could be read yet.")
+    text = ngettext(
+        "%(credits)s credit can be spent now",
+        "%(credits)s credits can be spent now",
+        total_spendable,
+    ) % {"credits": phrases.number(total_spendable)}
+    renewal = _next_renewal(standings)
+    if renewal is None:
+        return f"{text}."
+    return text + _("; %(account)s renews in %(days)s.") % {
+        "account": renewal.label,
+        "days": _days(renewal.renews_in_days or 0),
+    }
+
+
+def _next_renewal(standings: Iterable[Standing]) -> Standing | None:
+    running = [one for one in standings if one.is_counted and one.renews_in_days is not None]
+    return min(running, key=lambda one: (one.renews_in_days, one.label), default=None)
+
+
+def _card(team: Team, one: Standing, *, at: datetime) -> AccountCard:
+    kind, word = _state(one)
+    renewal = ""
+    if one.window is not None:
+        renewal = phrases.span(one.window, team.zone, at=at)
+        if one.renews_in_days is not None:
+            renewal += ", " + _("renews in %(days)s") % {"days": _days(one.renews_in_days)}
+    where = [team.slug, one.account_id]
+    url = reverse("usage:account", args=where)
+    source = reverse("usage:reading", args=[*where, one.source]) if one.source else ""
+    return AccountCard(one, url, source, kind, word, renewal)
+
+
+def _state(one: Standing) -> tuple[str, str]:
+    if not one.is_read:
+        return ("bad", _("Cannot be read")) if one.last_error else ("neutral", _("Not read yet"))
+    if one.stale:
+        return "warn", _("Stale")
+    if one.remaining == 0:
+        return "bad", _("Included credits used up")
+    if _is_low(one):
+        return "warn", _("Running low")
+    if not one.is_counted:
+        return "info", _("Same as %(account)s?") % {"account": one.twin_of}
+    return "ok", _("Healthy")
+
+
+def _is_low(one: Standing) -> bool:
+    if one.included is None or one.remaining is None:
+        return False
+    runs_out = one.pace is not None and one.pace.runs_out_at is not None
+    return runs_out or one.remaining <= one.included * LOW_SHARE
+
+
+def _lock_concerns(team: Team, locked: str | None) -> Iterator[Concern]:
+    if locked:
+        url = reverse("keys:index", args=[team.slug])
+        yield Concern("bad", _("Keys are locked"), locked, url, _("Open keys"))
+
+
+def _key_concerns(team: Team, keys: Iterable[ApiKey]) -> Iterator[Concern]:
+    url = reverse("keys:index", args=[team.slug])
+    for key in keys:
+        if key.paused_at:
+            title = _("RemBG refuses the key “%(key)s”") % {"key": key.label}
+            text = _("It is paused after two refusals. Test or replace it.")
+            yield Concern("bad", title, text, url, _("Open keys"))
+
+
+def _account_concerns(team: Team, one: Standing) -> Iterator[Concern]:
+    url = reverse("usage:account", args=[team.slug, one.account_id])
+    open_it = _("Open %(account)s") % {"account": one.label}
+    if not one.is_counted:
+        title = _("“%(one)s” answers the same numbers as “%(other)s”")
+        text = _("It is left out of all totals until somebody says whether they are one account.")
+        names = {"one": one.label, "other": one.twin_of}
+        yield Concern("warn", title % names, text, url, _("Decide"))
+    elif one.stale or (not one.is_read and one.last_error):
+        title = _("“%(account)s” could not be read") % {"account": one.label}
+        text = one.last_message or _("Its numbers are older than they should be.")
+        yield Concern("warn", title, text, url, open_it)
+    elif one.is_read and one.remaining == 0:
+        title = _("“%(account)s” has used its included credits up") % {"account": one.label}
+        text = _("%(credits)s prepaid credits are left.")
+        prepaid = text % {"credits": phrases.number(one.prepaid)}
+        yield Concern("bad", title, prepaid, url, open_it)
+    elif _is_low(one):
+        yield _low_concern(team, one, url, open_it)
+
+
+def _low_concern(team: Team, one: Standing, url: str, open_it: str) -> Concern:
+    title = _("“%(account)s” is running low") % {"account": one.label}
+    left = _("%(left)s of %(included)s included credits are left.") % {
+        "left": phrases.number(one.remaining),
+        "included": phrases.number(one.included),
+    }
+    if one.pace is None or one.pace.runs_out_at is None:
+        return Concern("warn", title, left, url, open_it)
+    ending = _("At this pace they run out on %(day)s, before the renewal.") % {
+        "day": phrases.day(one.pace.runs_out_at, team.zone, at=one.at)
+    }
+    return Concern("warn", title, f"{left} {ending}", url, open_it)
+
+
+def _removal_concerns(team: Team, count: int) -> Iterator[Concern]:
+    if not count:
+        return
+    title = ngettext(
+        "%(count)s removal has an unknown outcome",
+        "%(count)s removals have an unknown outcome",
+        count,
+    ) % {"count": count}
+    text = _("The picture was sent and no answer came, so it may have cost a credit.")
+    url = reverse("removals:index", args=[team.slug]) + "?state=unknown"
+    yield Concern("warn", title, text, url, _("Decide"))
+
+
+def _days(count: int) -> str:
+    return ngettext("%(count)s day", "%(count)s days", count) % {"count": count}

@@ -1,0 +1,30 @@
+"""`python manage.py seeddemo`: the demo's team, accounts, readings and removals."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.utils import timezone
+
+from dashboard.overview import seeding
+
+
+class Command(BaseCommand):
+    """Make the demo's data through the code of real use; running it again adds nothing."""
+
+    help = "Make the demo's team, accounts, readings and removals; needs a running sandbox."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Make what is not there yet, and say so."""
+        at = timezone.now()
+        team = seeding.people()
+        self.stdout.write(f"team {team.slug}: {team.memberships.count()} people")
+        for label, secret in (("Production", "sandbox-premium"), ("Studio", "sandbox-calendar")):
+            account = seeding.account(team, label, secret, at=at)
+            self.stdout.write(
+                f"account {label}: {account.cycles.count()} cycles, "
+                f"{account.snapshots.count()} readings"
+            )
+        seeding.second_key(team, "Batch key", "sandbox-premium-2", at=at)
+        new = seeding.removals(team, at=timezone.now())
+        seeding.finish_removals(team)
+        self.stdout.write(f"removals: {new} new, {team.removals.count()} in all")

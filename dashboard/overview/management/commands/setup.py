@@ -1,0 +1,24 @@
+"""`python manage.py setup`: bring an installation up to date; running it twice does no harm."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand
+
+from dashboard.keys.models import ApiKey
+
+
+class Command(BaseCommand):
+    """Migrate, make the cache's table, gather static files, make the first encryption key."""
+
+    help = "Bring the database, the cache, static files and the encryption key up to date."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Do each step; raise CommandError where keys are sealed and no encryption key is set."""
+        call_command("migrate", verbosity=0, interactive=False)
+        call_command("createcachetable", verbosity=0)
+        call_command("collectstatic", verbosity=0, interactive=False)
+        if not settings.ENCRYPTION_KEYS and not ApiKey.objects.exists():
+            call_command("makekey", stdout=self.stdout)
+        self.stdout.write("set up")

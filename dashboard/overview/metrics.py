@@ -1,0 +1,82 @@
+"""Prometheus metrics, read from the database when asked; labels are bounded (SAFETY O8)."""
+
+import hmac
+from collections.abc import Iterator
+from datetime import datetime
+
+from django.conf import settings
+from django.db.models import Count, Min
+from django.http import HttpRequest, HttpResponse, HttpResponseForbidden
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from dashboard.keys.models import Account, ApiKey
+from dashboard.lib.heartbeat import last_beat
+from dashboard.removals.models import Removal, State
+
+
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Answer on loopback, or with METRICS_TOKEN as bearer token where one is set."""
+    if not allowed(request):
+        return HttpResponseForbidden("forbidden\n", content_type="text/plain")
+    registry = CollectorRegistry()
+    registry.register(Rows(at=timezone.now()))
+    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+def allowed(request: HttpRequest) -> bool:
+    """Compare the token, or without one let only this machine in, and no proxy's visitors."""
+    if settings.METRICS_TOKEN:
+        given = request.headers.get("Authorization", "")
+        return hmac.compare_digest(given.encode(), f"Bearer {settings.METRICS_TOKEN}".encode())
+    forwarded = "X-Forwarded-For" in request.headers or "Forwarded" in request.headers
+    return request.META.get("REMOTE_ADDR") in ("127.0.0.1", "::1") and not forwarded
+
+
+class Rows(Collector):
+    """The figures that the rows tell at a moment."""
+
+    def __init__(self, *, at: datetime) -> None:
+        self.at = at
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield one family a figure; seconds and counts."""
+        yield self.removals()
+        polled = Account.objects.active()
+        yield gauge("dashboard_accounts", "Accounts that are polled", polled.count())
+        failing = polled.filter(failed_polls__gt=0).count()
+        yield gauge("dashboard_accounts_failing", "Accounts whose last poll failed", failing)
+        paused = ApiKey.objects.active().exclude(paused_at=None).count()
+        yield gauge("dashboard_keys_paused", "Keys paused after a refusal", paused)
+        yield gauge(
+            "dashboard_queue_oldest_seconds", "Age of the oldest waiting removal", self.oldest()
+        )
+        heard = last_beat()
+        silence = (self.at - heard).total_seconds() if heard else float("inf")
+        yield gauge(
+            "dashboard_worker_silence_seconds", "Since a worker was last heard from", silence
+        )
+
+    def removals(self) -> Metric:
+        """Count removals by state and cost."""
+        family = GaugeMetricFamily(
+            "dashboard_removals", "Removals by state and cost", labels=["state", "charged"]
+        )
+        rows = Removal.objects.values_list("state", "charged").annotate(count=Count("pk"))
+        for state, charged, count in rows.order_by("state", "charged"):
+            family.add_metric([state, charged], count)
+        return family
+
+    def oldest(self) -> float:
+        """Return the age of the oldest queued removal in seconds, 0 when none waits."""
+        oldest = Removal.objects.filter(state=State.QUEUED).aggregate(at=Min("queued_at"))["at"]
+        return (self.at - oldest).total_seconds() if oldest else 0.0
+
+
+def gauge(name: str, text: str, value: float) -> Metric:
+    """Make a family of one figure without labels."""
+    return GaugeMetricFamily(name, text, value=value)

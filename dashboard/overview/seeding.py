@@ -1,0 +1,153 @@
+"""Sample data for the demo, through the code of real use; running it again adds nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import requests
+from django.conf import settings
+from django.db import transaction
+
+from dashboard.keys.models import Account
+from dashboard.rembg import pictures
+from dashboard.rembg.parameters import Parameters
+from dashboard.removals.models import Removal
+from dashboard.removals.queueing import Wish, accept
+from dashboard.removals.work import work_one
+from dashboard.teams.models import Membership, Role, Team, User
+from dashboard.usage.adding import add_key
+from dashboard.usage.polling import poll
+from dashboard.usage.twins import join
+
+TEAM = "demo"
+PASSWORD = "demo-demo-demo"
+PEOPLE = {
+    "owner": ("Olivia Owner", Role.OWNER),
+    "admin": ("Adam Admin", Role.ADMIN),
+    "member": ("Mia Member", Role.MEMBER),
+    "viewer": ("Victor Viewer", Role.VIEWER),
+}
+PICTURES = Path(__file__).parent / "demo_pictures"
+BEFORE_CYCLE = timedelta(days=2)
+EVERY = timedelta(hours=3)
+TIMEOUT = 10
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A removal of the demo: the picture, who sends it, and what is asked."""
+
+    picture: str
+    person: str
+    parameters: Parameters
+
+
+REMOVALS = (
+    Wanted("mug.jpg", "member", Parameters(format="png")),
+    Wanted("vase.jpg", "member", Parameters(format="webp", w=800)),
+    Wanted("bottle.jpg", "admin", Parameters(format="jpeg", bg_color="#ffffff")),
+    Wanted("lamp.jpg", "owner", Parameters(format="png", mask=True)),
+    Wanted("apple.jpg", "member", Parameters(format="png", bg_color="#E69F00", w=600, h=600)),
+    Wanted("sneaker.jpg", "admin", Parameters(format="webp", angle=15)),
+)
+
+
+def people() -> Team:
+    """Make the team and its four people."""
+    with transaction.atomic():
+        team, _ = Team.objects.get_or_create(slug=TEAM, defaults={"name": "Demo"})
+        for name, (shown, role) in PEOPLE.items():
+            email = f"{name}@{TEAM}.example"
+            user = User.objects.filter(email=email).first()
+            user = user or User.objects.create_user(email, PASSWORD, name=shown)
+            Membership.objects.get_or_create(team=team, user=user, defaults={"role": role})
+    return team
+
+
+def account(team: Team, label: str, secret: str, *, at: datetime) -> Account:
+    """Add a key of the sandbox as of the end of its last cycle, then poll through the running one.
+
+    The sandbox's test clock lets the account answer as of each moment, so that the snapshots of
+    the running cycle come through the poller and not through a side door.
+    """
+    found = team.accounts.filter(label=label).first()
+    if found is not None:
+        return found
+    owner = User.objects.get(email=f"owner@{TEAM}.example")
+    try:
+        moments = list(_moments(secret, at=at))
+        _set_clock(secret, moments[0])
+        made = add_key(
+            team, label=f"{label} key", secret=secret, account_label=label, by=owner, at=moments[0]
+        ).account
+        for moment in moments[1:]:
+            _set_clock(secret, moment)
+            made.refresh_from_db()
+            poll(made, at=moment)
+    finally:
+        _set_clock(secret, None)
+    made.refresh_from_db()
+    poll(made, at=at)
+    return made
+
+
+def second_key(team: Team, label: str, secret: str, *, at: datetime) -> None:
+    """Add another key of an account that is there, and agree that the two are one."""
+    if team.api_keys.filter(label=label).exists():
+        return
+    owner = User.objects.get(email=f"owner@{TEAM}.example")
+    added = add_key(team, label=label, secret=secret, by=owner, at=at)
+    join(added.account, by=owner, at=at, address=None)
+
+
+def removals(team: Team, *, at: datetime) -> int:
+    """Send the demo's pictures as different people do; return how many are new."""
+    new = 0
+    for number, wanted in enumerate(REMOVALS):
+        nonce = f"demo-{number}"
+        if team.removals.filter(nonce=nonce).exists():
+            continue
+        email = f"{wanted.person}@{TEAM}.example"
+        by = team.memberships.select_related("user").get(user__email=email)
+        with (PICTURES / wanted.picture).open("rb") as image:
+            picture = pictures.inspect(image, filename=wanted.picture)
+            image.seek(0)
+            accept(by, image, picture, Wish(wanted.picture, wanted.parameters, None, nonce), at=at)
+        new += 1
+    return new
+
+
+def finish_removals(team: Team) -> None:
+    """Work until nothing of the team waits; a worker beside us may take its share."""
+    while Removal.objects.unfinished().filter(team=team).exists():
+        if work_one(clock=lambda: datetime.now(UTC)) is None:
+            break
+
+
+def _moments(secret: str, *, at: datetime) -> Iterator[datetime]:
+    start = _cycle_start(secret)
+    moment = start - BEFORE_CYCLE
+    while moment < at - EVERY / 2:
+        yield moment
+        moment += EVERY
+
+
+def _cycle_start(secret: str) -> datetime:
+    answer = requests.get(
+        f"{settings.REMBG_SITE_URL}/api/membership-usage",
+        params={"expand": "billing_cycle"},
+        headers={"x-api-key": secret},
+        timeout=TIMEOUT,
+    )
+    answer.raise_for_status()
+    return datetime.fromtimestamp(answer.json()["billingCycle"]["periodStartUnix"], UTC)
+
+
+def _set_clock(secret: str, moment: datetime | None) -> None:
+    now = None if moment is None else int(moment.timestamp())
+    url = f"{settings.REMBG_SITE_URL}/sandbox/clock"
+    answer = requests.put(url, json={"key": secret, "now": now}, timeout=TIMEOUT)
+    answer.raise_for_status()

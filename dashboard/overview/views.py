@@ -1,0 +1,31 @@
+"""The home page of a team."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from dashboard.keys.locks import locked
+from dashboard.overview import glance
+from dashboard.teams.access import team_view
+from dashboard.teams.models import Team
+from dashboard.usage.standing import standings, total
+
+
+@require_safe
+@team_view()
+def team(request: HttpRequest, team: Team) -> HttpResponse:
+    """Show how much is left, until when, and what needs a person."""
+    at = timezone.now()
+    accounts = standings(team, at=at)
+    sums = total(accounts)
+    keys = team.api_keys.active().select_related("account").order_by("label", "pk")
+    removals, unknown = glance.recent_removals(team, at=at)
+    context = {
+        "answer": glance.answer(sums.spendable, accounts),
+        "total": sums,
+        "cards": glance.account_cards(team, accounts, at=at),
+        "concerns": glance.concerns(request.membership, accounts, keys, unknown, locked=locked()),  # type: ignore[attr-defined]
+        "removals": removals,
+    }
+    return render(request, "overview/team.html", context)
