@@ -15,7 +15,9 @@ from pathlib import Path
 
 import pytest
 import requests
+from django.conf import settings as django_settings
 from django.contrib.auth.hashers import make_password
+from django.core.cache import cache
 
 from dashboard.keys.models import Account, ApiKey
 from dashboard.teams.models import Membership, Role, Team, User
@@ -103,6 +105,13 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache() -> None:
+    """Begin with an empty cache: one in Redis outlives a test's rollback."""
+    if "redis" in django_settings.CACHES["default"]["BACKEND"].lower():
+        cache.clear()
 
 
 @pytest.fixture(autouse=True)

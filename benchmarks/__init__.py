@@ -1,0 +1,1 @@
+"""What we measure, against whom: ratios and medians within one run."""

@@ -1,0 +1,145 @@
+"""What must hold everywhere, tested by walking."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.urls import URLPattern, URLResolver, get_resolver
+
+ROOT = Path(__file__).resolve().parent.parent
+SOME_UUID = "00000000-0000-4000-8000-000000000000"
+
+
+def routes(patterns=None, prefix: str = "") -> list[str]:
+    """List every address of the product as a template."""
+    found = []
+    for entry in get_resolver().url_patterns if patterns is None else patterns:
+        route = prefix + str(entry.pattern)
+        if isinstance(entry, URLResolver):
+            found += routes(entry.url_patterns, route)
+        elif isinstance(entry, URLPattern):
+            found.append(route)
+    return found
+
+
+TEAM_ROUTES = sorted(route for route in routes() if "<slug:slug>" in route)
+METHODS = ("get", "post", "head", "options", "put", "delete")
+
+
+def filled(route: str, **values: object) -> str:
+    """Return the address with its gaps filled."""
+    values = {"slug": "acme", **values}
+
+    def fill(match: re.Match) -> str:
+        converter, name = match.group(1), match.group(2)
+        default = {"uuid": SOME_UUID, "int": 1}.get(converter, "x")
+        return str(default if converter == "int" else values.get(name, default))
+
+    return "/" + re.sub(r"<(?:(\w+):)?(\w+)>", fill, route)
+
+
+def test_there_are_team_pages_to_walk():
+    assert len(TEAM_ROUTES) > 20
+
+
+@pytest.mark.parametrize("route", TEAM_ROUTES)
+def test_t1_no_team_page_opens_for_a_stranger(client, alice, mallory, account, route):
+    client.force_login(mallory)
+    address = filled(route, pk=account.pk)
+
+    answers = {
+        (method, bool(headers)): getattr(client, method)(address, headers=headers).status_code
+        for method in METHODS
+        for headers in ({}, {"HX-Request": "true"})
+    }
+
+    assert {
+        request: status for request, status in answers.items() if status not in (404, 405)
+    } == {}
+
+
+@pytest.mark.parametrize("route", TEAM_ROUTES)
+def test_t2_nobody_signed_out_gets_past_the_door(client, alice, route):
+    answer = client.get(filled(route))
+
+    if answer.status_code == 302:
+        assert answer["Location"].startswith("/accounts/login/")
+    else:
+        assert answer.status_code in {401, 405}
+
+
+def test_settings_and_example_name_the_same_variables():
+    source = (ROOT / "dashboard" / "settings.py").read_text()
+    read = set(re.findall(r"env\.\w+\(\"([A-Z_]+)\"", source))
+    example = set(re.findall(r"^#?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.M))
+
+    assert read == example
+
+
+def test_models_and_migrations_agree():
+    done = subprocess.run(
+        [sys.executable, "manage.py", "makemigrations", "--check", "--dry-run"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert done.returncode == 0, done.stdout
+
+
+def test_templates_have_no_inline_script_or_style():
+    wrong = [
+        f"{path.name}: {match.group(0)}"
+        for path in (ROOT / "templates").rglob("*.html")
+        if "email" not in path.parts
+        for match in re.finditer(
+            r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=|hx-on", path.read_text()
+        )
+    ]
+
+    assert wrong == []
+
+
+def test_o5_every_page_stays_out_of_caches(client, alice):
+    client.force_login(alice)
+
+    answer = client.get("/teams/acme/")
+
+    assert answer["Cache-Control"] == "private, no-store"
+    assert "Cookie" in answer["Vary"]
+
+
+def test_a9_pages_carry_the_strict_policy(client, alice):
+    client.force_login(alice)
+
+    policy = client.get("/teams/acme/")["Content-Security-Policy"]
+
+    for part in ("default-src 'none'", "script-src 'self'", "frame-ancestors 'none'"):
+        assert part in policy
+    assert "unsafe" not in policy
+
+
+def test_t24_there_is_no_admin_site(client, alice):
+    client.force_login(alice)
+
+    assert client.get("/admin/").status_code == 404
+
+
+def test_no_file_of_the_project_names_a_package_index():
+    names = [".".join(parts) for parts in (("py" + "pi", "org"), ("python" + "hosted", "org"))]
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, timeout=10
+    ).stdout.split()
+    wrong = [
+        name
+        for name in listed
+        if (ROOT / name).is_file()
+        and any(word in (ROOT / name).read_text(errors="ignore") for word in names)
+    ]
+
+    assert wrong == []
+    assert settings.SITE_URL.startswith("http://127.0.0.1")
