@@ -66,7 +66,7 @@ class Profile:
         )
 
 
-PREMIUM = Shape(monthly=17_600, months=13, campaign=0.7)
+PREMIUM = Shape(monthly=16_700, months=13, campaign=0.5)
 FRESH = Profile("Premium-20000", 18_500, 2_000)
 PROFILES = {
     "sandbox-free": Profile(

@@ -8,18 +8,14 @@ from __future__ import annotations
 
 import io
 import math
-import struct
 import tempfile
 import threading
-import warnings
-import zlib
 from contextlib import nullcontext
 from typing import IO, Any
 
-import numpy as np
 from PIL import Image
 
-from dashboard.sandbox import matting, messages, png
+from dashboard.sandbox import decoding, matting, png
 from dashboard.sandbox.pictures import Header
 from dashboard.sandbox.rules import MAX_SIDE, Color, Parameters
 from dashboard.sandbox.segmentation import SIDE, Segmenter
@@ -28,33 +24,6 @@ MAX_PIXELS = MAX_SIDE * MAX_SIDE
 # Above this a picture is worked on alone, one at a time in the process.
 LARGE = 16_000_000
 STRIP_PIXELS = 1_000_000
-Image.MAX_IMAGE_PIXELS = MAX_PIXELS
-warnings.simplefilter("error", Image.DecompressionBombWarning)
-BROKEN = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    IndexError,
-    KeyError,
-    EOFError,
-    OverflowError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
-    Image.DecompressionBombWarning,
-)
-ORIENTATION = 0x0112
-TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-SIDEWAYS = (5, 6, 7, 8)
 QUARTERS = {
     90: Image.Transpose.ROTATE_90,
     180: Image.Transpose.ROTATE_180,
@@ -77,14 +46,14 @@ def render(
     file: IO[bytes], header: Header, parameters: Parameters, segmenter: Segmenter
 ) -> IO[bytes]:
     """The encoded result, at its start; raises Refusal for a picture that cannot be decoded."""
-    source, orientation = _open(file, header)
+    source, orientation = decoding.open_picture(file, header)
     native = (header.width, header.height)
-    if orientation in SIDEWAYS:
+    if orientation in decoding.SIDEWAYS:
         native = (header.height, header.width)
     size = target_size(native, parameters)
     large = _is_large(header, size, parameters)
     with _alone if large else nullcontext():
-        picture = _decode(source, orientation, size)
+        picture = decoding.decode(source, orientation, size)
         del source
         matte = _matte(picture, segmenter, frugal=large)
         return _render(picture, matte, parameters)
@@ -127,83 +96,8 @@ def target_size(native: Size, parameters: Parameters) -> Size:
     return size
 
 
-def _open(file: IO[bytes], header: Header) -> tuple[Image.Image, int]:
-    file.seek(0)
-    try:
-        source = Image.open(file, formats=[header.kind])
-    except BROKEN:
-        raise messages.SIGNATURE.refusal() from None
-    if source.size != (header.width, header.height):
-        raise messages.SIGNATURE.refusal()
-    try:
-        return source, int(source.getexif().get(ORIENTATION, 1))
-    except BROKEN:
-        return source, 1
-
-
-def _decode(source: Image.Image, orientation: int, size: Size) -> Image.Image:
-    """The picture as RGB or RGBA, upright and of this size."""
-    stored = (size[1], size[0]) if orientation in SIDEWAYS else size
-    try:
-        drafted = source.draft(None, stored)
-        source.load()
-    except BROKEN:
-        raise messages.SIGNATURE.refusal() from None
-    box = drafted[1] if drafted else (0, 0, *source.size)
-    picture = _in_color(_shrunk(_resizable(source), stored, box))
-    if orientation in TURNS:
-        picture = picture.transpose(TURNS[orientation])
-    return picture
-
-
-def _resizable(picture: Image.Image) -> Image.Image:
-    """The picture in a mode that can be averaged."""
-    if picture.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
-    if picture.mode in ("I", "F"):
-        return Image.fromarray(np.clip(np.asarray(picture) / 257, 0, 255).astype(np.uint8))
-    if "transparency" in picture.info or picture.mode in ("PA", "La", "RGBa"):
-        return picture.convert("RGBA")
-    if picture.mode == "1":
-        return picture.convert("L")
-    if picture.mode == "P":
-        return picture.convert("RGB")
-    return picture
-
-
-def _shrunk(picture: Image.Image, size: Size, box: tuple[float, ...]) -> Image.Image:
-    factor = min(picture.width // size[0], picture.height // size[1])
-    if factor > 1:
-        picture = _reduced(picture, factor)
-        box = tuple(side / factor for side in box)
-    if picture.size == size:
-        return picture
-    bounds = (0.0, 0.0, min(box[2], picture.width), min(box[3], picture.height))
-    grows = size[0] > picture.width or size[1] > picture.height
-    method = Image.Resampling.BICUBIC if grows else Image.Resampling.BILINEAR
-    return picture.resize(size, method, bounds)
-
-
-def _reduced(picture: Image.Image, factor: int) -> Image.Image:
-    """Reduce in bands: with alpha, Pillow would copy the whole picture first."""
-    size = (-(-picture.width // factor), -(-picture.height // factor))
-    result = Image.new(picture.mode, size)
-    rows = max(1, STRIP_PIXELS // (picture.width * factor)) * factor
-    for top in range(0, picture.height, rows):
-        bottom = min(top + rows, picture.height)
-        band = picture.crop((0, top, picture.width, bottom)).reduce(factor)
-        result.paste(band, (0, top // factor))
-    return result
-
-
-def _in_color(picture: Image.Image) -> Image.Image:
-    if picture.mode in ("RGB", "RGBA"):
-        return picture
-    return picture.convert("RGBA" if picture.mode == "LA" else "RGB")
-
-
 def _matte(picture: Image.Image, segmenter: Segmenter, *, frugal: bool) -> matting.Matte:
-    small = _shrunk(picture, (SIDE, SIDE), (0, 0, *picture.size))
+    small = decoding.shrunk(picture, (SIDE, SIDE), (0, 0, *picture.size))
     if small.mode == "RGBA":
         small = Image.alpha_composite(Image.new("RGBA", small.size, WHITE), small).convert("RGB")
     return matting.refine(small, segmenter.matte(small, frugal=frugal))

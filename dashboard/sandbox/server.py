@@ -50,9 +50,21 @@ class Server:
             except TimeoutError:
                 continue
             self._welcome(Connection(self, link, peer[0]))
+        self._welcome_the_last()
         self._listener.close()
         self._drain()
         self.sandbox.close()
+
+    def _welcome_the_last(self) -> None:
+        """Take in who connected before we stopped, and was not greeted yet."""
+        self._listener.settimeout(0)
+        while True:
+            try:
+                link, peer = self._listener.accept()
+            except OSError:
+                return
+            link.setblocking(True)
+            self._welcome(Connection(self, link, peer[0]))
 
     def stop(self) -> None:
         self.stopping.set()

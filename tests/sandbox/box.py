@@ -125,10 +125,10 @@ def encoded(picture: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
 
 
 def scene(width: int = 240, height: int = 160) -> Image.Image:
-    """A red disc on light grey, a little left of the middle."""
+    """A red disc on light grey, left of the middle."""
     picture = Image.new("RGB", (width, height), GROUND)
-    radius = min(width, height) * 0.32
-    x, y = width * 0.42, height * 0.5
+    radius = min(width, height) * 0.25
+    x, y = width * 0.3, height * 0.5
     ImageDraw.Draw(picture).ellipse((x - radius, y - radius, x + radius, y + radius), SUBJECT)
     return picture
 

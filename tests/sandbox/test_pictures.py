@@ -1,15 +1,17 @@
 """What comes back, in pixels."""
 
 import io
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from dashboard.sandbox import decoding, png
 from tests.sandbox.box import GROUND, SCENE, SUBJECT, Box, encoded, scene
 
-CENTRE = (0.42, 0.5)
+CENTRE = (0.3, 0.5)
 
 
 def at(picture: Image.Image, point: tuple[float, float] = CENTRE):
@@ -35,7 +37,7 @@ def test_the_subject_stays_and_the_corners_are_empty(model_box: Box):
 
 
 def test_edges_take_no_colour_from_the_ground(model_box: Box):
-    pixels = np.asarray(model_box.picture(encoded(scene(600, 400)))).astype(int)
+    pixels = np.asarray(model_box.picture(encoded(scene(2400, 1600).reduce(4)))).astype(int)
     edges = pixels[(pixels[..., 3] > 60) & (pixels[..., 3] < 200)]
 
     assert len(edges)
@@ -110,7 +112,7 @@ def test_a_far_too_long_side_is_fitted(box: Box):
 
 
 @pytest.mark.parametrize(
-    ("angle", "point"), [("90", (0.5, 0.58)), ("-90", (0.5, 0.42)), ("180", (0.58, 0.5))]
+    ("angle", "point"), [("90", (0.5, 0.7)), ("-90", (0.5, 0.3)), ("180", (0.7, 0.5))]
 )
 def test_quarter_turns_go_counter_clockwise_and_lose_nothing(box: Box, angle, point):
     result = box.picture(SCENE, angle=angle)
@@ -133,6 +135,11 @@ def test_the_turned_size_comes_after_w_and_h(box: Box):
     assert box.picture(SCENE, w="120", angle="90").size == (80, 120)
 
 
+@pytest.mark.parametrize(("angle", "point"), [("45", (0.36, 0.64)), ("-45", (0.36, 0.36))])
+def test_other_turns_go_counter_clockwise_too(box: Box, angle, point):
+    assert close(at(box.picture(SCENE, angle=angle), point), (*SUBJECT, 255))
+
+
 @pytest.mark.parametrize(
     ("fields", "corner"),
     [
@@ -150,7 +157,7 @@ def test_new_corners_are_of_the_background(box: Box, fields, corner):
 
 @pytest.mark.parametrize(
     ("orientation", "point"),
-    [(1, (0.42, 0.5)), (3, (0.58, 0.5)), (6, (0.5, 0.42)), (8, (0.5, 0.58))],
+    [(1, (0.3, 0.5)), (3, (0.7, 0.5)), (6, (0.5, 0.3)), (8, (0.5, 0.7))],
     ids=["1", "3", "U18-orientation-6", "8"],
 )
 def test_exif_orientation_is_respected(box: Box, orientation, point):
@@ -246,3 +253,28 @@ def test_u11_memory_stays_bounded_with_100_megapixels(tmp_path):
     peak = int(status.split("VmHWM:")[1].split()[0]) // 1024
     assert peak < 900, f"{peak} MB"
     assert box.stop() == 0
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+def test_a_png_of_several_strips_is_whole(mode):
+    noise = np.random.default_rng(1).integers(0, 256, (1030, 2003, len(mode)), dtype=np.uint8)
+    picture = Image.fromarray(noise.squeeze())
+    target = io.BytesIO()
+
+    png.write(picture, target)
+
+    chunks = target.getvalue().split(b"IDAT")[1:]
+    stream = b"".join(each[:-8] for each in chunks[:-1]) + chunks[-1][:4]
+    assert Image.open(target).tobytes() == picture.tobytes()
+    # zlib itself checks the checksum, which is put together from those of the strips.
+    assert len(zlib.decompress(stream)) == 1030 * (2003 * len(mode) + 1)
+
+
+def test_bands_of_a_large_picture_fit_together():
+    x, y = np.meshgrid(np.linspace(0, 255, 1500), np.linspace(0, 255, 1300))
+    source = Image.fromarray(np.dstack((x, y, x)).astype(np.uint8))
+
+    result = np.asarray(decoding.shrunk(source, (1100, 901), (0, 0, 1500, 1300))).astype(int)
+
+    whole = np.asarray(source.resize((1100, 901), Image.Resampling.BILINEAR)).astype(int)
+    assert np.abs(result - whole).max() <= 1
