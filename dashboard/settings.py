@@ -10,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from environs import EnvError
 
 from dashboard.lib.env import ROOT, kept_secret, reader
+from dashboard.lib.sealing import KeyRing
 
 env = reader()
 
@@ -65,6 +66,10 @@ if not SECRET_KEY:
 if not ENCRYPTION_KEYS and (kept := DATA_DIR / "secrets" / "encryption_keys").exists():
     # Made by `manage.py setup`, and only while nothing is sealed yet: never silently (SAFETY K16).
     ENCRYPTION_KEYS = kept.read_text().split(",")
+try:
+    KeyRing.parse(ENCRYPTION_KEYS)
+except ValueError as exc:
+    raise ImproperlyConfigured(str(exc)) from exc
 
 ROOT_URLCONF = "dashboard.urls"
 WSGI_APPLICATION = "dashboard.wsgi.application"
@@ -105,6 +110,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "dashboard.lib.sessions.bounded_sessions",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -270,8 +276,8 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 40
 DATA_UPLOAD_MAX_NUMBER_FILES = 2
 
 # ── Language, mail, log ──────────────────────────────────────────────────────
-LANGUAGE_CODE = "en"
-LANGUAGES = [("en", "English")]
+LANGUAGE_CODE = "en-gb"  # "8 Nov", in Python and in the browser alike
+LANGUAGES = [("en-gb", "English")]
 LOCALE_PATHS = [ROOT / "dashboard" / "locale"]
 USE_THOUSAND_SEPARATOR = True
 TIME_ZONE = "UTC"

@@ -43,6 +43,7 @@ def test_all_wrong_values_are_named_at_once(tmp_path):
         pytest.param({"DEBUG": "True", "SITE_URL": "https://a.example"}, id="K22-debug-in-public"),
         pytest.param({"EMAIL_VERIFICATION": "maybe"}, id="email-verification"),
         pytest.param({"DATABASE_URL": "nonsense"}, id="database"),
+        pytest.param({"ENCRYPTION_KEYS": "k1:too-short"}, id="K16-encryption-key"),
     ],
 )
 def test_a_dangerous_or_wrong_setting_stops_the_start(tmp_path, environment):
