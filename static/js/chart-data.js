@@ -28,6 +28,7 @@ function line(series, rgb, band) {
   const thin = THIN.has(series.role);
   const base = {
     type: "line",
+    stack: series.label,
     borderColor: rgb,
     backgroundColor: rgb,
     borderWidth: thin ? 1.25 : 2,

@@ -4,6 +4,8 @@ document.body.append(probe);
 
 /** The colour of a custom property in the theme that stands now, as rgb(…). */
 export function colour(name) {
+  // Going back, htmx puts the old body in the place of this one.
+  if (!probe.isConnected) document.body.append(probe);
   probe.style.color = `var(--${name})`;
   return getComputedStyle(probe).color;
 }

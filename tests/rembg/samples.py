@@ -3,6 +3,7 @@
 import io
 import struct
 import zlib
+from functools import cache
 
 import numpy as np
 from PIL import Image, ImageCms, PngImagePlugin
@@ -34,8 +35,9 @@ def exif_of(orientation=6):
     return exif.tobytes()
 
 
+@cache
 def icc():
-    """A real colour profile."""
+    """A real colour profile; its header holds the second that it was made in."""
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 

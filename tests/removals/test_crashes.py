@@ -77,6 +77,9 @@ class House:
             "REMBG_DEADLINE_SECONDS": "5",
             "WORKER_THREADS": "1",
             "LOG_LEVEL": "ERROR",
+            # Its own SQLite and queue, whatever the suite runs on: the folder is the installation.
+            "DATABASE_URL": f"sqlite:///{self.folder}/db.sqlite3",
+            "REDIS_URL": "",
         }
         (self.folder / "static").mkdir()
         sid = self.run([sys.executable, "-c", SETUP]).strip()
