@@ -278,6 +278,7 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 2
 # ── Language, mail, log ──────────────────────────────────────────────────────
 LANGUAGE_CODE = "en-gb"  # "8 Nov", in Python and in the browser alike
 LANGUAGES = [("en-gb", "English")]
+FORMAT_MODULE_PATH = "dashboard.lib.formats"
 LOCALE_PATHS = [ROOT / "dashboard" / "locale"]
 USE_THOUSAND_SEPARATOR = True
 TIME_ZONE = "UTC"

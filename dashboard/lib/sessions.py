@@ -3,7 +3,9 @@
 import time
 from collections.abc import Callable
 
-from django.contrib.auth import logout
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest, HttpResponse
 
 LONGEST_SECONDS = 7 * 24 * 3600
@@ -14,19 +16,24 @@ Handler = Callable[[HttpRequest], HttpResponse]
 
 
 def bounded_sessions(get_response: Handler) -> Handler:
-    """End a session seven days after its sign-in; note its use at most every five minutes.
+    """Note the use of a session, at most every five minutes, and never beyond its seventh day.
 
-    Stands below the authentication: it acts only where somebody is signed in.
+    The end is the stored session's own, so nothing is read for requests that ask for nobody.
     """
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        if request.session.session_key and request.user.is_authenticated:
-            now = int(time.time())
-            if now - request.session.get(BORN, now) > LONGEST_SECONDS:
-                logout(request)
-            elif now - request.session.get(SEEN, 0) > REFRESH_SECONDS:
-                request.session.setdefault(BORN, now)
-                request.session[SEEN] = now
-        return get_response(request)
+        response = get_response(request)
+        if request.session.accessed and SESSION_KEY in request.session:
+            note_use(request.session, now=int(time.time()))
+        return response
 
     return middleware
+
+
+def note_use(session: SessionBase, *, now: int) -> None:
+    """Let the session live its idle time from now, seven days from its sign-in at most."""
+    if now - session.get(SEEN, 0) <= REFRESH_SECONDS:
+        return
+    session[SEEN] = now
+    born = session.setdefault(BORN, now)
+    session.set_expiry(max(1, min(settings.SESSION_COOKIE_AGE, born + LONGEST_SECONDS - now)))

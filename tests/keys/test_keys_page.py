@@ -194,7 +194,7 @@ def test_a_key_at_rest_says_until_when_in_the_teams_zone(client, key, alice, acm
 
     shown = page(client)
 
-    assert "Until Nov. 19, 2036, 5 a.m." in shown
+    assert "Until 19 Nov 2036, 05:00" in shown
     assert "RemBG&#x27;s daily limit is reached" in shown
     assert "Times in Asia/Tokyo." in shown
 
