@@ -134,7 +134,8 @@ class Turn:
         except RembgError as error:
             self._note(asked, error)
             return readings.write_error(replace(asked, answered_at=self._now()), error)
-        if asked.api_key is not None:
+        # An answer that is not RemBG's, a portal's page say, tells nothing about the key.
+        if asked.api_key is not None and answer.is_usable:
             asked.api_key.note_accepted(at=asked.at)
         return keep(replace(asked, answered_at=self._now()), answer)
 

@@ -433,3 +433,19 @@ def test_a_past_window_can_be_read_and_takes_over_no_allowance(wire, key, quiet)
 
     assert wire.asked[0][0]["periodStartUnix"] == str(int(PAST[0].timestamp()))
     assert snapshot.mode == "window" and not Cycle.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("body", "accepted"),
+    [
+        pytest.param("<html>portal</html>", False, id="F10-html"),
+        pytest.param(usage(), True, id="good"),
+    ],
+)
+def test_only_an_answer_of_rembg_says_that_it_accepts_the_key(wire, key, quiet, body, accepted):
+    wire.always(body.encode() if isinstance(body, str) else body)
+
+    poll(quiet, at=AT)
+
+    key.refresh_from_db()
+    assert bool(key.accepted_at) is accepted
