@@ -11,6 +11,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 ROOT = Path(__file__).resolve().parent.parent
 SOME_UUID = "00000000-0000-4000-8000-000000000000"
+SOME_NUMBER = 999_999
 
 
 def routes(patterns=None, prefix: str = "") -> list[str]:
@@ -35,7 +36,7 @@ def filled(route: str, **values: object) -> str:
 
     def fill(match: re.Match) -> str:
         converter, name = match.group(1), match.group(2)
-        default = {"uuid": SOME_UUID, "int": 1}.get(converter, "x")
+        default = {"uuid": SOME_UUID, "int": SOME_NUMBER}.get(converter, "x")
         return str(default if converter == "int" else values.get(name, default))
 
     return "/" + re.sub(r"<(?:(\w+):)?(\w+)>", fill, route)

@@ -118,9 +118,10 @@ class House:
         deadline = time.monotonic() + WAIT
         while time.monotonic() < deadline:
             try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                # A connection alone proves little: one killed before may still be letting go of it.
+                requests.get(f"http://127.0.0.1:{self.port}/healthz", timeout=1).raise_for_status()
                 return process
-            except OSError:
+            except requests.RequestException:
                 time.sleep(0.05)
         raise AssertionError((self.folder / "log.txt").read_text())
 
