@@ -152,7 +152,8 @@ def test_k5_no_page_shows_a_key_to_anybody(client, request, lived_in, who):
         for headers in ({}, {"HX-Request": "true"}):
             answer = client.get(address, headers=headers)
             body = b"".join(answer.streaming_content) if answer.streaming else answer.content
-            shown += [(address, leak) for leak in leaks(body + str(answer.headers).encode(), CANARY)]
+            said = body + str(answer.headers).encode()
+            shown += [(address, leak) for leak in leaks(said, CANARY)]
 
     assert shown == []
 

@@ -139,6 +139,10 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
     def by_account(self) -> ApiKeyQuerySet:
         return self.select_related("account").order_by("account__label", "label", "pk")
 
+    def paused(self) -> ApiKeyQuerySet:
+        """Those that rest until a person acts: RemBG refused them twice."""
+        return self.active().exclude(paused_at=None)
+
     def usable(self, *, at: datetime) -> ApiKeyQuerySet:
         """Those not archived, not paused after a refusal and not resting after a 429."""
         return (

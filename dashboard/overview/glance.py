@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from django.db.models import Count, Subquery
@@ -19,6 +20,9 @@ from dashboard.usage import phrases
 from dashboard.usage.standing import Standing
 
 LOW_SHARE = 0.1
+# More accounts than this are read faster in a table.
+MOST_CARDS = 6
+NUMBERS = ("remaining", "included", "app_usage", "api_usage", "prepaid")
 RECENT = 6
 UNKNOWN_DAYS = 30
 
@@ -36,14 +40,26 @@ class Concern:
 
 @dataclass(frozen=True)
 class AccountCard:
-    """An account on the overview: where it stands, and its state in a word."""
+    """An account on the overview: where it stands, its state in a word, and all of it as text."""
 
+    slug: str
     standing: Standing
-    url: str
-    source_url: str
     kind: str
     word: str
     renewal: str
+    read: str
+    numbers: dict[str, str]
+
+    @cached_property
+    def url(self) -> str:
+        """Return the address of the account's page."""
+        return reverse("usage:account", args=[self.slug, self.standing.account_id])
+
+    @property
+    def source_url(self) -> str:
+        """Return the address of the reading that the numbers come from, empty without one."""
+        where = [self.slug, self.standing.account_id, self.standing.source]
+        return reverse("usage:reading", args=where) if self.standing.source else ""
 
 
 def account_cards(team: Team, standings: Iterable[Standing], *, at: datetime) -> list[AccountCard]:
@@ -53,8 +69,8 @@ def account_cards(team: Team, standings: Iterable[Standing], *, at: datetime) ->
 
 def concerns(
     membership: Membership,
-    standings: Sequence[Standing],
-    keys: Iterable[ApiKey],
+    cards: Iterable[AccountCard],
+    paused_keys: Iterable[ApiKey],
     unknown_removals: int,
     *,
     locked: str | None,
@@ -63,8 +79,8 @@ def concerns(
     team = membership.team
     found = [
         *_lock_concerns(team, locked),
-        *_key_concerns(team, keys),
-        *(concern for one in standings for concern in _account_concerns(team, one)),
+        *_key_concerns(team, paused_keys),
+        *(concern for card in cards for concern in _account_concerns(team, card)),
         *_removal_concerns(team, unknown_removals),
     ]
     if not membership.may(Role.ADMIN):
@@ -119,10 +135,9 @@ def _card(team: Team, one: Standing, *, at: datetime) -> AccountCard:
         renewal = phrases.span(one.window, team.zone, at=at)
         if one.renews_in_days is not None:
             renewal += ", " + _("renews in %(days)s") % {"days": _days(one.renews_in_days)}
-    where = [team.slug, one.account_id]
-    url = reverse("usage:account", args=where)
-    source = reverse("usage:reading", args=[*where, one.source]) if one.source else ""
-    return AccountCard(one, url, source, kind, word, renewal)
+    read = phrases.clock(one.as_of, team.zone, at=at) if one.as_of else ""
+    numbers = {name: phrases.number(getattr(one, name)) for name in NUMBERS}
+    return AccountCard(team.slug, one, kind, word, renewal, read, numbers)
 
 
 def _state(one: Standing) -> tuple[str, str]:
@@ -152,34 +167,31 @@ def _lock_concerns(team: Team, locked: str | None) -> Iterator[Concern]:
         yield Concern("bad", _("Keys are locked"), locked, url, _("Open keys"))
 
 
-def _key_concerns(team: Team, keys: Iterable[ApiKey]) -> Iterator[Concern]:
+def _key_concerns(team: Team, paused: Iterable[ApiKey]) -> Iterator[Concern]:
     url = reverse("keys:index", args=[team.slug])
-    for key in keys:
-        if key.paused_at:
-            title = _("RemBG refuses the key “%(key)s”") % {"key": key.label}
-            text = _("It is paused after two refusals. Test or replace it.")
-            yield Concern("bad", title, text, url, _("Open keys"))
+    for key in paused:
+        title = _("RemBG refuses the key “%(key)s”") % {"key": key.label}
+        text = _("It is paused after two refusals. Test or replace it.")
+        yield Concern("bad", title, text, url, _("Open keys"))
 
 
-def _account_concerns(team: Team, one: Standing) -> Iterator[Concern]:
-    url = reverse("usage:account", args=[team.slug, one.account_id])
-    open_it = _("Open %(account)s") % {"account": one.label}
+def _account_concerns(team: Team, card: AccountCard) -> Iterator[Concern]:
+    one, open_it = card.standing, _("Open %(account)s") % {"account": card.standing.label}
     if not one.is_counted:
         title = _("“%(one)s” answers the same numbers as “%(other)s”")
         text = _("It is left out of all totals until somebody says whether they are one account.")
         names = {"one": one.label, "other": one.twin_of}
-        yield Concern("warn", title % names, text, url, _("Decide"))
+        yield Concern("warn", title % names, text, card.url, _("Decide"))
     elif one.stale or (not one.is_read and one.last_error):
         title = _("“%(account)s” could not be read") % {"account": one.label}
         text = one.last_message or _("Its numbers are older than they should be.")
-        yield Concern("warn", title, text, url, open_it)
+        yield Concern("warn", title, text, card.url, open_it)
     elif one.is_read and one.remaining == 0:
         title = _("“%(account)s” has used its included credits up") % {"account": one.label}
-        text = _("%(credits)s prepaid credits are left.")
-        prepaid = text % {"credits": phrases.number(one.prepaid)}
-        yield Concern("bad", title, prepaid, url, open_it)
+        text = _("%(credits)s prepaid credits are left.") % {"credits": card.numbers["prepaid"]}
+        yield Concern("bad", title, text, card.url, open_it)
     elif _is_low(one):
-        yield _low_concern(team, one, url, open_it)
+        yield _low_concern(team, one, card.url, open_it)
 
 
 def _low_concern(team: Team, one: Standing, url: str, open_it: str) -> Concern:

@@ -127,6 +127,12 @@ def finish_removals(team: Team) -> None:
             break
 
 
+def read_again(team: Team, *, at: datetime) -> None:
+    """Read the team's accounts once more, so that the removals stand in their counters."""
+    for each in team.accounts.active():
+        poll(each, at=at)
+
+
 def _moments(secret: str, *, at: datetime) -> Iterator[datetime]:
     start = _cycle_start(secret)
     moment = start - BEFORE_CYCLE

@@ -19,13 +19,15 @@ def team(request: HttpRequest, team: Team) -> HttpResponse:
     at = timezone.now()
     accounts = standings(team, at=at)
     sums = total(accounts)
-    keys = team.api_keys.active().select_related("account").order_by("label", "pk")
+    keys = team.api_keys.paused().order_by("label", "pk")
     removals, unknown = glance.recent_removals(team, at=at)
+    cards = glance.account_cards(team, accounts, at=at)
     context = {
         "answer": glance.answer(sums.spendable, accounts),
         "total": sums,
-        "cards": glance.account_cards(team, accounts, at=at),
-        "concerns": glance.concerns(request.membership, accounts, keys, unknown, locked=locked()),  # type: ignore[attr-defined]
+        "cards": cards,
+        "as_table": len(accounts) > glance.MOST_CARDS,
+        "concerns": glance.concerns(request.membership, cards, keys, unknown, locked=locked()),  # type: ignore[attr-defined]
         "removals": removals,
     }
     return render(request, "overview/team.html", context)

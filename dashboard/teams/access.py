@@ -8,10 +8,11 @@ from typing import Any
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import resolve_url
 from django.utils import timezone
 from django.utils.http import urlencode
+from django.utils.translation import gettext as _
 from django_htmx.middleware import HtmxDetails
 
 from dashboard.teams.models import Membership, Role, Team, User
@@ -75,7 +76,13 @@ def signed_in(view: View) -> View:
 
 
 def to_sign_in(request: HttpRequest) -> HttpResponse:
-    """Send a person to sign in and back; to htmx that is said in a header, not swapped in."""
+    """Send a person to sign in and back; to htmx that is said in a header, not swapped in.
+
+    A script of a page, which asks for JSON, hears it in a sentence: it could not use the form.
+    """
+    if not request.accepts("text/html"):
+        sentence = _("You are signed out. Sign in, then try again.")
+        return JsonResponse({"error": sentence, "status": 401}, status=401)
     if not getattr(request, "htmx", False):
         return redirect_to_login(request.get_full_path())
     page = request.htmx.current_url_abs_path or "/"  # type: ignore[attr-defined]

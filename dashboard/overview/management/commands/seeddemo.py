@@ -27,4 +27,6 @@ class Command(BaseCommand):
         seeding.second_key(team, "Batch key", "sandbox-premium-2", at=at)
         new = seeding.removals(team, at=timezone.now())
         seeding.finish_removals(team)
+        if new:
+            seeding.read_again(team, at=timezone.now())
         self.stdout.write(f"removals: {new} new, {team.removals.count()} in all")
