@@ -1,20 +1,20 @@
 """The home page of a team."""
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from dashboard.keys.locks import locked
 from dashboard.overview import glance
-from dashboard.teams.access import team_view
+from dashboard.teams.access import TeamRequest, team_view
 from dashboard.teams.models import Team
 from dashboard.usage.standing import standings, total
 
 
 @require_safe
 @team_view()
-def team(request: HttpRequest, team: Team) -> HttpResponse:
+def team(request: TeamRequest, team: Team) -> HttpResponse:
     """Show how much is left, until when, and what needs a person."""
     at = timezone.now()
     accounts = standings(team, at=at)
@@ -27,7 +27,7 @@ def team(request: HttpRequest, team: Team) -> HttpResponse:
         "total": sums,
         "cards": cards,
         "as_table": len(accounts) > glance.MOST_CARDS,
-        "concerns": glance.concerns(request.membership, cards, keys, unknown, locked=locked()),  # type: ignore[attr-defined]
+        "concerns": glance.concerns(request.membership, cards, keys, unknown, locked=locked()),
         "removals": removals,
     }
     return render(request, "overview/team.html", context)

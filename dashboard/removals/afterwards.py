@@ -5,7 +5,7 @@ from __future__ import annotations
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -15,7 +15,7 @@ from dashboard.removals import answers, queueing, sweeping
 from dashboard.removals.errors import Busy, NoSpace, PictureGone
 from dashboard.removals.models import Removal
 from dashboard.teams import audit
-from dashboard.teams.access import team_view
+from dashboard.teams.access import TeamRequest, team_view
 from dashboard.teams.models import Role, Team, User
 
 
@@ -27,7 +27,7 @@ class AgainForm(forms.Form):
 
 @require_POST
 @team_view(role=Role.MEMBER)
-def again(request: HttpRequest, team: Team, pk: str) -> HttpResponse:
+def again(request: TeamRequest, team: Team, pk: str) -> HttpResponse:
     """Run the same picture once more: a person's decision, for it may cost a second credit."""
     removal = get_object_or_404(team.removals.select_related("team"), pk=pk)
     form = AgainForm(request.POST)
@@ -46,7 +46,7 @@ def again(request: HttpRequest, team: Team, pk: str) -> HttpResponse:
 
 @require_POST
 @team_view(role=Role.MEMBER)
-def delete_pictures(request: HttpRequest, team: Team, pk: str) -> HttpResponse:
+def delete_pictures(request: TeamRequest, team: Team, pk: str) -> HttpResponse:
     """Delete the pictures of a removal before their time; the row and its cost stay."""
     removal = get_object_or_404(team.removals.select_related("team"), pk=pk)
     if not may_delete(request, removal):
@@ -58,14 +58,14 @@ def delete_pictures(request: HttpRequest, team: Team, pk: str) -> HttpResponse:
     return redirect(answers.address(removal))
 
 
-def may_delete(request: HttpRequest, removal: Removal) -> bool:
+def may_delete(request: TeamRequest, removal: Removal) -> bool:
     """Say whether this person may delete these pictures: one's own, an admin everybody's."""
-    membership = request.membership  # type: ignore[attr-defined]
+    membership = request.membership
     own = removal.user_id == request.user.pk and membership.may(Role.MEMBER)
     return bool(own or membership.may(Role.ADMIN))
 
 
-def _record(request: HttpRequest, removal: Removal, action: str, **details: str) -> None:
+def _record(request: TeamRequest, removal: Removal, action: str, **details: str) -> None:
     audit.record_for(
         request,
         action,
@@ -76,6 +76,6 @@ def _record(request: HttpRequest, removal: Removal, action: str, **details: str)
     )
 
 
-def _person(request: HttpRequest) -> User:
-    person: User = request.membership.user  # type: ignore[attr-defined]
+def _person(request: TeamRequest) -> User:
+    person: User = request.membership.user
     return person

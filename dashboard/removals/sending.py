@@ -40,7 +40,7 @@ MONTHLY_REST = timedelta(hours=6)
 SETTLE_TRIES, SETTLE_PAUSE = 5, 1.0
 
 allowance = retry.Allowance()
-random = Random()  # noqa: S311 - spreads retries, hides nothing
+random = Random()
 
 
 @dataclass

@@ -28,7 +28,7 @@ from dashboard.removals.errors import Busy, NoKey, NoSpace
 from dashboard.removals.forms import ONE_IMAGE, FilterForm, RemovalForm, accounts_with_keys
 from dashboard.removals.models import Phase, Removal
 from dashboard.removals.queueing import Wish
-from dashboard.teams.access import team_view
+from dashboard.teams.access import TeamRequest, team_view
 from dashboard.teams.models import Membership, Role, Team
 
 PAGE = 25
@@ -54,16 +54,16 @@ def collection(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_safe
 @team_view()
-def index(request: HttpRequest, team: Team) -> HttpResponse:
+def index(request: TeamRequest, team: Team) -> HttpResponse:
     """Drop pictures here; and what became of the others."""
-    if request.htmx:  # type: ignore[attr-defined]
+    if request.htmx:
         return render(request, "removals/index.html#recent", _recent(request, team))
     return _page(request, team, RemovalForm(team=team))
 
 
 @require_POST
 @team_view(role=Role.MEMBER)
-def create(request: HttpRequest, team: Team) -> HttpResponse:
+def create(request: TeamRequest, team: Team) -> HttpResponse:
     """Take one picture: when this answers well, it is safe with us."""
     if request.content_type != "multipart/form-data":
         sentence = _("Please send the image as multipart/form-data.")
@@ -76,7 +76,7 @@ def create(request: HttpRequest, team: Team) -> HttpResponse:
 
 
 @csrf_protect
-def _create(request: HttpRequest, team: Team, upload: Upload) -> HttpResponse:
+def _create(request: TeamRequest, team: Team, upload: Upload) -> HttpResponse:
     form = RemovalForm(request.POST, request.FILES, team=team, upload=upload)
     if not form.is_valid():
         code = form.problems[0].code if form.problems else "account"
@@ -97,7 +97,7 @@ def _create(request: HttpRequest, team: Team, upload: Upload) -> HttpResponse:
 
 @require_safe
 @team_view()
-def detail(request: HttpRequest, team: Team, pk: str) -> HttpResponse:
+def detail(request: TeamRequest, team: Team, pk: str) -> HttpResponse:
     """One removal: how far it is, or what came of it."""
     removal = get_object_or_404(_with_names(team.removals.all()), pk=pk)
     context = {
@@ -105,11 +105,11 @@ def detail(request: HttpRequest, team: Team, pk: str) -> HttpResponse:
         "progress": removal.down if removal.phase == Phase.RECEIVING else removal.up,
         "runs": removal.runs_again.order_by("queued_at", "pk"),
         "nonce": uuid.uuid4(),
-        "may_run_again": request.membership.may(Role.MEMBER),  # type: ignore[attr-defined]
+        "may_run_again": request.membership.may(Role.MEMBER),
         "may_delete": afterwards.may_delete(request, removal),
-        "sees_answers": request.membership.may(Role.ADMIN),  # type: ignore[attr-defined]
+        "sees_answers": request.membership.may(Role.ADMIN),
     }
-    if not request.htmx:  # type: ignore[attr-defined]
+    if not request.htmx:
         return render(request, "removals/detail.html", context)
     answer = render(request, "removals/detail.html#removal", context)
     answer.status_code = HTMX_STOP if removal.is_final else 200
@@ -118,25 +118,25 @@ def detail(request: HttpRequest, team: Team, pk: str) -> HttpResponse:
 
 @require_safe
 @team_view()
-def status(request: HttpRequest, team: Team, pk: str) -> HttpResponse:
+def status(request: TeamRequest, team: Team, pk: str) -> HttpResponse:
     """Say how far it is, to the page's script."""
     removal = get_object_or_404(team.removals.select_related("team"), pk=pk)
     return answers.status(removal, at=timezone.now())
 
 
-def _accept(request: HttpRequest, team: Team, form: RemovalForm) -> Removal:
+def _accept(request: TeamRequest, team: Team, form: RemovalForm) -> Removal:
     if not accounts_with_keys(team).exists():
         raise NoKey
     given = form.cleaned_data
     image: UploadedFile = given["image"]
     wish = Wish(image.name or "", form.asked, given["account"], given["nonce"])
-    by: Membership = request.membership  # type: ignore[attr-defined]
+    by: Membership = request.membership
     file = cast(BinaryIO, image.file)
     return queueing.accept(by, file, form.picture, wish, at=timezone.now())
 
 
 def _refuse(
-    request: HttpRequest,
+    request: TeamRequest,
     team: Team,
     details: Sequence[FieldProblem],
     *,
@@ -159,8 +159,8 @@ def _refuse(
     return answer
 
 
-def _page(request: HttpRequest, team: Team, form: RemovalForm) -> HttpResponse:
-    may_post = request.membership.may(Role.MEMBER)  # type: ignore[attr-defined]
+def _page(request: TeamRequest, team: Team, form: RemovalForm) -> HttpResponse:
+    may_post = request.membership.may(Role.MEMBER)
     context = {
         "form": form,
         "url": reverse("removals:create", args=[team.slug]),
@@ -171,13 +171,13 @@ def _page(request: HttpRequest, team: Team, form: RemovalForm) -> HttpResponse:
     return render(request, "removals/index.html", context)
 
 
-def _recent(request: HttpRequest, team: Team) -> dict[str, Any]:
+def _recent(request: TeamRequest, team: Team) -> dict[str, Any]:
     """Return what the list shows."""
     filters = FilterForm(request.GET, team=team)
     filters.is_valid()
     chosen = filters.cleaned_data
     removals = team.removals.chosen(
-        user=request.membership.user if chosen.get("whose") else None,  # type: ignore[attr-defined]
+        user=request.membership.user if chosen.get("whose") else None,
         state=chosen.get("state", ""),
         account=chosen.get("account"),
     )

@@ -27,7 +27,7 @@ def test_a1_the_database_holds_no_key_in_clear(account):
 
     with connection.cursor() as cursor:
         for table in connection.introspection.table_names():
-            cursor.execute(f'SELECT * FROM "{table}"')  # noqa: S608
+            cursor.execute(f'SELECT * FROM "{table}"')
             rows = cursor.fetchall()
             assert leaks(repr(rows)) == []
             assert leaks(b"".join(bytes(v) for row in rows for v in row if _is_binary(v))) == []

@@ -278,5 +278,5 @@ def test_the_secret_is_nowhere_in_the_database(client, invited, nina):
     tables = connection.introspection.table_names()
     with connection.cursor() as cursor:
         for table in tables:
-            cursor.execute(f'SELECT * FROM "{table}"')  # noqa: S608
+            cursor.execute(f'SELECT * FROM "{table}"')
             assert secret not in str(cursor.fetchall())

@@ -42,9 +42,7 @@ def account(request: TeamRequest, team: Team, pk: UUID) -> HttpResponse:
     """Show one account, in one window; to htmx only the part that the window changes."""
     page = page_of(request, team, pk)
     # An account without a window has no part of the page to swap.
-    fragment = (
-        request.htmx and not request.htmx.history_restore_request and page.window is not None
-    )
+    fragment = request.htmx and not request.htmx.history_restore_request and page.window is not None
     context = {
         "page": page,
         "account": page.account,
