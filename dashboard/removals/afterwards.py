@@ -16,7 +16,7 @@ from dashboard.removals.errors import Busy, NoSpace, PictureGone
 from dashboard.removals.models import Removal
 from dashboard.teams import audit
 from dashboard.teams.access import TeamRequest, team_view
-from dashboard.teams.models import Role, Team, User
+from dashboard.teams.models import Role, Team
 
 
 class AgainForm(forms.Form):
@@ -35,7 +35,7 @@ def again(request: TeamRequest, team: Team, pk: str) -> HttpResponse:
         return redirect(answers.address(removal))
     try:
         new = queueing.run_again(
-            removal, _person(request), nonce=form.cleaned_data["nonce"], at=timezone.now()
+            removal, request.user, nonce=form.cleaned_data["nonce"], at=timezone.now()
         )
     except (Busy, NoSpace, PictureGone) as exc:
         messages.error(request, exc.message)
@@ -74,8 +74,3 @@ def _record(request: TeamRequest, removal: Removal, action: str, **details: str)
         removal=str(removal.pk),
         **details,
     )
-
-
-def _person(request: TeamRequest) -> User:
-    person: User = request.membership.user
-    return person
