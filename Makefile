@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check install --quiet --require-hashes --only-binary :all:
 MODEL := $(DATA_DIR)/models/u2netp.onnx
 
-.PHONY: demo test check bench lock messages clean
+.PHONY: demo test check bench lock clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/runtime $(MODEL)  ## everything with sample data on this machine; Ctrl-C stops it
