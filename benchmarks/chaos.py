@@ -24,7 +24,8 @@ import requests
 
 django.setup()
 
-from tests.removals.conftest import running_sandbox, subject
+from tests.conftest import running_sandbox
+from tests.removals.conftest import subject
 from tests.removals.house import House
 
 PICTURES, KILLS, THREADS = 300, 30, 4

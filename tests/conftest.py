@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +24,7 @@ from dashboard.keys.models import Account, ApiKey
 from dashboard.teams.models import Membership, Role, Team, User
 
 ROOT = Path(__file__).resolve().parent.parent
+MODEL = ROOT / "var" / "models" / "u2netp.onnx"
 NOON = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
 PASSWORD = "correct-horse-battery"
 
@@ -59,15 +61,15 @@ class Sandbox:
         requests.put(f"{self.url}{path}", json=document, timeout=5).raise_for_status()
 
 
-@pytest.fixture(scope="session")
-def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    """Start one sandbox for all tests of this process, on a free port."""
-    model = ROOT / "var" / "models" / "u2netp.onnx"
+@contextmanager
+def running_sandbox(folder: Path, *, model: Path) -> Iterator[Sandbox]:
+    """Run a sandbox in a process of its own, on a free port."""
     environment = {
         **os.environ,
         "SANDBOX_PORT": "0",
-        "DATA_DIR": str(tmp_path_factory.mktemp("sandbox")),
+        "DATA_DIR": str(folder),
         "SANDBOX_MODEL": str(model),
+        "SANDBOX_RETRY_AFTER": "7",
     }
     process = subprocess.Popen(
         [sys.executable, "-m", "dashboard.sandbox"],
@@ -77,12 +79,21 @@ def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbo
         stderr=subprocess.DEVNULL,
         text=True,
     )
-    line = process.stdout.readline()
-    assert "http://" in line, "the sandbox did not start"
-    yield Sandbox("http://" + line.split("http://", 1)[1].strip())
-    process.terminate()
-    process.wait(timeout=10)
-    process.stdout.close()
+    try:
+        line = process.stdout.readline()
+        assert "http://" in line, "the sandbox did not start"
+        yield Sandbox("http://" + line.split("http://", 1)[1].strip())
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+        process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """Run one sandbox for all tests of this process."""
+    with running_sandbox(tmp_path_factory.mktemp("sandbox"), model=MODEL) as sandbox:
+        yield sandbox
 
 
 @pytest.fixture

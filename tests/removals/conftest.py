@@ -1,14 +1,9 @@
 """The removals' part of the world: a picture with a clear subject, and a desk to send it from."""
 
 import io
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -19,7 +14,7 @@ from PIL import Image, ImageDraw
 from dashboard.removals.models import Removal
 from dashboard.removals.work import work_one
 from dashboard.teams.models import User
-from tests.conftest import ROOT, Sandbox
+from tests.conftest import MODEL, Sandbox, running_sandbox
 
 JSON = {"Accept": "application/json"}
 REMOVALS = "/teams/acme/removals/"
@@ -83,32 +78,6 @@ def desk_of(user: User) -> Desk:
     return Desk(browser)
 
 
-@contextmanager
-def running_sandbox(folder: Path, *, model: Path) -> Iterator[Sandbox]:
-    """A sandbox in a process of its own, on a free port."""
-    environment = {
-        **os.environ,
-        "SANDBOX_PORT": "0",
-        "DATA_DIR": str(folder),
-        "SANDBOX_MODEL": str(model),
-        "SANDBOX_RETRY_AFTER": "7",
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "dashboard.sandbox"],
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    line = process.stdout.readline()
-    assert "http://" in line, "the sandbox did not start"
-    yield Sandbox("http://" + line.split("http://", 1)[1].strip())
-    process.terminate()
-    process.wait(timeout=10)
-    process.stdout.close()
-
-
 @pytest.fixture(scope="session")
 def sandbox_process(tmp_path_factory) -> Iterator[Sandbox]:
     """The sandbox of these tests cuts without a model: quickly, and well on a plain ground."""
@@ -120,7 +89,7 @@ def sandbox_process(tmp_path_factory) -> Iterator[Sandbox]:
 @pytest.fixture
 def cutting_sandbox(tmp_path, settings) -> Iterator[Sandbox]:
     """A sandbox with its real model."""
-    with running_sandbox(tmp_path, model=ROOT / "var" / "models" / "u2netp.onnx") as sandbox:
+    with running_sandbox(tmp_path, model=MODEL) as sandbox:
         settings.REMBG_API_URL = settings.REMBG_SITE_URL = sandbox.url
         yield sandbox
 

@@ -20,8 +20,9 @@ from PIL import Image
 
 from dashboard.overview.processes import manage
 from dashboard.removals.failpoints import EXIT_CODE
+from tests.conftest import running_sandbox
 from tests.rembg.hostile import hostile
-from tests.removals.conftest import REMOVALS, running_sandbox, subject
+from tests.removals.conftest import REMOVALS, subject
 from tests.removals.house import TOKEN, WAIT, House
 
 
