@@ -1,0 +1,181 @@
+"""The product as `make demo` starts it, with its own data, in the system's Chromium."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.browser.people import Person, signed_in, signed_up
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
+FLAGS = ["--disable-quic", "--disable-background-networking", "--disable-gpu"]
+FLAGS += ["--no-sandbox"] if os.getuid() == 0 else []
+AXE = (Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js").read_text()
+START_SECONDS = 170
+WAIT = 20_000  # For what a page does by itself, in milliseconds.
+OURS = ("PORT", "SANDBOX_PORT", "SITE_URL", "SECRET_KEY", "ENCRYPTION_KEYS", "LOG_LEVEL", "DEMO")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of this folder; skip them without a Chromium."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+            if not CHROMIUM:
+                item.add_marker(pytest.mark.skip(reason="no Chromium on this machine"))
+
+
+@dataclass(frozen=True)
+class Demo:
+    """A running demo."""
+
+    url: str
+    sandbox: str
+    data_dir: Path
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+# Package, not session: Playwright's event loop must be gone before other tests use the database.
+@pytest.fixture(scope="package")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """Start `manage.py demo`, wait until its data is there, and stop it as Ctrl-C does."""
+    data_dir = tmp_path_factory.mktemp("demo")
+    port, sandbox_port = free_port(), free_port()
+    environment = {k: v for k, v in os.environ.items() if k not in OURS}
+    environment |= {
+        "PORT": str(port),
+        "SANDBOX_PORT": str(sandbox_port),
+        "DATA_DIR": str(data_dir),
+        "SANDBOX_MODEL": str(ROOT / "var" / "models" / "u2netp.onnx"),
+    }
+    with (data_dir / "output.log").open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "demo"],
+            cwd=ROOT,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        wait_until_seeded(process, data_dir / "output.log")
+        yield Demo(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{sandbox_port}", data_dir)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=45)
+
+
+def wait_until_seeded(process: subprocess.Popen, log: Path) -> None:
+    """Return when the demo has printed its logins."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if "owner@demo.example" in log.read_text(errors="replace"):
+            return
+        assert process.poll() is None, log.read_text(errors="replace")[-3000:]
+        time.sleep(0.2)
+    pytest.fail(f"the demo was not ready in {START_SECONDS} s:\n{log.read_text()[-3000:]}")
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """Start the system's Chromium once."""
+    expect.set_options(timeout=WAIT)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="package")
+def people(demo: Demo) -> Iterator[dict[str, Person]]:
+    """The four people of the demo, signed in once for all tests: nobody signs out of these."""
+    with ExitStack() as stack:
+        yield {
+            role: stack.enter_context(signed_in(demo.url, f"{role}@demo.example"))
+            for role in ("owner", "admin", "member", "viewer")
+        }
+
+
+@pytest.fixture
+def newcomer(demo: Demo) -> Iterator[Person]:
+    """Somebody with an empty team of their own."""
+    with signed_up(demo.url, "newcomer") as person:
+        yield person
+
+
+@pytest.fixture
+def visit(browser: Browser, demo: Demo, people: dict[str, Person]) -> Iterator:
+    """Open pages as somebody: `visit("owner", "/teams/demo/", theme="dark", width=390)`."""
+    contexts = []
+
+    def opened(
+        who: Person | str | None,
+        path: str = "/",
+        *,
+        theme: str = "light",
+        width: int = 1440,
+        **options,
+    ) -> Page:
+        context = browser.new_context(
+            base_url=demo.url,
+            color_scheme=theme,
+            viewport={"width": width, "height": 900},
+            reduced_motion="reduce",
+            bypass_csp=False,
+            **options,
+        )
+        contexts.append(context)
+        context.set_default_timeout(WAIT)
+        if who:
+            context.add_cookies((people[who] if isinstance(who, str) else who).cookies)
+        context.on("page", listen)
+        page = context.new_page()
+        page.goto(path)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+
+
+def listen(page: Page) -> None:
+    """Keep what the console says went wrong in `page.complaints`."""
+    page.complaints = []
+    page.on("console", lambda message: note(page, message.type, message.text))
+    page.on("pageerror", lambda error: page.complaints.append(f"error: {error}"))
+
+
+def note(page: Page, kind: str, text: str) -> None:
+    """Keep a complaint; a 4xx or a cut connection that a test provokes is none."""
+    if kind == "error" and "Failed to load resource" not in text:
+        page.complaints.append(text)
+
+
+def violations(page: Page) -> list[str]:
+    """Return what axe-core finds on this page, one line a finding."""
+    # Evaluated through the debugger's protocol: the page's own policy stays in force.
+    page.evaluate(AXE)
+    found = page.evaluate("async () => (await axe.run()).violations")
+    return [
+        f"{finding['id']}: {node['target']} {node['failureSummary'].splitlines()[-1]}"
+        for finding in found
+        for node in finding["nodes"]
+    ]
