@@ -19,6 +19,7 @@ import requests
 from django.conf import settings as django_settings
 from django.contrib.auth.hashers import make_password
 from django.core.cache import cache
+from xdist.scheduler import LoadScopeScheduling
 
 from dashboard.keys.models import Account, ApiKey
 from dashboard.teams.models import Membership, Role, Team, User
@@ -27,6 +28,22 @@ ROOT = Path(__file__).resolve().parent.parent
 MODEL = ROOT / "var" / "models" / "u2netp.onnx"
 NOON = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
 PASSWORD = "correct-horse-battery"
+
+
+class BrowserTogether(LoadScopeScheduling):
+    """Spreads single tests over the processes; those in a browser stay in one, with one demo.
+
+    In place of `xdist_group`, which xdist 3.8 writes into a place that pytest 9.2 does not read.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "browser" if nodeid.startswith("tests/browser/") else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> BrowserTogether:
+    """Choose how tests are spread."""
+    return BrowserTogether(config, log)
 
 
 @dataclass(frozen=True)
