@@ -11,6 +11,7 @@ from environs import EnvError
 
 from dashboard.lib.env import ROOT, kept_secret, reader
 from dashboard.lib.sealing import KeyRing
+from dashboard.rembg.address import base_of
 
 env = reader()
 
@@ -50,6 +51,13 @@ DATA_DIR.mkdir(parents=True, exist_ok=True)
 SITE_URL = (SITE_URL or f"http://127.0.0.1:{PORT}").rstrip("/")
 REMBG_API_URL = REMBG_API_URL or f"http://127.0.0.1:{SANDBOX_PORT}"
 REMBG_SITE_URL = REMBG_SITE_URL or f"http://127.0.0.1:{SANDBOX_PORT}"
+
+try:
+    REMBG_API_URL, REMBG_SITE_URL = base_of(REMBG_API_URL), base_of(REMBG_SITE_URL)
+except ValueError as exc:
+    raise ImproperlyConfigured(f"REMBG_API_URL, REMBG_SITE_URL: {exc}") from exc
+if not SITE_URL.startswith(("http://", "https://")):
+    raise ImproperlyConfigured("SITE_URL: use http:// or https://.")
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 HTTPS = SITE_URL.startswith("https://")
@@ -115,6 +123,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "dashboard.lib.busy.busy_database",
     "dashboard.lib.uploads.body_cap",
 ]
 
@@ -291,6 +300,8 @@ EMAIL_FILE_PATH = email["EMAIL_FILE_PATH"] or DATA_DIR / "mail"
 EMAIL_HOST, EMAIL_PORT = email["EMAIL_HOST"], email["EMAIL_PORT"]
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = email["EMAIL_HOST_USER"], email["EMAIL_HOST_PASSWORD"]
 EMAIL_USE_TLS, EMAIL_USE_SSL = email["EMAIL_USE_TLS"], email["EMAIL_USE_SSL"]
+# At DEBUG urllib3 writes whole addresses, and the templates a page's context, secrets included.
+QUIET = ("urllib3", "requests", "PIL", "huey", "django.template", "django.db.backends")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -300,7 +311,6 @@ LOGGING = {
     "loggers": {
         "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
         "django.server": {"handlers": [], "propagate": True},
-        # urllib3 at DEBUG writes whole addresses, query included.
-        **{name: {"level": "WARNING"} for name in ("urllib3", "requests", "PIL", "huey")},
+        **{name: {"level": "WARNING"} for name in QUIET},
     },
 }

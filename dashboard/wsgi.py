@@ -2,10 +2,14 @@
 
 import os
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
+from dashboard.lib.bodies import AT_ONCE, PER_PEER, BoundedBodies
 from dashboard.lib.dechunk import dechunked
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
 
-application = dechunked(get_wsgi_application())
+django = dechunked(get_wsgi_application())
+# Behind a proxy every request has the proxy's address, and the proxy buffers bodies.
+application = BoundedBodies(django, per_peer=AT_ONCE if settings.BEHIND_PROXY else PER_PEER)

@@ -14,6 +14,8 @@ def reader() -> FileAwareEnv:
 
     A variable `NAME` may also be given as `NAME_FILE`, the path of a file that holds it.
     """
+    # Nothing that we write is for other users of the machine: database, pictures, letters, logs.
+    os.umask(0o077)
     env = FileAwareEnv(eager=False, strip_whitespace=True)
     env.read_env(ROOT / ".env", recurse=False)
     return env

@@ -11,6 +11,7 @@ from django.utils.cache import patch_vary_headers
 
 access = logging.getLogger("dashboard.access")
 GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+SECRET_PARTS = ("token", "key", "uidb36")
 Handler = Callable[[HttpRequest], HttpResponse]
 
 
@@ -30,7 +31,7 @@ def request_id(get_response: Handler) -> Handler:
             extra={
                 "request_id": request.id,  # type: ignore[attr-defined]
                 "method": request.method,
-                "path": request.path,
+                "path": path_without_secrets(request),
                 "status": response.status_code,
                 "milliseconds": round((time.monotonic() - began) * 1000),
             },
@@ -38,6 +39,15 @@ def request_id(get_response: Handler) -> Handler:
         return response
 
     return middleware
+
+
+def path_without_secrets(request: HttpRequest) -> str:
+    """Return the path as it may be logged: what opens an invitation or a reset is left out."""
+    path = request.path
+    for name, value in (request.resolver_match.kwargs if request.resolver_match else {}).items():
+        if name in SECRET_PARTS:
+            path = path.replace(str(value), "…")
+    return path
 
 
 def private_answers(get_response: Handler) -> Handler:

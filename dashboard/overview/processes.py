@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -73,6 +74,16 @@ class Processes:
             except subprocess.TimeoutExpired:
                 os.killpg(child.pid, signal.SIGKILL)
                 child.wait()
+
+
+def check_free(*ports: int) -> None:
+    """Raise DidNotStart for a port in use: a second web server would quietly share the first's."""
+    for port in ports:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            continue
+        raise DidNotStart(f"Port {port} is in use. Set PORT or SANDBOX_PORT to another one.")
 
 
 def answers(url: str) -> bool:

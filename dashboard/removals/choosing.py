@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import Value
 from django.db.models.functions import Coalesce
@@ -14,6 +14,8 @@ from dashboard.rembg.client import Client
 from dashboard.removals.errors import KeysLocked, KeysRefused, NoKey
 from dashboard.removals.models import Removal
 
+# An operator may put the right encryption key back at any moment (K15).
+LOCKED_PAUSE = timedelta(minutes=1)
 # The queue does not wait for the end of a rest for one of these reasons (F18, F19).
 LONG_RESTS = {leaf.code: leaf for leaf in (errors.RateDaily, errors.RateMonthly)}
 
@@ -32,13 +34,15 @@ def choose(removal: Removal, *, at: datetime) -> tuple[ApiKey, Client]:
 
     Raises NoneUsable.
     """
-    keys = _candidates(removal)
+    keys, locked = _candidates(removal), False
     for key in keys:
         if _is_usable(key, removal, at):
             try:
                 return key, key.client()
             except SealError:
-                continue
+                locked = True
+    if locked:
+        raise NoneUsable(KeysLocked(), until=at + LOCKED_PAUSE)
     raise _reason(keys, removal, at)
 
 
@@ -69,4 +73,4 @@ def _reason(keys: list[ApiKey], removal: Removal, at: datetime) -> NoneUsable:
         return NoneUsable(LONG_RESTS[resting[0].rest_reason](status=429))
     if any(key.paused_at or str(key.pk) in removal.tried_keys for key in keys):
         return NoneUsable(KeysRefused())
-    return NoneUsable(KeysLocked() if keys else NoKey())
+    return NoneUsable(NoKey())

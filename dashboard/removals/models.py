@@ -282,8 +282,18 @@ class Removal(models.Model):
             **_error_fields(error),
         )
 
-    def wait(self, error: RembgError, *, until: datetime, tried: ApiKey | None = None) -> bool:
-        """Go back into the queue: nothing was charged, and later or another key may do."""
+    def wait(
+        self,
+        error: RembgError,
+        *,
+        until: datetime,
+        tried: ApiKey | None = None,
+        counts: bool = True,
+    ) -> bool:
+        """Go back into the queue: nothing was charged, and later or another key may do.
+
+        An attempt that asked nothing of RemBG does not count.
+        """
         tried_keys = [*self.tried_keys, str(tried.pk)] if tried else self.tried_keys
         return self._move(
             RUNNING,
@@ -293,6 +303,7 @@ class Removal(models.Model):
             lease_expires_at=None,
             phase="",
             tried_keys=tried_keys,
+            **({} if counts else {"attempts": F("attempts") - 1}),
             **_error_fields(error),
         )
 

@@ -245,9 +245,11 @@ def _put_off(
     if isinstance(error, errors.RateUnknown):
         most = MOST_ATTEMPTS_AT_UNKNOWN_LIMIT
     # A breaker that is open has asked nothing of RemBG, and says itself when to look again.
-    counts = isinstance(error, errors.NotSent | errors.RateShort)
-    is_spent = counts and removal.attempts >= most and not isinstance(error, errors.BreakerOpen)
+    asked = not isinstance(error, errors.BreakerOpen)
+    is_spent = (
+        asked and isinstance(error, errors.NotSent | errors.RateShort) and removal.attempts >= most
+    )
     if until is None or is_spent or until > removal.queued_at + LONGEST_WAIT:
         settle(lambda: removal.end(error, at=at))
     else:
-        settle(lambda: removal.wait(error, until=until))
+        settle(lambda: removal.wait(error, until=until, counts=asked))

@@ -31,7 +31,7 @@ from dashboard.usage.twins import likeness_to, look_for_twin
 from dashboard.usage.windows import Window, months_before
 
 # A person is waiting: the months that take longer than this are left to the poller.
-PATIENCE = timedelta(seconds=15)
+PATIENCE = timedelta(seconds=8)
 
 
 class NotAdded(Exception):

@@ -43,6 +43,9 @@ def test_all_wrong_values_are_named_at_once(tmp_path):
         pytest.param({"DEBUG": "True", "SITE_URL": "https://a.example"}, id="K22-debug-in-public"),
         pytest.param({"EMAIL_VERIFICATION": "maybe"}, id="email-verification"),
         pytest.param({"DATABASE_URL": "nonsense"}, id="database"),
+        pytest.param({"REMBG_API_URL": "http://api.rembg.com"}, id="A5-plain-http"),
+        pytest.param({"REMBG_SITE_URL": "www.rembg.com"}, id="no-scheme"),
+        pytest.param({"SITE_URL": "ftp://rembg.example.com"}, id="site-url"),
         pytest.param({"ENCRYPTION_KEYS": "k1:too-short"}, id="K16-encryption-key"),
     ],
 )

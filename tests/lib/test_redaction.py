@@ -88,11 +88,10 @@ def test_o7_a_line_break_in_a_message_cannot_forge_a_line():
     assert "\x1b" not in text
 
 
-def test_what_is_remembered_is_bounded():
-    for number in range(redaction.KEPT + 5):
-        redaction._known.pop(f"filler-{number}", None)
-    before = len(redaction._known)
-    for number in range(3):
-        redaction.remember(f"filler-{number}")
+def test_what_is_remembered_is_bounded_and_the_oldest_forgotten(monkeypatch):
+    for number in range(redaction.KEPT + 1):
+        redaction.remember(f"filler-{number:06}")
 
-    assert len(redaction._known) <= min(before + 3, redaction.KEPT)
+    assert redaction.redact("filler-000000") == "filler-000000"
+    assert redaction.redact(f"filler-{redaction.KEPT:06}") == redaction.MASK
+    assert len(redaction._known) == redaction.KEPT

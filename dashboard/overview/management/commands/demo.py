@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from dashboard.overview.processes import (
     DidNotStart,
     Processes,
+    check_free,
     manage,
     run,
     sandbox_url,
@@ -68,6 +69,7 @@ class Command(BaseCommand):
 
     def start(self, processes: Processes) -> None:
         """Bring everything up; the web server first of those that people see."""
+        check_free(settings.PORT, settings.SANDBOX_PORT)
         run(manage("setup"))
         processes.start("sandbox", manage("sandbox"))
         processes.start("web", web_command(settings.PORT), DEMO="True")
