@@ -154,6 +154,37 @@ WORDS: dict[type[RembgError], Refusal] = {
 }
 
 
+ASKING_IS_FREE = _("Asking costs no credit.")
+ASKED_AGAIN = _("We ask again on our own.")
+# What to do where a person asks and nothing goes on by itself.
+BY_HAND: dict[type[RembgError], Text] = {
+    errors.NotSent: _(
+        "Try again in a few minutes. If it stays like this, check this server's network."
+    ),
+    errors.TlsFailed: WORDS[errors.TlsFailed].next_step,
+    errors.BreakerOpen: ASK_AGAIN,
+    errors.BadKey: _("Copy it again from the RemBG account, alone and whole."),
+    errors.RateShort: ASK_AGAIN,
+    errors.RateUnknown: ASK_AGAIN,
+    errors.RateDaily: _("Try again after midnight UTC."),
+}
+
+
+def explain_question(error: RembgError | str, *, by_hand: bool = False) -> Refusal:
+    """Return why a question about usage went wrong: no picture was sent, and asking is free.
+
+    `by_hand`: a person asked, and nothing is asked again on its own.
+    """
+    found = explain(error)
+    kind = BY_CODE.get(error, RembgError) if isinstance(error, str) else type(error)
+    step = found.next_step
+    if step in (LOOK_AT_USAGE, ASK_AGAIN):
+        step = ASK_AGAIN if by_hand else ASKED_AGAIN
+    if by_hand:
+        step = next((BY_HAND[family] for family in kind.__mro__ if family in BY_HAND), step)
+    return Refusal(found.title, ASKING_IS_FREE, step)
+
+
 def explain(error: RembgError | str) -> Refusal:
     """Return an error, or a code that was kept of one, in plain words."""
     kind = BY_CODE.get(error, RembgError) if isinstance(error, str) else type(error)

@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 
 from dashboard.keys import locks
 from dashboard.keys.models import ApiKey
-from dashboard.keys.refusals import ASK_AGAIN, LOOK_AT_USAGE, Refusal, explain
+from dashboard.keys.refusals import Refusal, explain, explain_question
 from dashboard.lib.sealing import SealError
 from dashboard.rembg import errors
 from dashboard.rembg.errors import RembgError
@@ -40,12 +40,9 @@ def test_key(key: ApiKey, *, at: datetime) -> Refusal | None:
 
 def _nothing_learnt(error: RembgError) -> Refusal:
     """Say what went wrong, of a question that costs nothing whatever became of it."""
-    found = explain(error)
-    return Refusal(
-        found.title,
-        _("Nothing was learnt about the key. Asking costs no credit."),
-        ASK_AGAIN if found.next_step == LOOK_AT_USAGE else found.next_step,
-    )
+    found = explain_question(error, by_hand=True)
+    reason = _("Nothing was learnt about the key. Asking costs no credit.")
+    return Refusal(found.title, reason, found.next_step)
 
 
 # Its name is for people; pytest is not to collect it.

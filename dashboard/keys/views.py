@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django_htmx.http import trigger_client_event
 
 from dashboard.keys import locks, testing
 from dashboard.keys.forms import LabelForm
@@ -76,8 +77,9 @@ def archive(request: TeamRequest, team: Team, pk: UUID) -> HttpResponse:
 def _changed(request: TeamRequest, team: Team, *, outcome: str, **more: Any) -> HttpResponse:
     """Answer with the changed table to htmx, with the way back to the page to others."""
     if request.htmx:
-        context = {**_context(request, team), "outcome": outcome, **more}
-        return render(request, "keys/index.html#keys", context)
+        answer = render(request, "keys/index.html#keys", {**_context(request, team), **more})
+        toast = {"text": outcome, "bad": bool(more.get("refusal"))}
+        return trigger_client_event(answer, "toast", toast)
     messages.add_message(
         request, messages.WARNING if more.get("refusal") else messages.SUCCESS, outcome
     )

@@ -18,7 +18,7 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Answer for what is not there, or not for this person: the two look the same."""
-    return _answer(request, 404, _("There is nothing here."))
+    return _answer(request, 404, _("This address leads nowhere, or to a team that you are not in."))
 
 
 def broken(request: HttpRequest) -> HttpResponse:

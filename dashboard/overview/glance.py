@@ -18,6 +18,7 @@ from dashboard.removals.models import Removal, State
 from dashboard.teams.models import Membership, Role, Team
 from dashboard.usage import phrases
 from dashboard.usage.standing import Standing
+from dashboard.usage.states import failure
 
 LOW_SHARE = 0.1
 # More accounts than this are read faster in a table.
@@ -46,9 +47,38 @@ class AccountCard:
     standing: Standing
     kind: str
     word: str
-    renewal: str
+    cycle: str
+    renews: str
     read: str
     numbers: dict[str, str]
+    failure: str
+
+    @property
+    def renewal(self) -> str:
+        """Return the cycle and when it renews, in one phrase."""
+        return ", ".join(part for part in (self.cycle, self.renews) if part)
+
+    @property
+    def row(self) -> dict[str, str]:
+        """Return the cells of the table as text: a template is quick at plain look-ups only."""
+        one = self.standing
+        return {
+            **self.numbers,
+            **{
+                f"{name}_is": "" if getattr(one, name) is not None else "unknown"
+                for name in NUMBERS
+            },
+            "url": self.url,
+            "source_url": self.source_url,
+            "label": one.label,
+            "plan": one.plan,
+            "row_is": "stale" if one.stale else "",
+            "kind": self.kind,
+            "word": self.word,
+            "cycle": self.cycle,
+            "renews": self.renews,
+            "read": self.read,
+        }
 
     @cached_property
     def url(self) -> str:
@@ -58,8 +88,8 @@ class AccountCard:
     @property
     def source_url(self) -> str:
         """Return the address of the reading that the numbers come from, empty without one."""
-        where = [self.slug, self.standing.account_id, self.standing.source]
-        return reverse("usage:reading", args=where) if self.standing.source else ""
+        # Below the account's address; a second `reverse` costs as much as the rest of a row.
+        return f"{self.url}readings/{self.standing.source}/" if self.standing.source else ""
 
 
 def account_cards(team: Team, standings: Iterable[Standing], *, at: datetime) -> list[AccountCard]:
@@ -130,21 +160,24 @@ def _next_renewal(standings: Iterable[Standing]) -> Standing | None:
 
 def _card(team: Team, one: Standing, *, at: datetime) -> AccountCard:
     kind, word = _state(one)
-    renewal = ""
-    if one.window is not None:
-        renewal = phrases.span(one.window, team.zone, at=at)
-        if one.renews_in_days is not None:
-            renewal += ", " + _("renews in %(days)s") % {"days": _days(one.renews_in_days)}
+    cycle = phrases.span(one.window, team.zone, at=at) if one.window else ""
+    renews = ""
+    if one.window and one.renews_in_days is not None:
+        renews = _("renews in %(days)s") % {"days": _days(one.renews_in_days)}
     read = phrases.clock(one.as_of, team.zone, at=at) if one.as_of else ""
     numbers = {name: phrases.number(getattr(one, name)) for name in NUMBERS}
-    return AccountCard(team.slug, one, kind, word, renewal, read, numbers)
+    known = one.included is not None
+    numbers["allowance"] = _("of %(total)s") % {"total": numbers["included"]} if known else ""
+    return AccountCard(team.slug, one, kind, word, cycle, renews, read, numbers, failure(one))
 
 
 def _state(one: Standing) -> tuple[str, str]:
     if not one.is_read:
-        return ("bad", _("Cannot be read")) if one.last_error else ("neutral", _("Not read yet"))
+        return ("bad", _("Cannot be read")) if one.failed_at else ("neutral", _("Not read yet"))
     if one.stale:
         return "warn", _("Stale")
+    if one.remaining is None:
+        return "neutral", _("Credits unknown")
     if one.remaining == 0:
         return "bad", _("Included credits used up")
     if _is_low(one):
@@ -182,16 +215,23 @@ def _account_concerns(team: Team, card: AccountCard) -> Iterator[Concern]:
         text = _("It is left out of all totals until somebody says whether they are one account.")
         names = {"one": one.label, "other": one.twin_of}
         yield Concern("warn", title % names, text, card.url, _("Decide"))
-    elif one.stale or (not one.is_read and one.last_error):
+    elif one.stale or (not one.is_read and one.failed_at):
         title = _("“%(account)s” could not be read") % {"account": one.label}
-        text = one.last_message or _("Its numbers are older than they should be.")
+        text = failure(one) or _("Its numbers are older than they should be.")
         yield Concern("warn", title, text, card.url, open_it)
     elif one.is_read and one.remaining == 0:
         title = _("“%(account)s” has used its included credits up") % {"account": one.label}
-        text = _("%(credits)s prepaid credits are left.") % {"credits": card.numbers["prepaid"]}
-        yield Concern("bad", title, text, card.url, open_it)
+        yield Concern("bad", title, _prepaid_left(one), card.url, open_it)
     elif _is_low(one):
         yield _low_concern(team, one, card.url, open_it)
+
+
+def _prepaid_left(one: Standing) -> str:
+    if one.prepaid is None:
+        return _("How many prepaid credits are left is unknown.")
+    return ngettext(
+        "%(credits)s prepaid credit is left.", "%(credits)s prepaid credits are left.", one.prepaid
+    ) % {"credits": phrases.number(one.prepaid)}
 
 
 def _low_concern(team: Team, one: Standing, url: str, open_it: str) -> Concern:

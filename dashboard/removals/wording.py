@@ -77,7 +77,7 @@ def safe_sentence(removal: Removal) -> str:
         return _("No credit was spent.")
     if removal.charged == Charged.YES:
         return _("One credit was spent.")
-    return _("It may have cost one credit; the account's usage will tell.")
+    return _("The account's usage will tell whether it cost one.")
 
 
 def next_step(removal: Removal) -> str:

@@ -36,7 +36,8 @@ class Frame:
 
 
 def chart(title: str, *, frame: Frame, summary: str, x: dict[str, Any], **parts: Any) -> Chart:
-    """Return a chart with the fields that each has."""
+    """Return a chart with the fields that each has; `empty` where there is nothing to draw."""
+    series: list[Series] = parts.get("series", [])
     return {
         "title": title,
         "unit": "credits",
@@ -44,6 +45,7 @@ def chart(title: str, *, frame: Frame, summary: str, x: dict[str, Any], **parts:
         "time_zone": str(frame.zone),
         "as_of": frame.as_of.isoformat() if frame.as_of else None,
         "stale": frame.stale,
+        "empty": not any(_is_known(dot) for one in series for dot in one["data"]),
         "x": x,
         "series": [],
         "marks": [],
@@ -51,6 +53,10 @@ def chart(title: str, *, frame: Frame, summary: str, x: dict[str, Any], **parts:
         "links": [],
         **parts,
     }
+
+
+def _is_known(dot: object) -> bool:
+    return (dot["y"] if isinstance(dot, dict) else dot) is not None
 
 
 def column(label: str, role: str, data: list[int | None]) -> Series:
@@ -149,7 +155,12 @@ def _allowance(window: Window, points: Sequence[Point]) -> list[tuple[datetime, 
 
 def _marks(window: Window, points: Sequence[Point], *, frame: Frame) -> list[dict[str, str]]:
     happened = [
-        {"x": event.at.isoformat(), "label": _event(event), "role": event.role}
+        {
+            "x": event.at.isoformat(),
+            "label": _event(event),
+            "role": event.role,
+            "when": phrases.clock(event.at, frame.zone, at=frame.at),
+        }
         for event in course.events(points)[-MOST_MARKS:]
     ]
     running = window.runs(at=frame.at)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -135,12 +136,31 @@ def _columns_chart(
         title,
         frame=frame,
         summary=summary,
-        x={"type": "category", "labels": [one.label for one in columns]},
+        x={
+            "type": "category",
+            "labels": [one.label for one in columns],
+            "short": _short(columns, frame=frame),
+        },
         series=series,
         hatched=running,
         links=[link(one.window) if link and one.window else None for one in columns],
         table=_table(columns, series, first=first),
     )
+
+
+def _short(columns: Sequence[Column], *, frame: Frame) -> list[str]:
+    """Return a name for each column that fits below it; a line for the year where one begins."""
+    names: list[str] = []
+    year = 0
+    for one in columns:
+        if one.window is None:
+            names.append("…")
+            continue
+        first = one.window.start_at.astimezone(UTC if one.window.is_calendar_month else frame.zone)
+        name = date_format(first, "M" if one.window.is_calendar_month else "j M")
+        names.append(name if first.year == year else f"{name}\n{first.year}")
+        year = first.year
+    return names
 
 
 def _table(

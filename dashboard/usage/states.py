@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from dashboard.keys.models import ApiKey
-from dashboard.keys.refusals import explain
+from dashboard.keys.refusals import explain, explain_question
+from dashboard.rembg.errors import WrongAnswer
 from dashboard.usage.standing import Standing
 
 PROBLEMS = {
@@ -82,16 +83,7 @@ def notes(standing: Standing) -> list[Note]:
     """Return what has to be said about an account's numbers, the gravest first."""
     found: list[Note] = []
     if standing.last_error or standing.failed_at:
-        refusal = explain(standing.last_error) if standing.last_error else None
-        found.append(
-            Note(
-                "warn",
-                _("The last reading failed."),
-                standing.last_message
-                if refusal is None or standing.last_error in OURS
-                else str(refusal),
-            )
-        )
+        found.append(Note("warn", _("The last reading failed."), failure(standing)))
     told = [one for one in standing.problems if one["code"] not in HARMLESS]
     if told:
         sentences = " ".join(problem_sentences(told))
@@ -104,6 +96,15 @@ def notes(standing: Standing) -> list[Note]:
 
 
 OURS = frozenset({"no_usable_key", "key_locked"})
+
+
+def failure(standing: Standing) -> str:
+    """Return why the last reading failed and what to do, empty where nothing is known of it."""
+    if standing.last_error in OURS:
+        return standing.last_message
+    if standing.last_error:
+        return str(explain_question(standing.last_error))
+    return str(explain_question(WrongAnswer.code)) if standing.failed_at else ""
 
 
 def key_states(keys: Iterable[ApiKey], *, at: datetime) -> list[KeyState]:

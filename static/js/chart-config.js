@@ -1,8 +1,15 @@
 import { datasets } from "./chart-data.js";
-import { annotations } from "./chart-marks.js";
+import { annotations, headroom } from "./chart-marks.js";
 import { FONT, colour } from "./chart-theme.js";
 import { numbers, scaleOfTime } from "./chart-time.js";
 import { tip } from "./chart-tooltip.js";
+
+/** Short names below the columns, in lines where they hold line breaks; the tooltip has the long ones. */
+function named(spec) {
+  const names = spec.x.short ?? spec.x.labels;
+  const callback = (index) => names[index].split("\n");
+  return { maxRotation: 0, autoSkipPadding: 12, callback };
+}
 
 function scales(spec) {
   const ticks = { color: colour("muted"), font: { family: FONT, size: 11.5 }, padding: 6 };
@@ -11,11 +18,12 @@ function scales(spec) {
   return {
     x: time
       ? { ...x, ...scaleOfTime(spec, ticks) }
-      : { ...x, type: "category", ticks: { ...ticks, maxRotation: 0, autoSkipPadding: 12 } },
+      : { ...x, type: "category", ticks: { ...ticks, ...named(spec) } },
     y: {
       stacked: !time,
       beginAtZero: true,
       grace: "4%",
+      suggestedMax: 10,
       border: { display: false },
       grid: { color: colour("chart-grid"), drawTicks: false },
       ticks: {
@@ -40,7 +48,7 @@ export function configure(canvas, spec) {
         axis: "x",
         intersect: false,
       },
-      layout: { padding: { top: spec.marks?.length ? 18 : 6, right: 4 } },
+      layout: { padding: ({ chart }) => ({ top: headroom(spec, chart), right: 4 }) },
       scales: scales(spec),
       plugins: {
         legend: { display: false },

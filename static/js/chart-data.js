@@ -24,6 +24,13 @@ function column(canvas, spec, series, rgb) {
   };
 }
 
+/** A value without neighbours would be a line without length: a step is drawn as a dash, others as a dot. */
+function radius({ data, stepped }, index) {
+  const known = (one) => typeof (one?.y ?? one) === "number";
+  const alone = known(data[index]) && !known(data[index - 1]) && !known(data[index + 1]);
+  return alone ? (stepped ? 16 : 3) : 0;
+}
+
 function line(series, rgb, band) {
   const thin = THIN.has(series.role);
   const base = {
@@ -34,8 +41,9 @@ function line(series, rgb, band) {
     borderWidth: thin ? 1.25 : 2,
     borderDash: series.dashed || series.role === "pace" ? [5, 4] : [],
     stepped: series.stepped ? (series.role === "allowance" ? "middle" : "before") : false,
-    pointRadius: 0,
-    pointHoverRadius: thin ? 0 : 4,
+    pointStyle: series.stepped ? "line" : "circle",
+    pointRadius: ({ dataIndex }) => radius(series, dataIndex),
+    pointHoverRadius: ({ dataIndex }) => (thin ? radius(series, dataIndex) : 4),
     pointHitRadius: 0,
     spanGaps: false,
     fill: false,

@@ -1,9 +1,15 @@
+/** The classes of the little mark that stands for a series. */
+export function swatchOf({ role, type, dashed }) {
+  return ["swatch", role || "none", type === "line" && "line", dashed && "dashed"]
+    .filter(Boolean)
+    .join(" ");
+}
+
 function entry(series) {
   const item = document.createElement("li");
   const button = document.createElement("button");
   const swatch = document.createElement("span");
-  const dashed = series.dashed ? " dashed" : "";
-  swatch.className = `swatch ${series.role}${series.type === "line" ? " line" : ""}${dashed}`;
+  swatch.className = swatchOf(series);
   button.type = "button";
   button.setAttribute("aria-pressed", "true");
   button.append(swatch, series.label);

@@ -44,7 +44,8 @@ export function day(moment, spec, exact = false) {
   const timeZone = spec.time_zone || "UTC";
   const clock = { weekday: "short", hour: "numeric", minute: "2-digit" };
   const parts = { day: "numeric", month: "short", timeZone, ...(exact ? clock : {}) };
-  return new Intl.DateTimeFormat(language, parts).format(moment);
+  // British browsers say "Sept"; the server, like everybody else, "Sep".
+  return new Intl.DateTimeFormat(language, parts).format(moment).replace(/\bSept\b/, "Sep");
 }
 
 /** An axis of moments. Linear and in milliseconds: the time scale knows the browser's zone only. */

@@ -1,3 +1,4 @@
+import { swatchOf } from "./chart-legend.js";
 import { day, numbers, share } from "./chart-time.js";
 
 /** The value of a line at a moment, read between its points; null where a gap breaks it. */
@@ -45,10 +46,12 @@ function write(box, { title, rows, total, running }, texts) {
   const head = document.createElement("strong");
   head.textContent = running ? `${title} (${texts.textRunning})` : title;
   box.append(head);
-  const all = total === null ? rows : [...rows, { label: texts.textTotal, value: total, role: "" }];
+  const all = [...rows];
+  const after = rows.findLastIndex((row) => row.type === "bar") + 1;
+  if (total !== null) all.splice(after, 0, { label: texts.textTotal, value: total, role: "" });
   for (const one of all) {
     const row = document.createElement("div");
-    cell(row, one.role ? `swatch ${one.role}` : "swatch none", "");
+    cell(row, swatchOf(one), "");
     cell(row, "tip-label", one.label);
     cell(row, "tip-value", one.value === null ? texts.textUnknown : numbers.format(one.value));
     cell(row, "tip-share", one.share ? share.format(one.share) : "");

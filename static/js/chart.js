@@ -14,7 +14,7 @@ function follow(canvas, url) {
   const link = [...document.links].find((one) => one.href === new URL(url, location).href);
   if (link) link.click();
   else if (target && window.htmx)
-    window.htmx.ajax("GET", url, { source: canvas, target, swap: "outerHTML", push: url });
+    window.htmx.ajax("GET", url, { source: canvas, target, swap: "outerHTML show:top", push: url });
   else location.assign(url);
 }
 
@@ -70,7 +70,8 @@ function drop({ target }) {
 
 ready("canvas[data-chart]", start);
 document.addEventListener("htmx:beforeCleanupElement", drop);
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
+for (const look of ["(prefers-color-scheme: dark)", "print"])
+  matchMedia(look).addEventListener("change", recolour);
 new MutationObserver(recolour).observe(document.documentElement, {
   attributes: true,
   attributeFilter: ["data-theme"],

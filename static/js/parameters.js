@@ -4,7 +4,7 @@ const FLAT = /^(jpe?g|bmp)$/i;
 const NUMBER = /^-?\d+(\.\d+)?$/;
 
 function size({ w, h, exact_resize: exact }, texts) {
-  const [width, height] = [w?.value.trim(), h?.value.trim()];
+  const [width, height] = [w, h].map((one) => one?.value.trim().replace(/^0+$/, ""));
   if (width && height) {
     return fill(exact?.checked ? texts.textExact : texts.textWithin, { w: width, h: height });
   }
@@ -71,7 +71,7 @@ ready("[data-parameters]", (box) => {
   for (const swatch of named.swatches) {
     swatch.addEventListener("click", () => {
       named.bg_color.value = swatch.dataset.colour;
-      refresh();
+      named.bg_color.dispatchEvent(new Event("input", { bubbles: true }));
     });
   }
   picker.addEventListener("input", () => (named.bg_color.value = picker.value));

@@ -15,7 +15,8 @@ const words = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
 function relative(moment) {
   const seconds = (moment - Date.now()) / 1000;
   const [unit, size] = UNITS.find(([, size]) => Math.abs(seconds) >= size) ?? UNITS.at(-1);
-  return words.format(Math.trunc(seconds / size), unit);
+  // Never "now": beside a number, "Read now" would sound like something to press.
+  return words.format(Math.trunc(seconds / size) || -1, unit);
 }
 
 function refresh() {

@@ -59,6 +59,13 @@ export async function finish(job, status) {
   if (status.state === "failed") job.nonce = nonce();
 }
 
+/** What the server says is wrong: all of it, not that there are several things. */
+function reason(answer, status, texts) {
+  const messages = (answer?.details ?? []).map((one) => one.message);
+  const all = messages.length > 1 ? messages.join(" · ") : answer?.error;
+  return all ?? fill(texts.textRefused, { status });
+}
+
 /** Send one file; answers its accepted job, or null when it was refused (and says why in its row). */
 export async function send(job, form, complain) {
   const { row, file, signal } = job;
@@ -71,7 +78,7 @@ export async function send(job, form, complain) {
   const token = form.elements.namedItem("csrfmiddlewaretoken").value;
   const { status, answer } = await post(form.action, data, { token, signal, report });
   if (status === 201 && answer) return answer;
-  row.show("failed", answer?.error ?? fill(row.texts.textRefused, { status }));
+  row.show("failed", reason(answer, status, row.texts));
   complain(answer?.details ?? []);
   return null;
 }

@@ -5,7 +5,7 @@ import { Row } from "./upload-row.js";
 import { nonce } from "./upload-send.js";
 import { work } from "./upload-work.js";
 
-const OVER = new Set(["done", "failed", "unknown", "broken"]);
+const OVER = new Set(["done", "failed", "unknown", "broken", "refused"]);
 
 ready("form[data-upload]", (form) => {
   const find = (name) => form.querySelector(`[data-upload-${name}]`);
@@ -16,9 +16,11 @@ ready("form[data-upload]", (form) => {
   const jobs = new Set();
 
   const inState = (test) => [...jobs].filter((job) => test(job.row.element.dataset.state));
+  const due = () =>
+    [...jobs].filter((job) => job.corrected || job.row.element.dataset.state === "ready");
   const load = () => inState((state) => !OVER.has(state)).length;
   const refresh = () => {
-    const waiting = inState((state) => state === "ready").length;
+    const waiting = due().length;
     go.disabled = waiting === 0;
     count.textContent = waiting > 1 ? fill(texts.textGoMany, { n: waiting }) : texts.textGo;
     find("box").hidden = jobs.size === 0;
@@ -28,8 +30,15 @@ ready("form[data-upload]", (form) => {
   };
   const start = async (job) => {
     job.row.show("waiting", texts.textWaiting, null);
+    job.row.cost(null, "");
+    job.correctable = job.corrected = false;
     refresh();
-    const complain = (details) => complainIn(form, details);
+    const complain = (details) => {
+      job.row.cost("no", texts.textFree);
+      const asked = details.filter(({ field }) => field !== "image");
+      job.correctable = asked.length > 0;
+      complainIn(form, asked);
+    };
     await work(job, form, { complain, load, slot });
     refresh();
   };
@@ -50,6 +59,7 @@ ready("form[data-upload]", (form) => {
     if (file.size <= Number(texts.maxBytes)) row.show("ready", texts.textReady);
     else
       row.show("refused", fill(texts.textTooLarge, { size: (file.size / 1_048_576).toFixed(1) }));
+    row.cost("no", row.element.dataset.state === "refused" ? texts.textFree : "");
     row.part("cancel").hidden = false;
   };
   const take = (files) => {
@@ -64,10 +74,17 @@ ready("form[data-upload]", (form) => {
     input.value = "";
   });
   receive(find("drop"), take);
+  form.addEventListener("input", ({ target }) => {
+    const again = [...jobs].filter((job) => job.correctable);
+    if (target === input || again.length === 0) return;
+    complainIn(form, []);
+    for (const job of again) job.corrected = true;
+    refresh();
+  });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     complainIn(form, []);
-    inState((state) => state === "ready").forEach(start);
+    due().forEach(start);
   });
   addEventListener("beforeunload", (event) => {
     if (form.isConnected && inState((state) => ["waiting", "uploading"].includes(state)).length)

@@ -113,12 +113,14 @@ def test_a_good_key_is_fine_after_a_test(client, sandbox, key, alice, acme):
 def test_a_test_by_htmx_answers_the_table_alone(client, sandbox, key, alice):
     client.force_login(alice)
 
-    part = press_test(client, key, headers=HTMX).content.decode()
+    answer = press_test(client, key, headers=HTMX)
+    part = answer.content.decode()
 
     assert "<html" not in part
     assert re.search(r'<div id="keys"', part)
     assert 'class="fresh"' in part
-    assert "RemBG accepted the key." in part
+    toast = {"text": "RemBG accepted the key.", "bad": False}
+    assert json.loads(answer["HX-Trigger"]) == {"toast": toast}
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils import timezone
 
 from dashboard.keys.models import Account
@@ -142,6 +143,53 @@ def test_r2_a_failed_reading_keeps_the_last_numbers_and_says_since_when(
     assert "60 credits can be spent now" in page
     assert "“One” could not be read" in page
     assert "Stale" in page
+
+
+def test_r3_an_account_whose_credits_are_unknown_is_not_called_healthy(
+    as_alice, acme, alice, sandbox
+):
+    account = add(acme, alice, "sandbox-one", "One")
+    Snapshot.objects.filter(account=account).update(
+        remaining_included_credits=None, included_credits=None, used_included_credits=None
+    )
+
+    page = text(as_alice.get(URL))
+
+    assert "Credits unknown" in page and "Healthy" not in page
+
+
+def test_why_an_account_could_not_be_read_speaks_of_no_credit(as_alice, acme, alice, sandbox):
+    account = add(acme, alice, "sandbox-one", "One")
+    account.snapshots.all().delete()
+    Snapshot.objects.create(
+        account=account,
+        mode="current",
+        outcome="failed",
+        asked_at=timezone.now(),
+        error="answer_timeout",
+        message="RemBG did not answer in time. It is not known whether a credit was used.",
+    )
+
+    page = text(as_alice.get(URL))
+
+    assert "“One” could not be read RemBG did not answer in time. We ask again on our own." in page
+    assert "Cannot be read" in page and "whether a credit was used" not in page
+
+
+def test_many_accounts_that_need_attention_leave_room_for_the_rest(as_alice, acme, alice, sandbox):
+    for number in range(7):
+        name = f"sandbox-used-{number}"
+        sandbox.set_account(name, included_credits=100, prepaid_credits=0, api_usage=100 - number)
+        add(acme, alice, name, f"Used {number}")
+
+    page = as_alice.get(URL).text
+
+    head, _, rest = page.partition("Show the others")
+    assert (head.count('class="notice '), rest.count('class="notice ')) == (4, 3)
+    assert 'data-label="Used by API"' in page
+    reading = Snapshot.objects.filter(mode="current").latest("asked_at")
+    address = reverse("usage:reading", args=["acme", reading.account_id, reading.pk])
+    assert f'href="{address}"' in page
 
 
 def test_removals_nobody_knows_the_cost_of_need_a_decision(as_alice, acme, alice, account):

@@ -213,7 +213,7 @@ def test_an_unknown_one_says_what_that_means_and_what_running_again_may_cost(des
 
     text = page(desk, f"{REMOVALS}{removal.pk}/")
 
-    assert "It may have cost one credit" in text
+    assert "usage will tell whether it cost one" in text
     assert "Run it again (may cost a second credit)" in text
     assert "data-confirm" in text
 

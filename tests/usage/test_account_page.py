@@ -92,15 +92,25 @@ def test_a_past_cycle_is_picked_without_javascript(as_victor, read, url):
     assert page.status_code == 200 and "<html" in page.text
     assert "Past cycle 4 Oct – 3 Nov" in text(page)
     assert "This cycle used 1,000 credits: 120 in the app and 880 by API." in text(page)
-    assert f"this-cycle.json?cycle={PAST_KEY}" in page.text
     assert f'<option value="{PAST_KEY}" selected>' in page.text
+
+
+def test_a_past_cycle_that_nobody_read_has_words_and_a_table_in_place_of_an_empty_chart(
+    as_victor, read, url
+):
+    page = as_victor.get(url, {"cycle": PAST_KEY})
+    chart = as_victor.get(f"{url}this-cycle.json", {"cycle": PAST_KEY}).json()
+
+    assert "Nobody read this cycle while it ran" in text(page)
+    assert "this-cycle.json" not in page.text
+    assert chart["empty"] and chart["table"]["rows"]
 
 
 def test_a_past_cycle_is_picked_with_htmx_as_a_fragment(as_victor, read, url):
     answer = as_victor.get(url, {"cycle": PAST_KEY}, headers=HTMX)
 
     assert "<html" not in answer.text and 'id="cycle"' in answer.text
-    assert f"this-cycle.json?cycle={PAST_KEY}" in answer.text
+    assert f'<option value="{PAST_KEY}" selected>' in answer.text
     assert "HX-Request" in answer["Vary"]
     assert as_victor.get(f"{url}this-cycle.json", {"cycle": PAST_KEY}).json()["table"]["rows"] == [
         ["4 Oct – 3 Nov", None, 1000, 120, 880, None]

@@ -78,6 +78,24 @@ def test_k4_a_refused_key_is_not_saved_and_the_reason_is_told(as_alice, sandbox,
     assert not ApiKey.objects.exists() and not Account.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("secret", "next_step"),
+    [
+        pytest.param("sandbox-fault-html", "Try again in a few minutes.", id="F5-html"),
+        pytest.param("sandbox-fault-reset", "Try again in a few minutes.", id="F3-reset"),
+        pytest.param("sandbox-fault-rate_daily", "Try again after midnight UTC.", id="F22-daily"),
+    ],
+)
+def test_what_to_do_about_a_key_that_was_not_kept_speaks_of_no_picture(
+    as_alice, sandbox, secret, next_step
+):
+    page = post(as_alice, secret=secret)
+
+    assert page.status_code == 422
+    assert f"{next_step} Nothing was saved, and no credit was spent." in page.text
+    assert "picture" not in page.text and "We go on" not in page.text
+
+
 def test_k4_a_refused_key_is_saved_as_such_when_the_user_says_so(as_alice, sandbox):
     first = post(as_alice, secret="wrong-key-1")
     assert 'type="checkbox" name="anyway"' in first.text

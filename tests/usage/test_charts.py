@@ -250,6 +250,7 @@ def test_d5_a_month_that_nobody_listed_is_an_empty_column():
 
     assert series(chart, "app")[0]["data"] == [1, None, 4200]
     assert "not listed" in chart["x"]["labels"][1]
+    assert chart["x"]["short"] == ["5 Aug\n2026", "…", "3 Nov"]
 
 
 def test_d12_a_utc_month_is_called_by_its_name_in_every_zone():
@@ -269,6 +270,7 @@ def test_months_have_a_chart_of_their_own_with_unread_months_unknown():
     chart = month_columns(months, frame=FRAME)
 
     assert chart["x"]["labels"] == ["Sep 2026", "Oct 2026", "Nov 2026"]
+    assert chart["x"]["short"] == ["Sep\n2026", "Oct", "Nov"]
     assert series(chart, "app")[0]["data"] == [5, None, 1]
     assert series(chart, "api")[0]["data"] == [6, None, None]
     assert chart["hatched"] == [2]

@@ -3,11 +3,33 @@
 from typing import Any
 
 from django import template
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from dashboard.teams.audit import words
 
+Text = str | Promise
+
 register = template.Library()
 register.filter("action_words", words)
+
+
+DETAILS: dict[str, Text] = {
+    "account": _("account"),
+    "before": _("before"),
+    "likeness": _("likeness"),
+    "new": _("new run"),
+    "outcome": _("outcome"),
+    "role": _("role"),
+    "twin": _("merged from"),
+    "was": _("state before"),
+}
+
+
+@register.filter
+def detail_word(name: str) -> Text:
+    """Name a detail of an audit entry in words."""
+    return DETAILS.get(name, name.replace("_", " "))
 
 
 @register.filter

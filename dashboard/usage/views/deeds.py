@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from dashboard.keys.locks import unlocked
-from dashboard.keys.refusals import explain
+from dashboard.keys.refusals import explain_question
 from dashboard.teams.access import TeamRequest, team_view
 from dashboard.teams.audit import address_of, record_for
 from dashboard.teams.models import Role, Team
@@ -35,7 +35,7 @@ def refresh(request: TeamRequest, team: Team, pk: UUID) -> HttpResponse:
     if snapshot.is_good:
         messages.success(request, _("Read just now."))
     else:
-        reason = str(explain(snapshot.error)) if snapshot.status else snapshot.message
+        reason = str(explain_question(snapshot.error)) if snapshot.status else snapshot.message
         messages.warning(request, reason or _("RemBG's answer could not be used."))
     return redirect("usage:account", team.slug, account.pk)
 

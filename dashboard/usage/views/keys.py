@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods
 
 from dashboard.keys.locks import unlocked
 from dashboard.keys.models import ApiKey
-from dashboard.keys.refusals import Refusal, explain
+from dashboard.keys.refusals import Refusal, explain_question
 from dashboard.teams.access import TeamRequest, team_view
 from dashboard.teams.audit import address_of
 from dashboard.teams.models import Role, Team
@@ -35,7 +35,8 @@ def add(request: TeamRequest, team: Team) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         added = _add(request, team, form, context)
         if added is not None:
-            messages.success(request, told(added))
+            tell = messages.warning if added.refusal else messages.success
+            tell(request, told(added))
             return redirect("usage:account", team.slug, added.account.pk)
     return render(request, "usage/add_key.html", context, status=422 if form.errors else 200)
 
@@ -113,13 +114,13 @@ def _replace(
 def told(added: adding.Added) -> str:
     """Return what became of a key, in a sentence or two."""
     if added.refusal is not None:
-        return _("Key kept, but not accepted. %(why)s") % {"why": explain(added.refusal)}
+        return _("Key kept, but RemBG has not accepted it.")
     read = ngettext("%(count)s cycle read.", "%(count)s cycles read.", added.cycles)
     return f"{_('Key added.')} {read % {'count': added.cycles}}"
 
 
 def _refuse(form: AddKeyForm | ReplaceKeyForm, refused: adding.KeyRefused) -> Refusal:
-    refusal = explain(refused.error)
+    refusal = explain_question(refused.error, by_hand=True)
     form.add_error("secret", str(refusal.title) + ".")
     return refusal
 

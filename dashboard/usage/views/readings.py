@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
-from dashboard.keys.refusals import explain
+from dashboard.keys.refusals import explain_question
 from dashboard.teams.access import TeamRequest, team_view
 from dashboard.teams.models import Role, Team
 from dashboard.usage.models import Snapshot
@@ -40,7 +40,7 @@ def reading(request: TeamRequest, team: Team, pk: UUID, reading: UUID) -> HttpRe
     context = {
         "account": account,
         "reading": found,
-        "refusal": explain(found.error) if found.status and found.error else None,
+        "refusal": explain_question(found.error) if found.status and found.error else None,
         "problems": problem_sentences(found.problems),
         "raw": pretty(found) if request.membership.may(Role.ADMIN) else None,
     }
