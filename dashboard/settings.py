@@ -283,6 +283,8 @@ FILE_UPLOAD_HANDLERS = [
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 40
 DATA_UPLOAD_MAX_NUMBER_FILES = 2
+# A result may have 100 MB; room for two, so that what is paid for has a place (SAFETY R5).
+ROOM_BYTES = 2 * 100 * 1024 * 1024
 
 # ── Language, mail, log ──────────────────────────────────────────────────────
 LANGUAGE_CODE = "en-gb"  # "8 Nov", in Python and in the browser alike

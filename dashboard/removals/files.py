@@ -18,8 +18,6 @@ from django.core.files.storage import default_storage
 
 KINDS = ("pictures", "results", "thumbnails")
 DRAFT = ".draft"
-# A result may have 100 MB; room for two, so that what is paid for has a place (SAFETY R5).
-ROOM_BYTES = 2 * 100 * 1024 * 1024
 FORGOTTEN = timedelta(hours=1)
 
 
@@ -33,7 +31,7 @@ def has_room() -> bool:
     place = _path("pictures") or Path(settings.FILE_UPLOAD_TEMP_DIR)
     while not place.exists():
         place = place.parent
-    return shutil.disk_usage(place).free >= ROOM_BYTES
+    return shutil.disk_usage(place).free >= settings.ROOM_BYTES
 
 
 @contextmanager

@@ -418,9 +418,9 @@ def test_files_that_nobody_names_go_after_an_hour(desk, sandbox, settings):
     assert files.exists(removal.picture) and files.exists(removal.result)
 
 
-def test_r5_a_full_disk_takes_no_picture_and_sends_none(desk, sandbox, settings, monkeypatch):
+def test_r5_a_full_disk_takes_no_picture_and_sends_none(desk, sandbox, settings):
     removal = desk.queue()
-    monkeypatch.setattr(files, "ROOM_BYTES", 1 << 60)
+    settings.ROOM_BYTES = 1 << 60
 
     answer = desk.send(subject())
     waiting = desk.work(removal)
