@@ -10,7 +10,14 @@ os.environ["SITE_URL"] = "http://127.0.0.1:8000"
 os.environ["ENCRYPTION_KEYS"] = "k1:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 os.environ["LOG_LEVEL"] = "WARNING"
 os.environ["DEMO"] = "False"
-for name in ("REMBG_API_URL", "REMBG_SITE_URL", "EMAIL_URL", "SIGN_UP_OPEN", "DEBUG"):
+for name in (
+    "REMBG_API_URL",
+    "REMBG_SITE_URL",
+    "EMAIL_URL",
+    "SIGN_UP_OPEN",
+    "DEBUG",
+    "API_KEY",
+):
     os.environ.pop(name, None)
 if "REDIS_URL" in os.environ:
     # Each process of a parallel run has a Redis database of its own.

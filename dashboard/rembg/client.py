@@ -215,7 +215,7 @@ class Client:
             url,
             data=exchange.body,
             headers=headers,
-            timeout=(self._timeouts.connect, self._timeouts.read),
+            timeout=(min(self._timeouts.connect, self._timeouts.total), self._timeouts.read),
             allow_redirects=False,
             stream=True,
         )

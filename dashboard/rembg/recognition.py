@@ -12,10 +12,12 @@ from datetime import datetime
 from typing import Any
 
 from dashboard.rembg import errors, retry_after, strict_json, wording
-from dashboard.rembg.errors import FieldProblem, RembgError
+from dashboard.rembg.errors import Fact, FieldProblem, RembgError
 
 MAX_BODY = 2 * 1024 * 1024  # Bytes that are read of an error's body.
 MAX_DETAILS = 40
+# What the dashboard's gateway says of the cost; RemBG itself has no such header.
+CHARGED: dict[str, Fact] = {"0": "no", "1": "yes", "unknown": "unknown"}
 
 # The first pattern found in the text decides; `field` is the parameter that the text speaks of.
 REFUSALS: tuple[tuple[re.Pattern[str], type[RembgError]], ...] = tuple(
@@ -49,6 +51,7 @@ REFUSALS: tuple[tuple[re.Pattern[str], type[RembgError]], ...] = tuple(
 LIMITS: tuple[tuple[re.Pattern[str], type[RembgError]], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), leaf)
     for pattern, leaf in (
+        (r"budget", errors.BudgetSpent),
         (r"daily", errors.RateDaily),
         (r"monthly", errors.RateMonthly),
         (r"too quickly|slow down|too many requests", errors.RateShort),
@@ -80,13 +83,18 @@ def recognise(
     details = said.details
     if not details and field:
         details = (FieldProblem(field, said.text),)
-    return leaf(
+    error = leaf(
         said.text if 400 <= status < 500 else "",  # Elsewhere our sentence says more.
         status=status,
         details=details,
         retry_after=_pause(leaf, status, _header(headers, "retry-after"), at),
         body_head=wording.head(body, secrets=secrets),
     )
+    if charged := CHARGED.get(_header(headers, "x-credits-charged") or ""):
+        error.charged = charged
+        # A gateway that is busy says so, and that nothing was spent: then it may be asked again.
+        error.retriable = error.retriable or (status == 503 and charged == "no")
+    return error
 
 
 def _leaf(status: int, said: _Said) -> tuple[type[RembgError], str | None]:

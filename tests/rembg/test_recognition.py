@@ -288,3 +288,29 @@ def test_a_refusal_has_no_retry_after():
 def test_f18_f19_a_spent_limit_names_no_pause_of_its_own():
     assert of(429, {"error": "daily limit"}).retry_after is None
     assert of(429, {"error": "monthly limit"}, {"Retry-After": "60"}).retry_after == 60
+
+
+def test_a_spent_budget_of_the_gateway_is_not_asked_again():
+    body = (
+        b'{"error": "The budget of this key for this cycle is used up: 5 credits.", "status": 429}'
+    )
+
+    error = recognise(429, {"X-Credits-Charged": "0"}, body, at=NOON)
+
+    assert isinstance(error, errors.BudgetSpent)
+    assert (error.charged, error.retriable) == ("no", False)
+
+
+@pytest.mark.parametrize(("said", "charged"), [("0", "no"), ("1", "yes"), ("unknown", "unknown")])
+def test_the_gateway_says_what_a_failure_cost(said, charged):
+    error = recognise(502, {"X-Credits-Charged": said}, b"", at=NOON)
+
+    assert (error.charged, error.retriable) == (charged, False)
+
+
+def test_a_busy_gateway_that_spent_nothing_may_be_asked_again():
+    headers = {"X-Credits-Charged": "0", "Retry-After": "5"}
+
+    error = recognise(503, headers, b"{}", at=NOON)
+
+    assert (error.charged, error.retriable, error.retry_after) == ("no", True, 5)

@@ -11,7 +11,8 @@ RembgError
 │   │                    MaskWithColor, BadFlag, RepeatedField
 │   └── InvalidFields (F14), UnknownRefusal (F13)
 ├── AccountRefused       TwoCredentials, BadKey (F15), Unverified (F16), Forbidden
-├── Limited              RateShort (F17) ── RateUnknown (F20), RateDaily (F18), RateMonthly (F19)
+├── Limited              RateShort (F17) ── RateUnknown (F20), RateDaily (F18), RateMonthly (F19),
+│                        BudgetSpent
 ├── OutcomeUnknown       it left, and nobody can tell what became of it
 │   └── UploadCut (F4), NoAnswer (F5), AnswerTimeout (F6), ShortAnswer (F7), DeadlinePassed (F9),
 │       SourceChanged
@@ -62,6 +63,7 @@ from dashboard.rembg.errors.refusals import (
     BadFormat,
     BadKey,
     BadSignature,
+    BudgetSpent,
     EmptyFile,
     FieldRefused,
     FileTooLarge,
@@ -104,6 +106,7 @@ __all__ = [
     "BadKey",
     "BadSignature",
     "BreakerOpen",
+    "BudgetSpent",
     "ConnectTimeout",
     "CutPicture",
     "DeadlinePassed",

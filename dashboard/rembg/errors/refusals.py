@@ -247,3 +247,10 @@ class RateMonthly(Limited):
 
     code = "rate_monthly"
     sentence = "You've reached your monthly limit. Consider purchasing more credits."
+
+
+class BudgetSpent(Limited):
+    """A gateway's own: the budget of the member, the key or the tag is used up; admins raise it."""
+
+    code = "over_budget"
+    sentence = "The budget for this cycle is used up."

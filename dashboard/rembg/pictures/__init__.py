@@ -9,18 +9,25 @@ from dashboard.rembg.pictures.inspection import (
     MAX_SIDE,
     Picture,
     complete,
+    examine,
     head,
     inspect,
 )
-from dashboard.rembg.pictures.stripping import Stripped, strip
+from dashboard.rembg.pictures.source import Layout, Source
+from dashboard.rembg.pictures.stripping import Stripped, is_clean, strip, write
 
 __all__ = [
     "MAX_BYTES",
     "MAX_SIDE",
+    "Layout",
     "Picture",
+    "Source",
     "Stripped",
     "complete",
+    "examine",
     "head",
     "inspect",
+    "is_clean",
     "strip",
+    "write",
 ]

@@ -9,7 +9,7 @@ from typing import BinaryIO
 from dashboard.rembg import errors
 from dashboard.rembg.filenames import extension_of
 from dashboard.rembg.pictures.formats import FORMATS, Kind, dimensions, kind_of
-from dashboard.rembg.pictures.source import Source
+from dashboard.rembg.pictures.source import Layout, Source
 
 MAX_BYTES = 50 * 1024 * 1024
 MAX_SIDE = 10_000
@@ -51,6 +51,11 @@ def inspect(file: BinaryIO, *, filename: str) -> Picture:
     Raises EmptyFile, FileTooLarge, FileType, BadSignature, TooWide or TooTall (RemBG's error
     reference), then what only we check: Animated or Truncated.
     """
+    return examine(file, filename=filename)[0]
+
+
+def examine(file: BinaryIO, *, filename: str) -> tuple[Picture, Layout]:
+    """Do what `inspect` does, and say also which of its bytes are the picture (see `strip`)."""
     source = Source(file)
     try:
         _check_size(source.size)
@@ -61,7 +66,7 @@ def inspect(file: BinaryIO, *, filename: str) -> Picture:
         layout = FORMATS[kind].layout(source)
     finally:
         file.seek(0)
-    return Picture(
+    picture = Picture(
         kind=kind,
         content_type=FORMATS[kind].CONTENT_TYPE,
         extension=FORMATS[kind].EXTENSION,
@@ -71,6 +76,7 @@ def inspect(file: BinaryIO, *, filename: str) -> Picture:
         size=source.size,
         has_alpha=layout.has_alpha,
     )
+    return picture, layout
 
 
 def head(data: bytes) -> tuple[Kind, int, int] | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from dashboard.rembg.pictures.formats import FORMATS, dimensions, kind_of
-from dashboard.rembg.pictures.source import Source, Span
+from dashboard.rembg.pictures.source import Layout, Source, Span
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,23 @@ def strip(source: BinaryIO, target: BinaryIO) -> Stripped:
     kind = kind_of(read)
     dimensions(read, kind)
     layout = FORMATS[kind].layout(read)
+    size = write(layout, read, target)
+    source.seek(0)
+    return Stripped(size=size, orientation=layout.orientation, dropped=layout.dropped)
+
+
+def write(layout: Layout, source: Source, target: BinaryIO) -> int:
+    """Write the parts of a picture that are kept; return how many bytes they have."""
     size = 0
     for part in layout.parts:
         if isinstance(part, Span):
-            read.copy(part, target)
+            source.copy(part, target)
             size += part.end - part.start
         else:
             size += target.write(part)
-    source.seek(0)
-    return Stripped(size=size, orientation=layout.orientation, dropped=layout.dropped)
+    return size
+
+
+def is_clean(layout: Layout, size: int) -> bool:
+    """Say whether a file of this size holds only what is kept, so that it can go as it is."""
+    return layout.parts == (Span(0, size),)
