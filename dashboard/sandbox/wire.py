@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from dashboard.sandbox import controls, membership, messages, page, profiles, responses
 from dashboard.sandbox.accounts import Accounts
@@ -22,6 +23,9 @@ from dashboard.sandbox.rules import parse
 from dashboard.sandbox.segmentation import Segmenter
 from dashboard.sandbox.settings import Settings
 from dashboard.sandbox.state import State
+
+# RemBG's own document, as its wire is described; the gateway's is made from the same file.
+OPENAPI = (Path(__file__).parent.parent / "openapi.json").read_bytes()
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ class Sandbox:
             "/healthz": {"GET": self._health},
             "/rmbg": {"POST": self._remove},
             "/api/membership-usage": {"GET": self._usage},
+            "/api/openapi": {"GET": self._openapi},
             "/sandbox/clock": {"PUT": self._set_clock},
             "/sandbox/accounts": {"PUT": self._change_account},
             "/sandbox/ledger": {"GET": self._ledger},
@@ -124,6 +129,9 @@ class Sandbox:
         account = self._accounts.find(key, now=call.now)
         document = membership.answer(self._accounts, account, question)
         return self._faults.on_the_way(key, responses.document(document))
+
+    def _openapi(self, call: Call) -> Response:
+        return Response(200, "application/json", OPENAPI)
 
     def _page(self, call: Call) -> Response:
         host = call.head.header("host") or f"{self.settings.host}:{self.settings.port}"
