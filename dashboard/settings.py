@@ -26,6 +26,7 @@ SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", [])
 ENCRYPTION_KEYS: list[str] = env.list("ENCRYPTION_KEYS", [])
 REMBG_API_URL = env.str("REMBG_API_URL", "")
 REMBG_SITE_URL = env.str("REMBG_SITE_URL", "")
+API_KEY = env.str("API_KEY", "")
 REMBG_DEADLINE_SECONDS = env.float("REMBG_DEADLINE_SECONDS", 120.0)
 database = env.dj_db_url("DATABASE_URL", "sqlite:///")
 redis_url = env.str("REDIS_URL", "")
@@ -103,6 +104,7 @@ INSTALLED_APPS = [
     "dashboard.keys",
     "dashboard.usage",
     "dashboard.removals",
+    "dashboard.gateway",
     "dashboard.overview",
     "dashboard.sandbox",
 ]
@@ -244,7 +246,9 @@ CONTENT_SECURITY_POLICY = {
 if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^rmbg$", r"^healthz$", r"^readyz$"]
+# A program is told, not led away: a redirect would already have carried the key in clear (T21).
+WIRE = [r"^rmbg$", r"^api/membership-usage$", r"^api/openapi$"]
+SECURE_REDIRECT_EXEMPT = [*WIRE, r"^healthz$", r"^readyz$"]
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_REFERRER_POLICY = "same-origin"
@@ -285,6 +289,8 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 40
 DATA_UPLOAD_MAX_NUMBER_FILES = 2
 # A result may have 100 MB; room for two, so that what is paid for has a place (SAFETY R5).
 ROOM_BYTES = 2 * 100 * 1024 * 1024
+# How long a second call with an Idempotency-Key waits for the first one's answer (SAFETY R18).
+IDEMPOTENCY_WAIT_SECONDS = 10.0
 
 # ── Language, mail, log ──────────────────────────────────────────────────────
 LANGUAGE_CODE = "en-gb"  # "8 Nov", in Python and in the browser alike

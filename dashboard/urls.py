@@ -3,19 +3,26 @@
 from django.urls import include, path
 from ninja import NinjaAPI
 
+from dashboard.gateway.api import router as gateway
+from dashboard.removals.api import router as removals
 from dashboard.teams.api import API_AUTH, answer_errors
 from dashboard.usage.api import router as usage
 
 api = NinjaAPI(
     title="RemBG dashboard",
     version="1",
-    description="Read-only: accounts, cycles and readings of a team. Counters are credits.",
+    description=(
+        "Accounts, cycles and readings of a team, to be read; virtual keys, which a signed-in "
+        "person issues and changes too. Counters are credits."
+    ),
     auth=API_AUTH,
     docs_url=None,
     urls_namespace="api",
 )
 answer_errors(api)
 api.add_router("", usage)
+api.add_router("", gateway)
+api.add_router("", removals)
 
 urlpatterns = [
     path("accounts/", include("allauth.account.urls")),
@@ -24,6 +31,7 @@ urlpatterns = [
     path("", include("dashboard.keys.urls")),
     path("", include("dashboard.usage.urls")),
     path("", include("dashboard.removals.urls")),
+    path("", include("dashboard.gateway.urls")),
     path("", include("dashboard.overview.urls")),
 ]
 handler400 = "dashboard.overview.failures.bad_request"

@@ -7,9 +7,11 @@ from django.core.wsgi import get_wsgi_application
 
 from dashboard.lib.bodies import AT_ONCE, PER_PEER, BoundedBodies
 from dashboard.lib.dechunk import dechunked
+from dashboard.lib.door import narrow
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
 
 django = dechunked(get_wsgi_application())
 # Behind a proxy every request has the proxy's address, and the proxy buffers bodies.
-application = BoundedBodies(django, per_peer=AT_ONCE if settings.BEHIND_PROXY else PER_PEER)
+bounded = BoundedBodies(django, per_peer=AT_ONCE if settings.BEHIND_PROXY else PER_PEER)
+application = narrow(bounded)

@@ -11,6 +11,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from dashboard.gateway.issuing import Terms, issue
 from dashboard.removals.models import Charged, Removal, State
 from dashboard.teams.models import Membership, Role
 from dashboard.usage.models import Snapshot
@@ -35,6 +36,9 @@ LEAST = {
     "accounts/<uuid:pk>/rename/": "admin",
     "accounts/<uuid:pk>/this-cycle.json": "viewer",
     "audit/": "admin",
+    "budgets/": "viewer",
+    "budgets/<uuid:pk>/": "admin",
+    "budgets/<uuid:pk>/remove/": "admin",
     "keys/": "viewer",
     "keys/<uuid:pk>/archive/": "admin",
     "keys/<uuid:pk>/rename/": "admin",
@@ -42,6 +46,7 @@ LEAST = {
     "keys/<uuid:pk>/test/": "admin",
     "keys/add/": "admin",
     "members/": "viewer",
+    "members/<int:pk>/budget/": "admin",
     "members/<int:pk>/remove/": "admin",
     "members/<int:pk>/role/": "admin",
     "members/invitations/<int:pk>/revoke/": "admin",
@@ -58,9 +63,18 @@ LEAST = {
     "settings/": "viewer",
     "settings/tokens/": "viewer",
     "settings/tokens/<int:pk>/revoke/": "viewer",
+    "virtual-keys/": "member",
+    "virtual-keys/<uuid:pk>/": "member",
+    "virtual-keys/<uuid:pk>/change/": "member",
+    "virtual-keys/<uuid:pk>/pause/": "member",
+    "virtual-keys/<uuid:pk>/resume/": "member",
+    "virtual-keys/<uuid:pk>/revoke/": "member",
+    "virtual-keys/<uuid:pk>/rotate/": "member",
+    "virtual-keys/issue/": "member",
+    "virtual-keys/review/": "admin",
 }
 # Where looking is for everyone, and a POST is not.
-LEAST_TO_POST = {"removals/": "member", "settings/": "admin"}
+LEAST_TO_POST = {"budgets/": "admin", "removals/": "member", "settings/": "admin"}
 PREFIX = "teams/<slug:slug>/"
 CANARY = "sandbox-canary-7f3e-voegel-91"
 
@@ -118,6 +132,7 @@ def lived_in(acme, alice, account, sandbox):
             not_before_at=now + timedelta(hours=1),
             keep_until=now + timedelta(days=30),
         )
+    issue(acme.memberships.get(user=alice), Terms("Script", account=account), at=now)
     return account
 
 
@@ -129,9 +144,11 @@ def pages(account) -> list[str]:
         kind = route.removeprefix(PREFIX).split("/")[0]
         things = {
             "accounts": [account],
+            "budgets": team.budgets.all(),
             "keys": team.api_keys.all(),
             "removals": team.removals.all(),
             "members": team.memberships.all(),
+            "virtual-keys": team.virtual_keys.all(),
         }.get(kind, [account])
         for thing in things:
             for reading in Snapshot.objects.all()[:2] if "reading>" in route else [None]:

@@ -5,6 +5,7 @@ from datetime import datetime
 from functools import wraps
 from typing import Any
 
+from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -23,12 +24,12 @@ def locked() -> str | None:
         keys = ring()
     except ValueError as exc:
         return _("Keys are locked: %(reason)s") % {"reason": exc}
-    used = list(KeyCheck.objects.filter(lost_at=None))
-    sealed = set(ApiKey.objects.sealed().values_list("kid", flat=True).distinct())
     if not keys.keys:
-        return _missing() if sealed else _none_yet()
+        return _missing() if ApiKey.objects.sealed().exists() else _none_yet()
+    sealed = ApiKey.objects.sealed().filter(kid=OuterRef("kid"))
+    used = KeyCheck.objects.filter(lost_at=None).annotate(is_needed=Exists(sealed))
     fitting = {check.kid: check.fits(keys) for check in used}
-    needed = [fits for kid, fits in fitting.items() if kid in sealed]
+    needed = [fitting[check.kid] for check in used if check.is_needed]
     if not fitting.get(keys.newest, True) or (needed and not any(needed)):
         return _mismatch()
     return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -52,6 +52,9 @@ class Account(models.Model):
     failed_polls = models.PositiveIntegerField(default=0)
     # Credits, as of the last good reading; the poller writes it, a removal picks an account by it.
     spendable_credits = models.BigIntegerField(null=True)
+    # The running billing cycle `[start, end)` as last read; budgets count in it.
+    cycle_start_at = models.DateTimeField(null=True)
+    cycle_end_at = models.DateTimeField(null=True)
 
     objects = AccountQuerySet.as_manager()
 
@@ -68,6 +71,19 @@ class Account(models.Model):
 
     def __str__(self) -> str:
         return self.label
+
+    def note_standing(
+        self,
+        *,
+        spendable: int | None,
+        cycle_start_at: datetime | None,
+        cycle_end_at: datetime | None,
+    ) -> None:
+        """Remember what the newest good reading says, in credits; an unknown cycle changes none."""
+        changes: dict[str, Any] = {"spendable_credits": spendable}
+        if cycle_start_at and cycle_end_at:
+            changes |= {"cycle_start_at": cycle_start_at, "cycle_end_at": cycle_end_at}
+        Account.objects.filter(pk=self.pk).update(**changes)
 
 
 class KeyCheckQuerySet(models.QuerySet["KeyCheck"]):

@@ -4,14 +4,19 @@ The server reads a body as slowly as it comes and has no deadline for it, and wh
 holds a thread. In production a proxy buffers requests (docs/operations.md); this holds without one.
 """
 
+from __future__ import annotations
+
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
-AT_ONCE = 48  # of the 64 threads
-PER_PEER = 24
-BUSY = b'{"error": "Too many uploads at once. Try again soon.", "status": 503, "code": "busy"}'
+from dashboard.lib import early
+
+AT_ONCE = 112  # of the 160 threads
+PER_PEER = 96
+READ = "dashboard.body_is_read"
+BUSY = ("503 Service Unavailable", "crowded", "Too many uploads at once. Try again soon.")
 
 Environ = dict[str, Any]
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
@@ -38,14 +43,14 @@ class BoundedBodies:
             return self.application(environ, start_response)
         peer = str(environ.get("REMOTE_ADDR", ""))
         if not self._enter(peer):
-            headers = [("Content-Type", "application/json"), ("Retry-After", "5")]
-            start_response("503 Service Unavailable", headers)
-            return [BUSY]
+            return early.refuse(start_response, *BUSY, Retry_After="5")
+        slot = _Slot(self, peer)
+        environ[READ] = slot.leave
         try:
             return self.application(environ, start_response)
         finally:
             # Views read the body before they answer; what streams afterwards reads none.
-            self._leave(peer)
+            slot.leave()
 
     def _enter(self, peer: str) -> bool:
         with self.lock:
@@ -59,6 +64,26 @@ class BoundedBodies:
             self.reading[peer] -= 1
             if not self.reading[peer]:
                 del self.reading[peer]
+
+
+class _Slot:
+    """One body's place, left once, however often that is said."""
+
+    def __init__(self, bodies: BoundedBodies, peer: str) -> None:
+        self._bodies: BoundedBodies | None = bodies
+        self._peer = peer
+
+    def leave(self) -> None:
+        bodies, self._bodies = self._bodies, None
+        if bodies is not None:
+            bodies._leave(self._peer)
+
+
+def body_is_read(environ: Environ) -> None:
+    """Say that a request's body has been read, so that another can be while this one works."""
+    leave = environ.get(READ)
+    if leave:
+        leave()
 
 
 def has_body(environ: Environ) -> bool:

@@ -18,6 +18,9 @@ BLOCK = 64 * 1024
 # Without any of these nobody is signed in, and the body is not worth reading (finding 8).
 CREDENTIALS = ("HTTP_COOKIE", "HTTP_X_API_KEY", "HTTP_AUTHORIZATION")
 
+# Whoever answers here reads the body itself, after looking at the key.
+STREAMED = ("/rmbg",)
+
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 FULL = b'{"error": "The server has no free space for uploads.", "status": 507, "code": "no_space"}'
 
@@ -33,7 +36,7 @@ def dechunked(application: Application) -> Application:
     """
 
     def wrapped(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        if "chunked" not in environ.get("HTTP_TRANSFER_ENCODING", "").lower():
+        if not _is_chunked(environ) or environ.get("PATH_INFO") in STREAMED:
             return application(environ, start_response)
         # A Content-Length beside it is not believed (RFC 9112, 6.3), nor handed on (SAFETY S1).
         del environ["HTTP_TRANSFER_ENCODING"]
@@ -43,6 +46,10 @@ def dechunked(application: Application) -> Application:
         return _spooled(application, environ, start_response)
 
     return wrapped
+
+
+def _is_chunked(environ: Environ) -> bool:
+    return "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
 
 
 def _spooled(

@@ -34,9 +34,12 @@ def csrf(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def _answer(request: HttpRequest, status: int, sentence: str) -> HttpResponse:
     if (
-        request.path.startswith("/api/")
+        request.path.startswith(("/rmbg", "/api/"))
         or request.accepts("application/json")
         and not (request.accepts("text/html"))
     ):
-        return JsonResponse({"error": sentence, "status": status}, status=status)
+        answer = JsonResponse({"error": sentence, "status": status}, status=status)
+        if status == 500 and request.path == "/rmbg":
+            answer["X-Credits-Charged"] = "unknown"
+        return answer
     return render(request, f"{status}.html", {"sentence": sentence}, status=status)

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from dashboard.keys.models import ApiKey
+from dashboard.removals.budgets import Use
 from dashboard.removals.models import Removal, State
 from dashboard.teams.models import Membership, Role, Team
 from dashboard.usage import phrases
@@ -26,6 +27,7 @@ MOST_CARDS = 6
 NUMBERS = ("remaining", "included", "app_usage", "api_usage", "prepaid")
 RECENT = 6
 UNKNOWN_DAYS = 30
+MOST_NAMES = 3
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,7 @@ def concerns(
     cards: Iterable[AccountCard],
     paused_keys: Iterable[ApiKey],
     unknown_removals: int,
+    strained: Sequence[Use],
     *,
     locked: str | None,
 ) -> list[Concern]:
@@ -112,6 +115,7 @@ def concerns(
         *_key_concerns(team, paused_keys),
         *(concern for card in cards for concern in _account_concerns(team, card)),
         *_removal_concerns(team, unknown_removals),
+        *_budget_concerns(team, strained),
     ]
     if not membership.may(Role.ADMIN):
         found = [one for one in found if "/keys/" not in one.url]
@@ -259,6 +263,40 @@ def _removal_concerns(team: Team, count: int) -> Iterator[Concern]:
     text = _("The picture was sent and no answer came, so it may have cost a credit.")
     url = reverse("removals:index", args=[team.slug]) + "?state=unknown"
     yield Concern("warn", title, text, url, _("Decide"))
+
+
+def _budget_concerns(team: Team, strained: Sequence[Use]) -> Iterator[Concern]:
+    """One line for those that are used up, one for those that warn: there may be many."""
+    url, open_it = reverse("removals:budgets", args=[team.slug]), _("Open budgets")
+    spent = [use for use in strained if use.is_spent]
+    warning = [use for use in strained if not use.is_spent]
+    if spent:
+        title = ngettext("%(count)s budget is used up", "%(count)s budgets are used up", len(spent))
+        text = _("%(names)s: nothing more is taken in this cycle.") % {"names": _names(spent)}
+        yield Concern("bad", title % {"count": len(spent)}, text, url, open_it)
+    if warning:
+        title = ngettext(
+            "%(count)s budget is past its warning",
+            "%(count)s budgets are past their warning",
+            len(warning),
+        )
+        text = _("%(names)s.") % {"names": _names(warning)}
+        yield Concern("warn", title % {"count": len(warning)}, text, url, open_it)
+
+
+def _names(uses: Sequence[Use]) -> str:
+    """Name a few budgets: "Mia Member, tag spring (96 of 100)", and how many others."""
+    said = [
+        _("%(budget)s (%(taken)s of %(limit)s)")
+        % {
+            "budget": use.budget,
+            "taken": phrases.number(use.taken),
+            "limit": phrases.number(use.limit),
+        }
+        for use in uses[:MOST_NAMES]
+    ]
+    more = len(uses) - len(said)
+    return ", ".join([*said, _("%(count)s more") % {"count": more}] if more else said)
 
 
 def _days(count: int) -> str:

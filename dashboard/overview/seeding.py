@@ -11,10 +11,12 @@ import requests
 from django.conf import settings
 from django.db import transaction
 
+from dashboard.gateway.issuing import Terms, issue
 from dashboard.keys.models import Account
 from dashboard.rembg import pictures
 from dashboard.rembg.parameters import Parameters
-from dashboard.removals.models import Removal
+from dashboard.removals import budgets
+from dashboard.removals.models import Removal, Subject
 from dashboard.removals.queueing import Wish, accept
 from dashboard.removals.work import work_one
 from dashboard.teams.models import Membership, Role, Team, User
@@ -33,6 +35,7 @@ PEOPLE = {
 PICTURES = Path(__file__).parent / "demo_pictures"
 BEFORE_CYCLE = timedelta(days=2)
 EVERY = timedelta(hours=3)
+KEY_LIVES = timedelta(days=90)
 TIMEOUT = 10
 
 
@@ -43,12 +46,13 @@ class Wanted:
     picture: str
     person: str
     parameters: Parameters
+    tag: str = ""
 
 
 REMOVALS = (
-    Wanted("mug.jpg", "member", Parameters(format="png")),
+    Wanted("mug.jpg", "member", Parameters(format="png"), "shop"),
     Wanted("vase.jpg", "member", Parameters(format="webp", w=800)),
-    Wanted("bottle.jpg", "admin", Parameters(format="jpeg", bg_color="#ffffff")),
+    Wanted("bottle.jpg", "admin", Parameters(format="jpeg", bg_color="#ffffff"), "shop"),
     Wanted("lamp.jpg", "owner", Parameters(format="png", mask=True)),
     Wanted("apple.jpg", "member", Parameters(format="png", bg_color="#E69F00", w=600, h=600)),
     Wanted("sneaker.jpg", "admin", Parameters(format="webp", angle=15)),
@@ -115,9 +119,34 @@ def removals(team: Team, *, at: datetime) -> int:
         with (PICTURES / wanted.picture).open("rb") as image:
             picture = pictures.inspect(image, filename=wanted.picture)
             image.seek(0)
-            accept(by, image, picture, Wish(wanted.picture, wanted.parameters, None, nonce), at=at)
+            wish = Wish(wanted.picture, wanted.parameters, None, nonce, wanted.tag)
+            accept(by, image, picture, wish, at=at)
         new += 1
     return new
+
+
+def virtual_key(team: Team, label: str, *, at: datetime) -> None:
+    """Issue the member a virtual key that nobody has the secret of; rotating gives one."""
+    mine = team.memberships.select_related("team", "user").get(user__email=f"member@{TEAM}.example")
+    if not team.virtual_keys.filter(label=label).exists():
+        issue(mine, Terms(label, tag="shop", hard=500, expires_at=at + KEY_LIVES), at=at)
+
+
+def member_budget(team: Team, *, soft: int, hard: int, at: datetime) -> None:
+    """Give the member a budget, unless somebody has changed or removed it since."""
+    user = User.objects.get(email=f"member@{TEAM}.example")
+    if not team.removals.exists():
+        name = str(user)
+        budgets.put(
+            team,
+            Subject.MEMBER,
+            str(user.pk),
+            name=name,
+            soft=soft,
+            hard=hard,
+            account=None,
+            at=at,
+        )
 
 
 def finish_removals(team: Team) -> None:

@@ -7,6 +7,7 @@ from django.views.decorators.http import require_safe
 
 from dashboard.keys.locks import locked
 from dashboard.overview import glance
+from dashboard.removals import budgets
 from dashboard.teams.access import TeamRequest, team_view
 from dashboard.teams.models import Team
 from dashboard.usage.standing import standings, total
@@ -22,12 +23,14 @@ def team(request: TeamRequest, team: Team) -> HttpResponse:
     keys = team.api_keys.paused().order_by("label", "pk")
     removals, unknown = glance.recent_removals(team, at=at)
     cards = glance.account_cards(team, accounts, at=at)
+    mine = request.membership
+    strained = budgets.strained(mine, at=at)
     context = {
         "answer": glance.answer(sums.spendable, accounts),
         "total": sums,
         "cards": cards,
         "as_table": len(accounts) > glance.MOST_CARDS,
-        "concerns": glance.concerns(request.membership, cards, keys, unknown, locked=locked()),
+        "concerns": glance.concerns(mine, cards, keys, unknown, strained, locked=locked()),
         "removals": removals,
     }
     return render(request, "overview/team.html", context)

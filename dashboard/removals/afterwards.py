@@ -11,8 +11,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from dashboard.removals import answers, queueing, sweeping
-from dashboard.removals.errors import Busy, NoSpace, PictureGone
+from dashboard.removals import answers, queueing, sweeping, wording
+from dashboard.removals.errors import Busy, NoSpace, OverBudget, PictureGone
 from dashboard.removals.models import Removal
 from dashboard.teams import audit
 from dashboard.teams.access import TeamRequest, team_view
@@ -37,8 +37,8 @@ def again(request: TeamRequest, team: Team, pk: str) -> HttpResponse:
         new = queueing.run_again(
             removal, request.user, nonce=form.cleaned_data["nonce"], at=timezone.now()
         )
-    except (Busy, NoSpace, PictureGone) as exc:
-        messages.error(request, exc.message)
+    except (Busy, NoSpace, OverBudget, PictureGone) as exc:
+        messages.error(request, wording.refusal(exc))
         return redirect(answers.address(removal))
     _record(request, removal, "removal.run_again", was=removal.state, new=str(new.pk))
     return redirect(answers.address(new))

@@ -73,7 +73,7 @@ def _failure(removal: Removal) -> str:
 
 
 def _result(removal: Removal) -> dict[str, Any] | None:
-    if removal.state != State.DONE or not removal.has_files:
+    if removal.state != State.DONE or not removal.has_files or not removal.result:
         return None
     url = address(removal, "result")
     return {

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import uuid
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Value
-from django.db.models.functions import Coalesce
-
-from dashboard.keys.models import ApiKey
+from dashboard.keys.models import Account, ApiKey
 from dashboard.lib.sealing import SealError
 from dashboard.rembg import errors
 from dashboard.rembg.client import Client
@@ -16,6 +15,8 @@ from dashboard.removals.models import Removal
 
 # An operator may put the right encryption key back at any moment (K15).
 LOCKED_PAUSE = timedelta(minutes=1)
+# An account that could not be read so often in a row is taken after those that can.
+FAILING_POLLS = 3
 # The queue does not wait for the end of a rest for one of these reasons (F18, F19).
 LONG_RESTS = {leaf.code: leaf for leaf in (errors.RateDaily, errors.RateMonthly)}
 
@@ -29,41 +30,73 @@ class NoneUsable(Exception):
         self.until = until
 
 
+@dataclass(frozen=True)
+class Payer:
+    """Who is to pay: a team, by one of its accounts or by the best; keys in `tried` refused."""
+
+    team_id: int
+    account_id: uuid.UUID | None = None
+    falls_over: bool = False  # Another account pays when the named one has run out or rests.
+    tried: tuple[str, ...] = ()
+
+
 def choose(removal: Removal, *, at: datetime) -> tuple[ApiKey, Client]:
+    """Return the key to send for a removal, and a client; raise NoneUsable."""
+    tried = tuple(removal.tried_keys)
+    return choose_for(Payer(removal.team_id, removal.wanted_account_id, tried=tried), at=at)
+
+
+def choose_for(payer: Payer, *, at: datetime) -> tuple[ApiKey, Client]:
     """Return the key to send, of the wanted account or of the one with most to spend, and a client.
 
     Raises NoneUsable.
     """
-    keys, locked = _candidates(removal), False
+    keys, locked = _candidates(payer), False
     for key in keys:
-        if _is_usable(key, removal, at):
+        if _is_usable(key, payer, at):
             try:
                 return key, key.client()
             except SealError:
                 locked = True
     if locked:
         raise NoneUsable(KeysLocked(), until=at + LOCKED_PAUSE)
-    raise _reason(keys, removal, at)
+    raise _reason(keys, payer, at)
 
 
-def _candidates(removal: Removal) -> list[ApiKey]:
-    keys = ApiKey.objects.active().filter(team=removal.team_id, account__archived_at=None)
-    if removal.wanted_account_id:
-        keys = keys.filter(account=removal.wanted_account_id)
-    # Unknown credits are worth a try before none at all.
-    spendable = Coalesce("account__spendable_credits", Value(1))
-    return list(keys.select_related("account").order_by(spendable.desc(), "account", "label", "pk"))
+def best_account(payer: Payer) -> Account | None:
+    """Return the account that would pay, whether its keys can be used now or not."""
+    keys = _candidates(payer)
+    return keys[0].account if keys else None
 
 
-def _is_usable(key: ApiKey, removal: Removal, at: datetime) -> bool:
-    return key.paused_at is None and not _rests(key, at) and str(key.pk) not in removal.tried_keys
+def _candidates(payer: Payer) -> list[ApiKey]:
+    """Return the keys that could pay, the best first; an account known to be empty is the last."""
+    keys = ApiKey.objects.active().filter(team=payer.team_id, account__archived_at=None)
+    if payer.account_id and not payer.falls_over:
+        keys = keys.filter(account=payer.account_id)
+
+    def rank(key: ApiKey) -> tuple[bool, bool, bool, int, str, str, str]:
+        spendable = key.account.spendable_credits
+        # Unknown credits are worth a try before none at all.
+        is_empty = spendable is not None and spendable <= 0
+        is_other = payer.account_id is not None and key.account_id != payer.account_id
+        is_failing = key.account.failed_polls >= FAILING_POLLS
+        credits = 1 if spendable is None else spendable
+        names = (str(key.account_id), key.label, str(key.pk))
+        return is_empty, is_other, is_failing, -credits, *names
+
+    return sorted(keys.select_related("account"), key=rank)
+
+
+def _is_usable(key: ApiKey, payer: Payer, at: datetime) -> bool:
+    return key.paused_at is None and not _rests(key, at) and str(key.pk) not in payer.tried
 
 
 def _rests(key: ApiKey, at: datetime) -> bool:
     return key.resting_until is not None and key.resting_until > at
 
 
-def _reason(keys: list[ApiKey], removal: Removal, at: datetime) -> NoneUsable:
+def _reason(keys: list[ApiKey], payer: Payer, at: datetime) -> NoneUsable:
     """Say why none of these can be used, the reason that ends soonest first."""
     resting = [key for key in keys if key.paused_at is None and _rests(key, at)]
     short = [key.resting_until for key in resting if key.rest_reason not in LONG_RESTS]
@@ -71,6 +104,6 @@ def _reason(keys: list[ApiKey], removal: Removal, at: datetime) -> NoneUsable:
         return NoneUsable(errors.RateShort(), until=min(filter(None, short)))
     if resting:
         return NoneUsable(LONG_RESTS[resting[0].rest_reason](status=429))
-    if any(key.paused_at or str(key.pk) in removal.tried_keys for key in keys):
+    if any(key.paused_at or str(key.pk) in payer.tried for key in keys):
         return NoneUsable(KeysRefused())
     return NoneUsable(NoKey())

@@ -7,10 +7,16 @@ NotSent (of dashboard.rembg.errors: no byte left, no credit)
 ├── NoSpace       no room for a result (R5, U41)
 ├── PictureGone   the picture is not where it was kept
 ├── Parked        the worker ended three times while it held this picture (R15)
-└── Busy          as many pictures wait as a team may have waiting (R17)
+├── Busy          as many pictures wait as a team may have waiting (R17)
+└── OverBudget    a member, a virtual key or a tag has used up its budget (R7)
 """
 
-from dashboard.rembg.errors import NotSent
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from dashboard.rembg.errors import AccountRefused, NotSent, Unverified
 
 
 class NoKey(NotSent):
@@ -25,6 +31,15 @@ class KeysRefused(NotSent):
 
     code = "keys_refused"
     sentence = "The team's RemBG key was refused. An admin sees on the keys page what to do."
+
+    @classmethod
+    def of(cls, error: AccountRefused) -> KeysRefused:
+        """Return what a member may know of a refusal; an address to verify is no secret (F16)."""
+        unverified = (
+            "RemBG refused the team's key: the e-mail address of its account is not verified. "
+            "An admin sees on the keys page what to do."
+        )
+        return cls(unverified if isinstance(error, Unverified) else "", status=error.status)
 
 
 class KeysLocked(NotSent):
@@ -60,3 +75,34 @@ class Busy(NotSent):
 
     code = "busy"
     sentence = "This team has too many pictures waiting. Please try again in a few minutes."
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Which budget refused: of a `member`, a `key` or a `tag`, its credits, and until when."""
+
+    kind: str
+    name: str
+    hard: int
+    ends_at: datetime
+
+    @property
+    def sentence(self) -> str:
+        """Say it to a program."""
+        whose = {"key": "The budget of this key", "tag": f"The budget of the tag '{self.name}'"}
+        renewal = f"{self.ends_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        return (
+            f"{whose.get(self.kind, 'Your budget')} for this cycle is used up: {self.hard} credits."
+            f" It starts anew at {renewal}; an owner or admin of the team can raise it."
+        )
+
+
+class OverBudget(NotSent):
+    """A member, a virtual key or a tag has used up its budget of the cycle (R7)."""
+
+    code = "over_budget"
+    sentence = "The budget for this cycle is used up. An owner or admin of the team can raise it."
+
+    def __init__(self, refusal: Refusal | None = None) -> None:
+        super().__init__(refusal.sentence if refusal else "")
+        self.refusal = refusal

@@ -16,6 +16,9 @@ from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import default_storage
 
+from dashboard.lib.uploads import NO_SPACE
+from dashboard.removals.errors import NoSpace
+
 KINDS = ("pictures", "results", "thumbnails")
 DRAFT = ".draft"
 FORGOTTEN = timedelta(hours=1)
@@ -32,6 +35,17 @@ def has_room() -> bool:
     while not place.exists():
         place = place.parent
     return shutil.disk_usage(place).free >= settings.ROOM_BYTES
+
+
+@contextmanager
+def no_space() -> Iterator[None]:
+    """Raise NoSpace where a disk turns out to be full; what else fails stays what it is."""
+    try:
+        yield
+    except OSError as exc:
+        if exc.errno not in NO_SPACE:
+            raise
+        raise NoSpace from None
 
 
 @contextmanager
@@ -67,8 +81,16 @@ def exists(name: str) -> bool:
 
 def copy(source: str, target: str) -> None:
     """Make a second file of the same bytes, which lives on when the first is deleted."""
-    with opened(source) as file, writing(target) as draft:
+    with opened(source) as file:
+        keep(file, target)
+
+
+def keep(file: BinaryIO, name: str) -> None:
+    """Store a copy of an open file, from its beginning; leave it at its beginning."""
+    file.seek(0)
+    with writing(name) as draft:
         shutil.copyfileobj(file, draft, 1024 * 1024)
+    file.seek(0)
 
 
 def delete(*names: str) -> None:

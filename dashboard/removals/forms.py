@@ -17,7 +17,7 @@ from dashboard.rembg import errors, pictures
 from dashboard.rembg.errors import FieldProblem, RembgError
 from dashboard.rembg.parameters import PARSERS, Parameters
 from dashboard.rembg.pictures import Picture
-from dashboard.removals.models import State
+from dashboard.removals.models import Budget, Source, State, Subject
 from dashboard.teams.models import Team
 
 FORMATS = [("png", "PNG"), ("webp", "WebP"), ("jpeg", "JPEG"), ("bmp", "BMP")]
@@ -56,11 +56,19 @@ class RemovalForm(forms.Form):
         empty_label=_("The account with most credits left"),
     )
 
+    tag = forms.CharField(
+        required=False,
+        max_length=40,
+        label=_("Tag"),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "list": "tags"}),
+    )
+
     picture: Picture
     asked: Parameters
 
     def __init__(self, *args: Any, team: Team, upload: Upload | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.team = team
         self.upload = upload
         self.problems: list[RembgError] = []
         self.fields["nonce"].initial = uuid.uuid4
@@ -80,6 +88,11 @@ class RemovalForm(forms.Form):
         except RembgError as problem:
             self._complain(problem)
         return self.cleaned_data
+
+    @property
+    def tags(self) -> list[str]:
+        """Return the tags that the team uses, to be offered."""
+        return known_tags(self.team)
 
     @property
     def details(self) -> list[FieldProblem]:
@@ -142,9 +155,19 @@ class FilterForm(forms.Form):
         empty_label=_("Any account"),
         label=_("Account"),
     )
+    source = forms.ChoiceField(
+        required=False, choices=[("", _("Form and API")), *Source.choices], label=_("Source")
+    )
+    tag = forms.ChoiceField(required=False, label=_("Tag"))
 
     def __init__(self, *args: Any, team: Team, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        # An old link may name a tag that is not among the newest.
+        tags = {*team.removals.tags(), self.data.get("tag", "")} - {""}
+        choices = [("", _("Any tag")), *((tag, tag) for tag in sorted(tags))]
+        self.fields["tag"].choices = choices  # type: ignore[attr-defined]
+        if not tags:
+            del self.fields["tag"]
         self.fields["account"].queryset = team.accounts.order_by("label", "pk")  # type: ignore[attr-defined]
 
     @property
@@ -157,6 +180,12 @@ def accounts_with_keys(team: Team) -> Any:
     """Return the team's accounts that a removal can be paid by."""
     keys = ApiKey.objects.active().filter(account=OuterRef("pk"))
     return team.accounts.active().filter(Exists(keys)).order_by("label", "pk")
+
+
+def known_tags(team: Team) -> list[str]:
+    """Return the tags of the team's newest removals and of its budgets."""
+    of_budgets = Budget.objects.filter(team=team, kind=Subject.TAG)
+    return sorted({*team.removals.tags(), *of_budgets.values_list("subject", flat=True)})
 
 
 def _about_image(sentence: str) -> FieldProblem:

@@ -13,12 +13,11 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from dashboard.keys.models import Account
-from dashboard.lib.uploads import NO_SPACE
 from dashboard.rembg import filenames, pictures
 from dashboard.rembg.parameters import Parameters
 from dashboard.rembg.pictures import Picture
-from dashboard.removals import failpoints, files
-from dashboard.removals.errors import Busy, NoSpace, PictureGone
+from dashboard.removals import budgets, failpoints, files
+from dashboard.removals.errors import Busy, NoSpace, OverBudget, PictureGone
 from dashboard.removals.models import Removal, Turn
 from dashboard.removals.tasks import ring
 from dashboard.teams.models import Membership, Team, User
@@ -32,6 +31,7 @@ class Wish:
     asked: Parameters
     account: Account | None = None
     nonce: str = ""
+    tag: str = ""
 
 
 def accept(
@@ -39,7 +39,7 @@ def accept(
 ) -> Removal:
     """Store a picture without its metadata and queue it; the same wish again is the same removal.
 
-    Raises Busy or NoSpace.
+    Raises Busy, NoSpace or OverBudget.
     """
     team = by.team
     check_room(team)
@@ -61,7 +61,7 @@ def accept(
 def run_again(removal: Removal, user: User, *, nonce: str, at: datetime) -> Removal:
     """Queue the stored picture of a removal that did not work once more; a person decided so.
 
-    Raises Busy, NoSpace or PictureGone.
+    Raises Busy, NoSpace, OverBudget or PictureGone.
     """
     check_room(removal.team)
     name = files.name_for("pictures", removal.team_id, removal.picture.rsplit(".", 1)[-1])
@@ -69,7 +69,7 @@ def run_again(removal: Removal, user: User, *, nonce: str, at: datetime) -> Remo
         files.copy(removal.picture, name)
     except FileNotFoundError:
         raise PictureGone from None
-    wish = Wish(removal.filename, removal.asked, removal.wanted_account, nonce)
+    wish = Wish(removal.filename, removal.asked, removal.wanted_account, nonce, removal.tag)
     again = Removal(
         **_common(removal.team, user, wish, at=at),
         picture=name,
@@ -99,6 +99,7 @@ def _common(team: Team, user: User, wish: Wish, *, at: datetime) -> dict[str, ob
         "member": str(user),
         "wanted_account": wish.account,
         "nonce": wish.nonce or uuid.uuid4().hex,
+        "tag": wish.tag,
         "filename": filenames.safe_name(wish.filename),
         "parameters": asdict(wish.asked),
         "queued_at": at,
@@ -109,16 +110,11 @@ def _common(team: Team, user: User, wish: Wish, *, at: datetime) -> dict[str, ob
 
 def _store(image: BinaryIO, name: str) -> tuple[int, str]:
     """Write the stripped picture down for good; return its size in bytes and its SHA-256."""
-    try:
-        with files.writing(name) as target:
-            stripped = pictures.strip(image, target)
-            failpoints.reach("after_picture_draft")
-            target.seek(0)
-            digest = hashlib.file_digest(cast(BytesIO, target), "sha256").hexdigest()
-    except OSError as exc:
-        if exc.errno in NO_SPACE:
-            raise NoSpace from None
-        raise
+    with files.no_space(), files.writing(name) as target:
+        stripped = pictures.strip(image, target)
+        failpoints.reach("after_picture_draft")
+        target.seek(0)
+        digest = hashlib.file_digest(cast(BytesIO, target), "sha256").hexdigest()
     failpoints.reach("after_picture_stored")
     return stripped.size, digest
 
@@ -138,16 +134,20 @@ def _queue(removal: Removal) -> Removal:
 def _insert(removal: Removal) -> Removal:
     try:
         with transaction.atomic():
+            budgets.reserve(removal)
             Turn.objects.get_or_create(team=removal.team)
             removal.save(force_insert=True)
             # The row is the truth: a doorbell that cannot be rung must not look like a failure.
             transaction.on_commit(ring, robust=True)
-    except IntegrityError:
-        # Another request with this nonce was faster (U39).
+    except (IntegrityError, OverBudget):
+        # Another request with this nonce was faster (U39), perhaps with the budget's last credit.
+        nonce = removal.nonce
         same = _same(removal)
-        if same is None:
+        if same is not None:
+            return same
+        if removal.nonce == nonce:
             raise
-        return same
+        return _insert(removal)
     failpoints.reach("after_row_queued")
     return removal
 
@@ -157,7 +157,7 @@ def _same(removal: Removal) -> Removal | None:
     first = Removal.objects.filter(team=removal.team, nonce=removal.nonce).first()
     if first is None:
         return None
-    alike = ("picture_sha256", "parameters", "wanted_account_id", "again_of_id")
+    alike = ("picture_sha256", "parameters", "wanted_account_id", "again_of_id", "tag")
     if all(getattr(first, name) == getattr(removal, name) for name in alike):
         return first
     removal.nonce = uuid.uuid4().hex

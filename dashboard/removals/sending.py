@@ -15,7 +15,7 @@ from django.db import DatabaseError, OperationalError
 
 from dashboard.keys.models import ApiKey
 from dashboard.rembg import errors, retry
-from dashboard.rembg.answer import Removed
+from dashboard.rembg.answer import Notice, Removed
 from dashboard.rembg.client import Client
 from dashboard.rembg.client import Phase as ClientPhase
 from dashboard.rembg.meter import Progress
@@ -129,19 +129,28 @@ def settle(write: Callable[[], bool]) -> bool:
     return write()
 
 
-def note_result(removal: Removal, answer: Removed, *, at: datetime) -> bool:
-    """Write down a stored result."""
+def note_answer(
+    removal: Removal,
+    answer: Removed,
+    *,
+    kept: bool = True,
+    more: tuple[Notice, ...] = (),
+    at: datetime,
+) -> bool:
+    """Write down a result, stored under `result_name` where it was kept."""
+    files_kept = {} if kept or removal.picture else {"files_deleted_at": at}
     return settle(
         lambda: removal.finish(
             at=at,
-            result=result_name(removal),
+            result=result_name(removal) if kept else "",
             result_type=answer.content_type,
             result_bytes=answer.size,
             result_width=answer.width,
             result_height=answer.height,
             degraded=answer.is_degraded,
-            notices=[asdict(notice) for notice in answer.notices],
+            notices=[asdict(notice) for notice in (*answer.notices, *more)],
             upstream_request_id=answer.request_id[:80],
+            **files_kept,
         )
     )
 
@@ -184,7 +193,7 @@ def _remove(
 
 
 def _settle_result(removal: Removal, key: ApiKey, answer: Removed, *, at: datetime) -> None:
-    note_result(removal, answer, at=at)
+    note_answer(removal, answer, at=at)
     failpoints.reach("after_done")
     if key.refusals:
         key.note_accepted(at=at)
@@ -196,7 +205,7 @@ def _settle_error(removal: Removal, key: ApiKey, error: errors.RembgError, *, at
         settle(lambda: removal.end(error, at=at))
     elif isinstance(error, errors.AccountRefused):
         key.note_refused(error, at=at)
-        settle(lambda: removal.wait(KeysRefused(status=error.status), until=at, tried=key))
+        settle(lambda: removal.wait(KeysRefused.of(error), until=at, tried=key))
     elif isinstance(error, errors.Limited):
         _settle_limit(removal, key, error, at=at)
     else:
@@ -207,6 +216,12 @@ def _settle_error(removal: Removal, key: ApiKey, error: errors.RembgError, *, at
 
 def _settle_limit(removal: Removal, key: ApiKey, error: errors.Limited, *, at: datetime) -> None:
     """Let the key rest; another key, or another account, may do it at once (F17-F20)."""
+    note_limit(key, error, retries=removal.attempts - 1, at=at)
+    _put_off(removal, error, until=at, at=at)
+
+
+def note_limit(key: ApiKey, error: errors.Limited, *, retries: int, at: datetime) -> None:
+    """Let a key rest until its limit is over, as far as that is known (F17-F20)."""
     if isinstance(error, errors.RateDaily):
         until = (at.astimezone(UTC) + timedelta(days=1)).replace(
             hour=0, minute=0, second=0, microsecond=0
@@ -214,10 +229,9 @@ def _settle_limit(removal: Removal, key: ApiKey, error: errors.Limited, *, at: d
     elif isinstance(error, errors.RateMonthly):
         until = at + MONTHLY_REST
     else:
-        pause = retry.pause(error, retries=removal.attempts - 1, random=random)
+        pause = retry.pause(error, retries=retries, random=random)
         until = at + timedelta(seconds=pause or error.retry_after or 30)
     _rest(key, error, until=until)
-    _put_off(removal, error, until=at, at=at)
 
 
 def _rest(key: ApiKey, error: errors.Limited, *, until: datetime) -> None:

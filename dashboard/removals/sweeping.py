@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.db.models import F
 
-from dashboard.rembg import answer, errors, pictures
+from dashboard.rembg import answer, errors
 from dashboard.rembg.answer import Removed
 from dashboard.rembg.parameters import CONTENT_TYPES
 from dashboard.removals import files, sending, thumbnails
@@ -66,7 +66,8 @@ def delete_files(removal: Removal, *, at: datetime) -> None:
 def _bring_back(removal: Removal, swept: Swept, *, at: datetime) -> None:
     """Queue it again, for nothing was sent; set it aside if it keeps ending its worker (R15)."""
     if removal.lost_leases + 1 >= LOST_LEASES_UNTIL_PARKED:
-        swept.parked += removal.end(Parked(), at=at)
+        # Not one that its worker has begun to send in the meantime.
+        swept.parked += removal.end(Parked(), at=at, states=(State.LEASED,))
         return
     lost = Removal.objects.filter(pk=removal.pk, attempt=removal.attempt, state=State.LEASED)
     swept.queued += lost.update(
@@ -82,7 +83,7 @@ def _look_for_result(removal: Removal, swept: Swept, *, at: datetime) -> None:
     found = _stored_result(removal)
     if found is None:
         swept.unknown += removal.end(errors.OutcomeUnknown(), at=at)
-    elif sending.note_result(removal, found, at=at):
+    elif sending.note_answer(removal, found, at=at):
         swept.recovered += 1
         thumbnails.make(removal)
 
@@ -92,8 +93,8 @@ def _stored_result(removal: Removal) -> Removed | None:
     name = sending.result_name(removal)
     if not files.exists(name):
         return None
-    with files.opened(removal.picture) as picture, files.opened(name) as result:
-        source = pictures.inspect(picture, filename="")
+    with files.opened(name) as result:
+        source = removal.original
         verdict = answer.judge(result, asked=removal.asked, source=source, secrets=())
         return Removed(
             content_type=CONTENT_TYPES[removal.asked.format],

@@ -12,6 +12,7 @@ from django.db import OperationalError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import Promise
@@ -23,17 +24,18 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from dashboard.lib import uploads
 from dashboard.lib.uploads import Upload
 from dashboard.rembg.errors import FieldProblem
-from dashboard.removals import afterwards, answers, queueing
-from dashboard.removals.errors import Busy, NoKey, NoSpace
+from dashboard.removals import afterwards, answers, budgets, queueing, wording
+from dashboard.removals.budgets import Use
+from dashboard.removals.errors import Busy, NoKey, NoSpace, OverBudget
 from dashboard.removals.forms import ONE_IMAGE, FilterForm, RemovalForm, accounts_with_keys
-from dashboard.removals.models import Phase, Removal
+from dashboard.removals.models import Budget, Phase, Removal
 from dashboard.removals.queueing import Wish
 from dashboard.teams.access import TeamRequest, team_view
 from dashboard.teams.models import Membership, Role, Team
 
 PAGE = 25
 HTMX_STOP = 286  # htmx swaps such an answer and asks no more
-STATUSES = {Busy: 429, NoSpace: 507, NoKey: 409}
+STATUSES = {Busy: 429, OverBudget: 429, NoSpace: 507, NoKey: 409}
 # What reading an upload can meet: the status and the sentence of the answer.
 SPOILT: dict[str, tuple[int, str | Promise]] = {
     "cut": (400, gettext_lazy("The upload was cut off. Please try again.")),
@@ -57,7 +59,10 @@ def collection(request: HttpRequest, slug: str) -> HttpResponse:
 def index(request: TeamRequest, team: Team) -> HttpResponse:
     """Drop pictures here; and what became of the others."""
     if request.htmx:
-        return render(request, "removals/index.html#recent", _recent(request, team))
+        answer = render(request, "removals/index.html#recent", _recent(request, team))
+        context = {"use": _own_use(request, team), "beside": True}
+        answer.write(render_to_string("removals/index.html#budget", context, request))
+        return answer
     return _page(request, team, RemovalForm(team=team))
 
 
@@ -83,9 +88,9 @@ def _create(request: TeamRequest, team: Team, upload: Upload) -> HttpResponse:
         return _refuse(request, team, form.details, code=code, form=form)
     try:
         removal = _accept(request, team, form)
-    except (Busy, NoSpace, NoKey) as exc:
+    except (Busy, NoSpace, NoKey, OverBudget) as exc:
         status = STATUSES[type(exc)]
-        details = [_of_image(exc.message)]
+        details = [_of_image(wording.refusal(exc))]
         return _refuse(request, team, details, code=exc.code, status=status, form=form)
     except OperationalError:
         details = [_of_image(_("The database is busy. Please try again in a minute."))]
@@ -129,7 +134,7 @@ def _accept(request: TeamRequest, team: Team, form: RemovalForm) -> Removal:
         raise NoKey
     given = form.cleaned_data
     image: UploadedFile = given["image"]
-    wish = Wish(image.name or "", form.asked, given["account"], given["nonce"])
+    wish = Wish(image.name or "", form.asked, given["account"], given["nonce"], given["tag"])
     by: Membership = request.membership
     file = cast(BinaryIO, image.file)
     return queueing.accept(by, file, form.picture, wish, at=timezone.now())
@@ -154,7 +159,7 @@ def _refuse(
                 form.add_error(problem.field, problem.message)
         answer = _page(request, team, form)
         answer.status_code = status
-    if status in (429, 503):
+    if status in (429, 503) and code != OverBudget.code:
         answer["Retry-After"] = "60"
     return answer
 
@@ -166,6 +171,7 @@ def _page(request: TeamRequest, team: Team, form: RemovalForm) -> HttpResponse:
         "url": reverse("removals:create", args=[team.slug]),
         "may_post": may_post,
         "has_key": accounts_with_keys(team).exists(),
+        "use": _own_use(request, team),
         **_recent(request, team),
     }
     return render(request, "removals/index.html", context)
@@ -180,6 +186,8 @@ def _recent(request: TeamRequest, team: Team) -> dict[str, Any]:
         user=request.membership.user if chosen.get("whose") else None,
         state=chosen.get("state", ""),
         account=chosen.get("account"),
+        source=chosen.get("source", ""),
+        tag=chosen.get("tag", ""),
     )
     page = Paginator(_with_names(removals.newest_first()), PAGE).get_page(request.GET.get("page"))
     return {
@@ -187,6 +195,13 @@ def _recent(request: TeamRequest, team: Team) -> dict[str, Any]:
         "page": page,
         "is_running": any(not removal.is_final for removal in page),
     }
+
+
+def _own_use(request: TeamRequest, team: Team) -> Use | None:
+    """Return what the person has taken of their own budget; None without one."""
+    own = Budget.objects.of_member(team, request.membership.user_id).bounded()
+    found = budgets.uses(own, at=timezone.now())
+    return found[0] if found else None
 
 
 def _with_names(removals: QuerySet[Removal]) -> QuerySet[Removal]:

@@ -5,14 +5,25 @@ from __future__ import annotations
 from datetime import datetime
 from math import ceil
 
+from django.utils import timezone
+from django.utils.formats import date_format, number_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from dashboard.rembg import errors
 from dashboard.rembg.parameters import Parameters
-from dashboard.removals.errors import KeysLocked, KeysRefused, NoKey, NoSpace, Parked, PictureGone
-from dashboard.removals.models import Charged, Phase, Removal, State
+from dashboard.removals.budgets import Use
+from dashboard.removals.errors import (
+    KeysLocked,
+    KeysRefused,
+    NoKey,
+    NoSpace,
+    OverBudget,
+    Parked,
+    PictureGone,
+)
+from dashboard.removals.models import Charged, Phase, Removal, State, Subject
 
 # Formats without transparency; RemBG puts the subject on white (contract 1).
 FLAT = ("jpeg", "bmp")
@@ -32,6 +43,7 @@ NEXT_STEPS: dict[str, str | Promise] = {
     KeysLocked.code: gettext_lazy("Once that is done, run it again."),
     NoKey.code: gettext_lazy("Once there is a key, run it again."),
     NoSpace.code: gettext_lazy("Once that is done, run it again."),
+    OverBudget.code: gettext_lazy("Once it was raised or starts anew, run it again."),
     Parked.code: gettext_lazy("Save the picture anew in another program, then upload that file."),
     PictureGone.code: gettext_lazy("Upload the picture again."),
 }
@@ -88,6 +100,70 @@ def next_step(removal: Removal) -> str:
     if removal.state == State.UNKNOWN:
         return _("Run it again if you need the picture now; that may cost a second credit.")
     return _("Change what is asked, or choose another picture.")
+
+
+def refusal(error: errors.RembgError) -> str:
+    """Say why a picture was not taken."""
+    found = error.refusal if isinstance(error, OverBudget) else None
+    if found is None:
+        return error.message
+    facts = {"hard": _number(found.hard), "day": _day(found.ends_at), "tag": found.name}
+    if found.kind == Subject.TAG:
+        return (
+            _(
+                "The budget of the tag “%(tag)s” is used up: %(hard)s credits this cycle. It "
+                "starts anew on %(day)s; an owner or admin of the team can raise it."
+            )
+            % facts
+        )
+    return (
+        _(
+            "Your budget is used up: %(hard)s credits this cycle. It starts anew on %(day)s; an "
+            "owner or admin of the team can raise it."
+        )
+        % facts
+    )
+
+
+def budget_line(use: Use) -> str:
+    """Say how a person's own budget stands."""
+    facts = {
+        "taken": _number(use.taken),
+        "soft": _number(use.budget.soft or 0),
+        "hard": _number(use.budget.hard or 0),
+        "left": _number(use.remaining or 0),
+        "day": _day(use.period.end_at),
+    }
+    return _budget_words(use) % facts
+
+
+def _budget_words(use: Use) -> str:
+    if use.is_spent:
+        return _(
+            "Your budget is used up: %(taken)s of %(hard)s credits. It starts anew on %(day)s; an "
+            "owner or admin of the team can raise it."
+        )
+    if use.budget.hard is None:
+        if use.is_warning:
+            return _(
+                "%(taken)s credits used this cycle; your budget is %(soft)s until %(day)s. "
+                "Nothing is refused."
+            )
+        return _("%(taken)s of %(soft)s credits of your budget used until %(day)s.")
+    if use.is_warning:
+        return _(
+            "%(taken)s of %(hard)s credits of your budget used. Once the other %(left)s are, no "
+            "more pictures are taken until %(day)s."
+        )
+    return _("%(taken)s of %(hard)s credits of your budget used until %(day)s.")
+
+
+def _number(count: int) -> str:
+    return str(number_format(count, force_grouping=True))
+
+
+def _day(moment: datetime) -> str:
+    return str(date_format(timezone.localtime(moment), "j M"))
 
 
 def _size(asked: Parameters) -> str:

@@ -42,7 +42,13 @@ PAGES = (
     Page(_("Accounts"), "wallet", "usage:accounts", ("usage:",)),
     Page(_("Removals"), "scissors", "removals:index", ("removals:",)),
     Page(_("Keys"), "key-round", "keys:index", ("keys:", "usage:add_key", "usage:replace_key")),
-    Page(_("Members"), "users", "teams:members", ("teams:members", "teams:invite")),
+    Page(_("Virtual keys"), "shield", "gateway:keys", ("gateway:",), Role.MEMBER),
+    Page(
+        _("Members"),
+        "users",
+        "teams:members",
+        ("teams:members", "teams:invite", "removals:budget"),
+    ),
     Page(_("Audit"), "history", "teams:audit", ("teams:audit",), Role.ADMIN),
     Page(_("Settings"), "settings", "teams:settings", ("teams:settings", "teams:issue_token")),
 )
@@ -63,7 +69,9 @@ def frame(request: HttpRequest) -> dict[str, Any]:
             for other in every()
         ],
         "nav": lambda: _nav(request, membership) if membership else [],
-        "person_links": [Link(_("Your teams"), reverse("teams:index"), "users")],
+        "person_links": [
+            Link(_("Your teams"), reverse("teams:index"), "users"),
+        ],
     }
 
 

@@ -59,14 +59,15 @@ class TeamForm(forms.ModelForm):
 
 
 class SettingsForm(forms.ModelForm):
-    """A team's name, zone and retention."""
+    """A team's name, zone, and which pictures it keeps for how long."""
 
     time_zone = forms.ChoiceField(label=_("Time zone"), choices=ZONES)
 
     class Meta:
         model = Team
-        fields: ClassVar = ["name", "time_zone", "retention_days"]
+        fields: ClassVar = ["name", "time_zone", "retention_days", "keeps_api_pictures"]
         labels: ClassVar = {
+            "keeps_api_pictures": _("Keep pictures of API calls"),
             "name": _("Team name"),
             "retention_days": _("Keep pictures for"),
         }

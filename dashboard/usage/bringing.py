@@ -101,7 +101,8 @@ def month_of(snapshot: Snapshot) -> Month | None:
 
 
 def _bring(account: Account, windows: list[Window], snapshot: Snapshot, *, told: bool) -> None:
-    Account.objects.select_for_update().get(pk=account.pk)
+    # no_key: removals that are being written may still refer to the account.
+    Account.objects.select_for_update(no_key=True).get(pk=account.pk)
     stored = list(Cycle.objects.filter(account=account))
     new: list[Cycle] = []
     changed: list[Cycle] = []

@@ -191,7 +191,11 @@ def _keep_current(account: Account, answer: UsageAnswer, snapshot: Snapshot) -> 
         return
     if not account.snapshots.good().filter(asked_at__gt=snapshot.asked_at).exists():
         wake_if_bought(account, snapshot)
-        Account.objects.filter(pk=account.pk).update(spendable_credits=snapshot.spendable)
+        account.note_standing(
+            spendable=snapshot.spendable,
+            cycle_start_at=snapshot.period_start_at,
+            cycle_end_at=snapshot.period_end_at,
+        )
     bringing.bring_running(account, snapshot)
     if month := bringing.month_of(snapshot):
         bringing.bring_now(account, month, answer, snapshot)

@@ -66,7 +66,9 @@ def join(twin: Account, *, by: User, at: datetime, address: str | None) -> Accou
     The twin is archived with its history, and keeps saying whose it is.
     """
     with transaction.atomic():
-        locked = Account.objects.select_for_update().active().filter(pk=twin.pk).first()
+        # no_key: a removal that holds the team (budgets) may still refer to the account.
+        held = Account.objects.select_for_update(no_key=True)
+        locked = held.active().filter(pk=twin.pk).first()
         if locked is None or locked.same_as is None:
             return None
         account = locked.same_as

@@ -262,5 +262,5 @@ def test_the_page_needs_no_query_a_person(client, acme, alice, django_assert_max
         join(person(f"p{number}"), acme, Role.MEMBER)
     client.force_login(alice)
 
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(10):
         client.get("/teams/acme/members/")

@@ -94,6 +94,8 @@ class Team(models.Model):
         default=30,
         validators=[MinValueValidator(1), MaxValueValidator(3650)],
     )
+    # A program keeps its own results; what came through the API is kept only if the team wants it.
+    keeps_api_pictures = models.BooleanField(_("keep pictures of API calls"), default=False)
     created_at = models.DateTimeField(default=timezone.now)
 
     objects = TeamQuerySet.as_manager()

@@ -17,10 +17,13 @@ register.filter("action_words", words)
 DETAILS: dict[str, Text] = {
     "account": _("account"),
     "before": _("before"),
+    "hard": _("stop at"),
     "likeness": _("likeness"),
     "new": _("new run"),
     "outcome": _("outcome"),
+    "overlap_hours": _("hours until the old one ends"),
     "role": _("role"),
+    "soft": _("warn at"),
     "twin": _("merged from"),
     "was": _("state before"),
 }
@@ -36,5 +39,5 @@ def detail_word(name: str) -> Text:
 def detail(value: Any) -> str:
     """Write a detail of an audit entry; a pair is what was before and after."""
     if isinstance(value, list):
-        return " → ".join(str(part) for part in value)
-    return str(value)
+        return " → ".join(detail(part) for part in value)
+    return str(_("none")) if value is None else str(value)

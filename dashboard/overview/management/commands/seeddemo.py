@@ -25,6 +25,8 @@ class Command(BaseCommand):
                 f"{account.snapshots.count()} readings"
             )
         seeding.second_key(team, "Batch key", "sandbox-premium-2", at=at)
+        seeding.virtual_key(team, "Photo script", at=at)
+        seeding.member_budget(team, soft=300, hard=400, at=timezone.now())
         new = seeding.removals(team, at=timezone.now())
         seeding.finish_removals(team)
         if new:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import uuid
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django.conf import settings
-from django.db import models
-from django.db.models import Exists, F, OuterRef, Q
+from django.db import models, transaction
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from dashboard.keys.models import Account, ApiKey
 from dashboard.rembg import filenames
 from dashboard.rembg.errors import RembgError
 from dashboard.rembg.parameters import Parameters
+from dashboard.rembg.pictures import Picture
+from dashboard.rembg.pictures.formats import FORMATS, Kind
+from dashboard.removals.models.budget import Budget, Spending, hold
 from dashboard.teams.models import Team, User
 
 
@@ -38,6 +41,13 @@ class Charged(models.TextChoices):
     UNKNOWN = "unknown", _("Unknown")
 
 
+class Source(models.TextChoices):
+    """How a picture came to us."""
+
+    FORM = "form", _("Upload form")
+    GATEWAY = "gateway", _("API")
+
+
 class Phase(models.TextChoices):
     """How far the one request to RemBG is."""
 
@@ -50,6 +60,8 @@ FINAL = (State.DONE, State.FAILED, State.UNKNOWN)
 RUNNING = (State.LEASED, State.SENDING)
 # After so many leases that ended with their worker, the picture itself is suspected (R15).
 LOST_LEASES_UNTIL_PARKED = 3
+# Tags are offered out of so many of the newest removals.
+TAGS_OF = 500
 
 
 class RemovalQuerySet(models.QuerySet["Removal"]):
@@ -61,11 +73,26 @@ class RemovalQuerySet(models.QuerySet["Removal"]):
     def unfinished(self) -> RemovalQuerySet:
         return self.exclude(state__in=FINAL)
 
+    def tags(self) -> list[str]:
+        """Name the tags of the newest ones, in order."""
+        newest = self.newest_first().values_list("tag", flat=True)[:TAGS_OF]
+        return sorted({tag for tag in newest if tag})
+
     def chosen(
-        self, *, user: User | None = None, state: str = "", account: Account | None = None
+        self,
+        *,
+        user: User | None = None,
+        state: str = "",
+        account: Account | None = None,
+        source: str = "",
+        tag: str = "",
     ) -> RemovalQuerySet:
-        """Those of a person, in a state (or `running`), of an account; what is not given is any."""
+        """Those of a person, in a state (or `running`), and so on; what is not given is any."""
         wanted = Q()
+        if source:
+            wanted &= Q(source=source)
+        if tag:
+            wanted &= Q(tag=tag)
         if user:
             wanted &= Q(user=user)
         if account:
@@ -86,6 +113,11 @@ class RemovalQuerySet(models.QuerySet["Removal"]):
     def past_keeping(self, *, at: datetime) -> RemovalQuerySet:
         return self.filter(state__in=FINAL, files_deleted_at=None, keep_until__lte=at)
 
+    def counting(self, *, since: datetime, until: datetime) -> RemovalQuerySet:
+        """Those accepted in `[since, until)` that have cost a credit, may have, or still may."""
+        accepted = self.filter(queued_at__gte=since, queued_at__lt=until)
+        return accepted.exclude(state=State.FAILED, charged=Charged.NO)
+
     def naming(self, name: str) -> RemovalQuerySet:
         """Those one of whose files has this name in the storage."""
         return self.filter(Q(picture=name) | Q(result=name) | Q(thumbnail=name))
@@ -105,7 +137,13 @@ class Removal(models.Model):
     wanted_account = models.ForeignKey(Account, models.SET_NULL, null=True, related_name="+")
     account = models.ForeignKey(Account, models.SET_NULL, null=True, related_name="removals")
     api_key = models.ForeignKey(ApiKey, models.SET_NULL, null=True, related_name="+")
-    source = models.CharField(max_length=8, default="form")
+    source = models.CharField(max_length=8, choices=Source, default=Source.FORM)
+    # A virtual key lives upstairs, so it is named, not pointed to; its label outlives it.
+    virtual_key = models.UUIDField(null=True)
+    virtual_key_label = models.CharField(max_length=80, blank=True)
+    tag = models.CharField(max_length=40, blank=True)
+    # What the caller was told to ask about (X-Request-Id).
+    request_id = models.CharField(max_length=64, blank=True)
     # Sent by the form; the same picture posted twice by a double click is one removal (U39).
     nonce = models.CharField(max_length=64)
     # The failed or unknown removal of the same picture that a person ran again with this one.
@@ -115,7 +153,7 @@ class Removal(models.Model):
     picture = models.CharField(max_length=120, blank=True)
     picture_type = models.CharField(max_length=20)
     picture_bytes = models.PositiveBigIntegerField()
-    picture_sha256 = models.CharField(max_length=64)
+    picture_sha256 = models.CharField(max_length=64, blank=True)
     # As stored; the sides that a person sees are turned by the orientation (EXIF, 1..8; U18).
     width = models.PositiveIntegerField()
     height = models.PositiveIntegerField()
@@ -170,7 +208,9 @@ class Removal(models.Model):
                 condition=Q(state__in=State.values), name="removal_state_is_known"
             ),
             models.CheckConstraint(
-                condition=~Q(state=State.DONE) | ~Q(result=""), name="removal_done_has_a_result"
+                # The caller of the gateway got it; there may be no copy of it here.
+                condition=~Q(state=State.DONE) | ~Q(result="") | Q(source=Source.GATEWAY),
+                name="removal_done_has_a_result",
             ),
             models.CheckConstraint(
                 condition=~Q(state=State.DONE) | Q(charged=Charged.YES),
@@ -190,6 +230,12 @@ class Removal(models.Model):
                 condition=Q(files_deleted_at=None),
                 name="removal_keeping",
             ),
+            # A virtual key's page asks for its newest calls, a new cycle for what it has used.
+            models.Index(
+                fields=["virtual_key", "-queued_at"],
+                condition=~Q(virtual_key=None),
+                name="removal_of_virtual_key",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -206,9 +252,14 @@ class Removal(models.Model):
         return self.files_deleted_at is None
 
     @property
+    def was_kept(self) -> bool:
+        """Say whether there ever was a picture of it here."""
+        return bool(self.picture or self.result)
+
+    @property
     def can_run_again(self) -> bool:
         """Say whether a person may send the same picture once more."""
-        return self.state in (State.FAILED, State.UNKNOWN) and self.has_files
+        return self.state in (State.FAILED, State.UNKNOWN) and self.has_files and bool(self.picture)
 
     @property
     def shown_width(self) -> int:
@@ -229,6 +280,21 @@ class Removal(models.Model):
     def asked(self) -> Parameters:
         """Return what was asked of RemBG."""
         return Parameters(**self.parameters)
+
+    @property
+    def original(self) -> Picture:
+        """Return what the picture that was sent is, whether it is still kept or not."""
+        kind = cast(Kind, self.picture_type.removeprefix("image/"))
+        return Picture(
+            kind=kind,
+            content_type=self.picture_type,
+            extension=FORMATS[kind].EXTENSION,
+            width=self.width,
+            height=self.height,
+            orientation=self.orientation,
+            size=self.picture_bytes,
+            has_alpha=None,
+        )
 
     @property
     def download_name(self) -> str:
@@ -269,18 +335,32 @@ class Removal(models.Model):
             **result,
         )
 
-    def end(self, error: RembgError, *, at: datetime) -> bool:
-        """Write down that it came to nothing, or that nobody can tell (SAFETY 3.1)."""
+    def end(
+        self,
+        error: RembgError,
+        *,
+        at: datetime,
+        states: tuple[str, ...] = (State.LEASED, State.SENDING, State.UNKNOWN),
+    ) -> bool:
+        """Write down that it came to nothing, or that nobody can tell (SAFETY 3.1).
+
+        What was reserved is given back where it certainly cost nothing, in the same transaction.
+        """
         unknown = error.charged == "unknown"
-        return self._move(
-            (State.LEASED, State.SENDING, State.UNKNOWN),
-            state=State.UNKNOWN if unknown else State.FAILED,
-            charged=error.charged,
-            finished_at=at,
-            lease_expires_at=None,
-            phase="",
-            **_error_fields(error),
-        )
+        with transaction.atomic():
+            hold(self.team_id)
+            moved = self._move(
+                states,
+                state=State.UNKNOWN if unknown else State.FAILED,
+                charged=error.charged,
+                finished_at=at,
+                lease_expires_at=None,
+                phase="",
+                **_error_fields(error),
+            )
+            if moved and error.charged == "no":
+                self._give_back()
+        return moved
 
     def wait(
         self,
@@ -306,6 +386,11 @@ class Removal(models.Model):
             **({} if counts else {"attempts": F("attempts") - 1}),
             **_error_fields(error),
         )
+
+    def _give_back(self) -> None:
+        """Take it out of every cycle that counts it."""
+        budgets = Budget.objects.binding(self.team_id, self.user_id, self.tag, self.virtual_key)
+        Spending.objects.filter(budget__in=budgets).covering(self.queued_at).give_back()
 
     def _move(self, states: tuple[str, ...], **changes: Any) -> bool:
         """Change the row if it is still in one of these states and this claim's."""
@@ -333,24 +418,3 @@ def _error_fields(error: RembgError) -> dict[str, Any]:
         "status": error.status,
         "body_head": error.body_head[:300],
     }
-
-
-class TurnQuerySet(models.QuerySet["Turn"]):
-    """Named questions about turns."""
-
-    def next_with_work(self, *, at: datetime) -> TurnQuerySet:
-        """Teams that have something to do, the one that was served longest ago first."""
-        work = Removal.objects.claimable(at=at).filter(team=OuterRef("team"))
-        return self.filter(Exists(work)).order_by(F("served_at").asc(nulls_first=True), "pk")
-
-
-class Turn(models.Model):
-    """When a team's removals were last served, so that the teams take turns (R10)."""
-
-    team = models.OneToOneField(Team, models.CASCADE, related_name="turn")
-    served_at = models.DateTimeField(null=True)
-
-    objects = TurnQuerySet.as_manager()
-
-    def __str__(self) -> str:
-        return f"{self.team_id} at {self.served_at}"

@@ -1,0 +1,1 @@
+"""One key a person; RemBG's wire, served by us."""

@@ -1,0 +1,85 @@
+"""Whose key is it: from the headers alone, before a byte of the body is read (SAFETY finding 8)."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from dashboard.gateway import refusals
+from dashboard.gateway.models import VirtualKey
+from dashboard.gateway.refusals import Refusal
+from dashboard.lib.redaction import remember
+from dashboard.lib.tokens import looks_valid
+from dashboard.teams import audit
+from dashboard.teams.models import Role
+
+LONGEST = 256
+IN_QUERY = ("api_key", "apikey", "key", "x-api-key")
+REMBG_KEY = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+def authenticate(request: HttpRequest, *, at: datetime) -> VirtualKey:
+    """Return the virtual key of a request; raise Refusal.
+
+    Cookies and `Authorization` do not count here (T16, P13). Nothing is cached: what was revoked,
+    and who left, is out at the next call (T6, T7, SAFETY finding 17).
+    """
+    secret = _secret(request)
+    key = VirtualKey.objects.with_secret(secret, at=at)
+    if settings.HTTPS and not request.is_secure():
+        _note_sent_in_clear(request, key, at=at)
+        raise refusals.use_https()
+    if key is None:
+        raise refusals.bad_key()
+    refusal = refusal_of(key, at=at)
+    if refusal:
+        raise refusal
+    key.note_used(at=at)
+    return key
+
+
+def refusal_of(key: VirtualKey, *, at: datetime) -> Refusal | None:
+    """Return why a key opens nothing at this moment, None if it does. It must have its parent."""
+    membership = key.membership
+    if membership is None or not membership.user.is_active:
+        return refusals.key_revoked()
+    for each in filter(None, (key, key.parent)):
+        if each.revoked_at is not None:
+            return refusals.key_revoked()
+        if each.expires_at is not None and each.expires_at <= at:
+            return refusals.key_expired()
+        if each.paused_at is not None:
+            return refusals.key_paused()
+    return None if membership.may(Role.MEMBER) else refusals.role_too_low()
+
+
+def _secret(request: HttpRequest) -> str:
+    if any(name.lower() in IN_QUERY for name in request.GET):
+        raise refusals.key_in_query()
+    secret = request.headers.get("x-api-key", "").strip()
+    if not secret:
+        raise refusals.missing_key()
+    if "," in secret:  # How the server joins two headers of one name.
+        raise refusals.two_keys()
+    if REMBG_KEY.fullmatch(secret):
+        remember(secret)
+        raise refusals.rembg_key()
+    if len(secret) > LONGEST or not looks_valid(secret, VirtualKey.PREFIX):
+        raise refusals.bad_key()
+    remember(secret)
+    return secret
+
+
+def _note_sent_in_clear(request: HttpRequest, key: VirtualKey | None, *, at: datetime) -> None:
+    if key is not None and key.note_sent_in_clear(at=at):
+        audit.record(
+            key.team,
+            "virtual_key.sent_in_clear",
+            at=at,
+            user=key.membership.user if key.membership else None,
+            subject=str(key),
+            address=audit.address_of(request),
+        )

@@ -1,0 +1,98 @@
+"""RemBG's own wire, served by us: any client works by changing host and key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC
+from functools import wraps
+
+from django.conf import settings
+from django.db import OperationalError
+from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+
+from dashboard.gateway import answers, calls, openapi, refusals, spool, usage
+from dashboard.gateway.authentication import authenticate
+from dashboard.gateway.lanes import lane
+from dashboard.gateway.refusals import Refusal
+from dashboard.lib.bodies import body_is_read
+from dashboard.rembg.errors import RembgError
+
+View = Callable[[HttpRequest], HttpResponseBase]
+
+
+def wire_view(*methods: str) -> Callable[[View], View]:
+    """Make a view of the wire: no cookies, no CSRF (T16), every answer in RemBG's shape."""
+
+    def decorate(view: View) -> View:
+        @csrf_exempt
+        @wraps(view)
+        def guarded(request: HttpRequest) -> HttpResponseBase:
+            try:
+                if request.method not in methods:
+                    raise refusals.method(", ".join(methods))
+                return view(request)
+            except Refusal as refusal:
+                return answers.refused(request, refusal)
+            except RembgError as error:
+                return answers.failed(request, error)
+            except OperationalError:
+                return answers.refused(request, refusals.busy_database())
+
+        return guarded
+
+    return decorate
+
+
+@wire_view("POST")
+def rmbg(request: HttpRequest) -> HttpResponseBase:
+    """Remove a background: authenticate, read the body, send it, answer with the picture."""
+    key = authenticate(request, at=timezone.now())
+    again = _idempotency_key(request)
+    with lane(key.team_id):
+        form = spool.read(request, hashed=bool(again))
+        body_is_read(request.META)
+        try:
+            done = calls.remove(
+                key,
+                form,
+                idempotency_key=again,
+                request_id=request.id,  # type: ignore[attr-defined]
+                clock=timezone.now,
+            )
+        finally:
+            form.close()
+    if done.file is None:
+        return answers.failed_before(request, done.removal)
+    return answers.picture(done, done.file)
+
+
+@wire_view("GET", "HEAD")
+def membership_usage(request: HttpRequest) -> HttpResponseBase:
+    """Say what was used of the account that a key draws on, from our rows."""
+    key = authenticate(request, at=timezone.now())
+    said = usage.answer(key, request.GET, at=timezone.now())
+    answer = JsonResponse(said.document)
+    answer["X-Credits-Charged"] = "0"
+    if said.as_of is not None:
+        answer["X-As-Of"] = said.as_of.astimezone(UTC).isoformat(timespec="seconds")
+    return answer
+
+
+@wire_view("GET", "HEAD")
+def document(request: HttpRequest) -> HttpResponseBase:
+    """Give the OpenAPI document of the wire, to everybody."""
+    answer = JsonResponse(openapi.document(site_url=settings.SITE_URL))
+    answer["X-Credits-Charged"] = "0"
+    answer["Access-Control-Allow-Origin"] = "*"
+    return answer
+
+
+def _idempotency_key(request: HttpRequest) -> str:
+    text = request.headers.get("Idempotency-Key")
+    if text is None:
+        return ""
+    if not calls.IDEMPOTENCY_KEY.fullmatch(text):
+        raise refusals.bad_idempotency_key()
+    return text

@@ -1,0 +1,273 @@
+"""A removal whose caller waits for it: sent at once, by the same law as one from the queue.
+
+What differs from the queue: nothing waits for a rest to end, another account is taken only as long
+as no byte has left, and the pictures are kept only where somebody wants them.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import BinaryIO
+
+from django.db import DatabaseError, IntegrityError, transaction
+
+from dashboard.keys.models import Account, ApiKey
+from dashboard.rembg import errors, filenames, retry
+from dashboard.rembg.answer import Notice, Removed
+from dashboard.rembg.client import Client
+from dashboard.rembg.parameters import Parameters
+from dashboard.rembg.pictures import Picture
+from dashboard.removals import budgets, files, sending, thumbnails
+from dashboard.removals.budgets import Spender, Use
+from dashboard.removals.choosing import NoneUsable, Payer, choose_for
+from dashboard.removals.errors import KeysRefused, NoSpace, OverBudget
+from dashboard.removals.models import Budget, Charged, Phase, Removal, Source, State
+from dashboard.teams.models import Team, User
+
+log = logging.getLogger(__name__)
+
+Clock = Callable[[], datetime]
+
+MOST_TRIES = 3  # F1, F2: nothing was sent, so it may be tried again.
+NOT_KEPT = Notice("not_stored", "The picture was answered, and could not be kept here.")
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks: a person, by a virtual key of his (the one that it spends as), under a tag."""
+
+    team: Team
+    user: User | None
+    member: str
+    virtual_key: uuid.UUID | None = None
+    virtual_key_label: str = ""
+    tag: str = ""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is asked: the picture, what to do with it, who pays, and until when it is kept.
+
+    The same `nonce` again in a team is the same order. `picture_until` and `result_until` keep a
+    file; None keeps none.
+    """
+
+    filename: str
+    picture: Picture
+    asked: Parameters
+    account: Account | None = None
+    falls_over: bool = False
+    nonce: str = ""
+    sha256: str = ""
+    request_id: str = ""
+    picture_until: datetime | None = None
+    result_until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What came of it: the row, the answer, and what is left of the budgets that bound it."""
+
+    removal: Removal
+    answer: Removed
+    uses: list[Use] = field(default_factory=list)
+
+
+class SameOrder(Exception):
+    """There is a removal with this nonce already; it says what became of the order."""
+
+    def __init__(self, first: Removal) -> None:
+        super().__init__(str(first.pk))
+        self.first = first
+
+
+def remove(
+    caller: Caller, order: Order, image: BinaryIO, target: BinaryIO, *, clock: Clock
+) -> Answered:
+    """Send a picture and write what comes back to `target`; both are files open for both.
+
+    Costs one credit. Raises an error of `rembg.errors` or `removals.errors` (whether anything was
+    charged, it says), or SameOrder.
+    """
+    _look_for_same(caller, order)
+    key, client = _choose(caller, order, at=clock())
+    if not files.has_room():
+        raise NoSpace
+    spender = Spender(caller.team, caller.user, caller.tag, caller.virtual_key)
+    binding = spender.budgets()
+    removal = _begin(caller, order, key, image, at=clock())
+    answer = _exchange(removal, order, key, client, image, target, clock=clock)
+    return Answered(removal, answer, _left(binding, at=clock()))
+
+
+def _choose(caller: Caller, order: Order, *, at: datetime) -> tuple[ApiKey, Client]:
+    account = order.account.pk if order.account else None
+    payer = Payer(caller.team.pk, account, falls_over=order.falls_over)
+    try:
+        return choose_for(payer, at=at)
+    except NoneUsable as none:
+        error = none.error
+        if none.until is not None:
+            error.retry_after = max(1, min(3600, round((none.until - at).total_seconds())))
+        raise error from None
+
+
+def _begin(
+    caller: Caller,
+    order: Order,
+    key: ApiKey,
+    image: BinaryIO,
+    *,
+    at: datetime,
+) -> Removal:
+    """Reserve, and write down that bytes are about to leave, in one transaction (SAFETY 3.1)."""
+    removal = _new(caller, order, key, at=at)
+    if order.picture_until:
+        removal.picture = files.name_for("pictures", caller.team.pk, order.picture.extension)
+        with files.no_space():
+            files.keep(image, removal.picture)
+    try:
+        with transaction.atomic():
+            budgets.reserve(removal)
+            removal.save(force_insert=True)
+    except (IntegrityError, OverBudget):
+        # The same order came at the same time: it took the nonce, and perhaps the last credit.
+        files.delete(removal.picture)
+        _look_for_same(caller, order)
+        raise
+    except BaseException:
+        files.delete(removal.picture)
+        raise
+    return removal
+
+
+def _look_for_same(caller: Caller, order: Order) -> None:
+    if order.nonce:
+        first = Removal.objects.filter(team=caller.team, nonce=order.nonce).first()
+        if first is not None:
+            raise SameOrder(first)
+
+
+def _new(caller: Caller, order: Order, key: ApiKey, *, at: datetime) -> Removal:
+    picture = order.picture
+    keep_until = max(filter(None, (order.picture_until, order.result_until)), default=at)
+    return Removal(
+        team=caller.team,
+        user=caller.user,
+        member=caller.member,
+        virtual_key=caller.virtual_key,
+        virtual_key_label=caller.virtual_key_label,
+        tag=caller.tag,
+        source=Source.GATEWAY,
+        request_id=order.request_id,
+        nonce=order.nonce or uuid.uuid4().hex,
+        wanted_account=order.account,
+        account=key.account,
+        api_key=key,
+        filename=filenames.safe_name(order.filename),
+        parameters=asdict(order.asked),
+        picture_type=picture.content_type,
+        picture_bytes=picture.size,
+        picture_sha256=order.sha256,
+        width=picture.width,
+        height=picture.height,
+        orientation=picture.orientation,
+        state=State.SENDING,
+        charged=Charged.UNKNOWN,
+        attempt=uuid.uuid4(),
+        attempts=1,
+        queued_at=at,
+        not_before_at=at,
+        sending_at=at,
+        lease_expires_at=sending.lease_end(at),
+        phase=Phase.SENDING,
+        keep_until=keep_until,
+        files_deleted_at=None if order.picture_until or order.result_until else at,
+    )
+
+
+def _exchange(
+    removal: Removal,
+    order: Order,
+    key: ApiKey,
+    client: Client,
+    image: BinaryIO,
+    target: BinaryIO,
+    *,
+    clock: Clock,
+) -> Removed:
+    try:
+        answer = _send(removal, order, key, client, image, target)
+    except errors.RembgError as error:
+        said = _note(key, error, at=clock())
+        sending.settle(lambda: removal.end(said, at=clock()))
+        raise said from None
+    kept = bool(order.result_until) and _keep(removal, target)
+    notices = () if kept or not order.result_until else (NOT_KEPT,)
+    try:
+        sending.note_answer(removal, answer, kept=kept, more=notices, at=clock())
+        if key.refusals:
+            key.note_accepted(at=clock())
+        if kept:
+            thumbnails.make(removal)
+    except DatabaseError as exc:
+        # It is paid for, so the caller gets it; the sweeper calls the row unknown later.
+        log.error("the end of %s was not written: %s", removal.pk, type(exc).__name__)
+    return answer
+
+
+def _send(
+    removal: Removal,
+    order: Order,
+    key: ApiKey,
+    client: Client,
+    image: BinaryIO,
+    target: BinaryIO,
+) -> Removed:
+    """Send it; again only where no connection came about, so that nothing was sent (F1, F2)."""
+    for retries in range(MOST_TRIES):
+        try:
+            return client.remove(image, target, order.asked, picture=order.picture)
+        except (errors.Unreachable, errors.ConnectTimeout) as error:
+            pause = retry.pause(error, retries=retries, random=sending.random)
+            may = retries + 1 < MOST_TRIES and sending.allowance.take(str(key.pk))
+            if pause is None or not may:
+                raise
+            time.sleep(pause)
+    raise AssertionError("the last try returns or raises")
+
+
+def _note(key: ApiKey, error: errors.RembgError, *, at: datetime) -> errors.RembgError:
+    """Remember what the error says of the key; return what the caller may know of it (F15)."""
+    if isinstance(error, errors.AccountRefused):
+        key.note_refused(error, at=at)
+        return KeysRefused.of(error)
+    if isinstance(error, errors.Limited):
+        sending.note_limit(key, error, retries=0, at=at)
+    return error
+
+
+def _left(binding: list[Budget], *, at: datetime) -> list[Use]:
+    """Return what is left of the budgets; none where nobody can say, for the picture is paid."""
+    try:
+        return budgets.uses([budget for budget in binding if budget.is_bounded], at=at)
+    except DatabaseError as exc:
+        log.error("what is left of budgets was not read: %s", type(exc).__name__)
+        return []
+
+
+def _keep(removal: Removal, target: BinaryIO) -> bool:
+    """Store a copy of the answer; it was paid for, so that a full disk spoils only the copy."""
+    try:
+        files.keep(target, sending.result_name(removal))
+    except OSError as exc:
+        log.error("the result of %s was not stored: %s", removal.pk, exc.strerror)
+        return False
+    finally:
+        target.seek(0)
+    return True

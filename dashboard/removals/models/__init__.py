@@ -1,0 +1,30 @@
+"""Pictures through us, whose turn it is, and what anybody may spend."""
+
+from dashboard.removals.models.budget import Budget, Spending, Subject, hold
+from dashboard.removals.models.removal import (
+    FINAL,
+    LOST_LEASES_UNTIL_PARKED,
+    RUNNING,
+    Charged,
+    Phase,
+    Removal,
+    Source,
+    State,
+)
+from dashboard.removals.models.turn import Turn
+
+__all__ = [
+    "FINAL",
+    "LOST_LEASES_UNTIL_PARKED",
+    "RUNNING",
+    "Budget",
+    "Charged",
+    "Phase",
+    "Removal",
+    "Source",
+    "Spending",
+    "State",
+    "Subject",
+    "Turn",
+    "hold",
+]

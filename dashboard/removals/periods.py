@@ -1,0 +1,67 @@
+"""The cycle that a budget counts in: its account's running one, or else the calendar month."""
+
+from __future__ import annotations
+
+import calendar
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db.models import QuerySet
+
+from dashboard.keys.models import Account
+from dashboard.removals.models import Budget
+
+
+@dataclass(frozen=True)
+class Period:
+    """A cycle `[start_at, end_at)`, UTC."""
+
+    start_at: datetime
+    end_at: datetime
+
+
+def periods(budgets: Iterable[Budget], *, at: datetime) -> dict[Budget, Period]:
+    """Return the cycle that each counts in: its account's, else that of its team's first one."""
+    first: dict[int, Account | None] = {}
+    found: dict[Budget, Period] = {}
+    for budget in budgets:
+        if budget.account is None and budget.team_id not in first:
+            first[budget.team_id] = first_accounts(budget.team_id).first()
+        account = budget.account or first[budget.team_id]
+        found[budget] = running_cycle(account, at=at) if account else calendar_month(at)
+    return found
+
+
+def first_accounts(team: Any) -> QuerySet[Account]:
+    """Return a team's accounts, that first whose cycle a budget follows where none is named."""
+    return Account.objects.counted().filter(team=team).order_by("created_at", "pk")
+
+
+def running_cycle(account: Account, *, at: datetime) -> Period:
+    """Return the account's running cycle; after a renewal not yet read, the month that follows."""
+    start, end = account.cycle_start_at, account.cycle_end_at
+    if start is None or end is None or at < start or start >= end:
+        return calendar_month(at)
+    day = _renewal_day(start, end)
+    while end <= at:
+        start, end = end, _month_later(end, day=day)
+    return Period(start, end)
+
+
+def calendar_month(at: datetime) -> Period:
+    """Return the UTC calendar month of a moment."""
+    start = at.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return Period(start, _month_later(start, day=1))
+
+
+def _renewal_day(start: datetime, end: datetime) -> int:
+    """Return the day of the month of renewals; a short month's last day stands for a later one."""
+    is_last = end.day == calendar.monthrange(end.year, end.month)[1]
+    return max(start.day, end.day) if is_last else end.day
+
+
+def _month_later(moment: datetime, *, day: int) -> datetime:
+    year, month = moment.year + moment.month // 12, moment.month % 12 + 1
+    return moment.replace(year=year, month=month, day=min(day, calendar.monthrange(year, month)[1]))

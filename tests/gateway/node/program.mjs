@@ -1,0 +1,41 @@
+// Answers one line of JSON for each line of JSON: a call of rembg() as its documents show it.
+import { rembg } from "@remove-background-ai/rembg.js";
+import { existsSync, readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
+
+const inputs = {
+  path: (path) => path,
+  buffer: (path) => readFileSync(path),
+  base64: (path) => ({ base64: readFileSync(path).toString("base64") }),
+  dataUrl: (path) => ({
+    base64: `data:image/png;base64,${readFileSync(path).toString("base64")}`,
+  }),
+};
+
+async function answer({ url, apiKey, path, input, options }) {
+  process.env.REMBG_URL = url;
+  const uploads = [];
+  const downloads = [];
+  try {
+    const { outputImagePath, base64Image, cleanup } = await rembg({
+      apiKey,
+      inputImage: inputs[input](path),
+      onUploadProgress: (event) => uploads.push(event),
+      onDownloadProgress: (event) => downloads.push(event),
+      options,
+    });
+    if (base64Image) return { base64Image, uploads, downloads };
+    const picture = readFileSync(outputImagePath).toString("base64");
+    await cleanup();
+    return { picture, outputImagePath, left: existsSync(outputImagePath), uploads, downloads };
+  } catch (error) {
+    return { error: error.message };
+  }
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const said = await answer(JSON.parse(line));
+  process.stdout.write(`${JSON.stringify(said, (name, value) => (name === "event" ? undefined : value))}\n`);
+}
+import { writeFileSync } from "node:fs";
+setTimeout(() => writeFileSync("/tmp/handles.txt", process._getActiveHandles().map((h) => `${h.constructor.name} ${h.remotePort} ${h.localPort} ref=${h.hasRef?.()} ${h._httpMessage?.method} writableEnded=${h._httpMessage?.writableEnded} fin=${h._httpMessage?.finished} resComplete=${h._httpMessage?.res?.complete} readableEnded=${h._httpMessage?.res?.readableEnded} destroyed=${h._httpMessage?.destroyed}`).join("\n") + "\n" + process.getActiveResourcesInfo().join()), 1000).unref();

@@ -1,0 +1,480 @@
+"""What comes up the wire (SAFETY U, P): refused before it costs, or passed on clean."""
+
+import io
+import json
+import socket
+import time
+
+import pytest
+import requests
+from PIL import Image
+
+from dashboard.removals.models import Removal, State
+from tests.gateway.conftest import ANSWER, PICTURE, wait_until
+from tests.rembg import samples
+from tests.rembg.samples import GPS, animation, exif_of, header_png, saved
+from tests.removals.conftest import subject
+
+MB = 1024 * 1024
+CUT = (400, "cut", "The upload was cut off. Please try again.")
+INVALID = "File does not appear to be a valid image (invalid file signature)"
+INCOMPLETE = "The image file is incomplete. Please upload it again."
+
+
+def said(answer):
+    """Status, slug and sentence of a refusal, which cost nothing and says so."""
+    document = answer.json()
+    assert document["status"] == answer.status_code
+    assert document["request_id"] == answer.headers["X-Request-Id"]
+    assert answer.headers["X-Credits-Charged"] == "0"
+    return answer.status_code, document["code"], document["error"]
+
+
+def part(name, value, filename=None):
+    """One part of a form whose boundary is X."""
+    more = b"" if filename is None else b'; filename="' + filename + b'"'
+    head = b'--X\r\nContent-Disposition: form-data; name="' + name + b'"' + more
+    return head + b"\r\n\r\n" + value + b"\r\n"
+
+
+IMAGE = part(b"image", PICTURE, b"cat.png")
+END = b"--X--\r\n"
+
+
+def request(secret, body, *headers):
+    """A whole request as bytes, its length told by `headers`."""
+    lines = [
+        b"POST /rmbg HTTP/1.1",
+        b"Host: 127.0.0.1",
+        b"x-api-key: " + secret.encode(),
+        b"Content-Type: multipart/form-data; boundary=X",
+        *headers,
+    ]
+    return b"\r\n".join(lines) + b"\r\n\r\n" + body
+
+
+def parsed(raw):
+    """Status and document of a raw answer."""
+    head, _, body = raw.partition(b"\r\n\r\n")
+    return int(head.split()[1]), json.loads(body)
+
+
+@pytest.fixture(autouse=True)
+def _the_books_agree(gateway, stage):
+    """After each test our rows say what was paid for, and nothing else."""
+    yield
+    wait_until(lambda: all(row.is_final for row in Removal.objects.all()), "the calls to end")
+    assert Removal.objects.filter(charged="yes").count() == stage.paid
+    assert Removal.objects.exclude(charged="yes").count() == 0
+
+
+# ── Pictures that are not sent ───────────────────────────────────────────────
+JPEG = saved("jpeg")
+REFUSED = {
+    "U4-one-byte": (b"\xff", "signature", INVALID),
+    "U4-jpeg-head": (b"\xff\xd8\xff", None, None),
+    "U4-png-signature": (b"\x89PNG\r\n\x1a\n", None, None),
+    "U4-webp-header": (b"RIFF\x00\x00\x00\x00WEBP", None, None),
+    "U8-svg": (b"<svg xmlns='http://www.w3.org/2000/svg'><script/></svg>", "signature", INVALID),
+    "U9-gif": (b"GIF89a" + bytes(40), "signature", INVALID),
+    "U9-tiff": (b"II*\x00" + bytes(40), "signature", INVALID),
+    "U9-pdf": (b"%PDF-1.7" + bytes(40), "signature", INVALID),
+    "U9-eps": (b"%!PS-Adobe-3.0 EPSF-3.0\n" + bytes(40), "signature", INVALID),
+    "U9-heic": (b"\x00\x00\x00\x18ftypheic" + bytes(40), "signature", INVALID),
+    "U12-wide": (
+        header_png(10001, 10000),
+        "too_wide",
+        "Image width (10001px) exceeds the maximum allowed width of 10000px.",
+    ),
+    "U12-tall": (
+        header_png(10000, 10001),
+        "too_tall",
+        "Image height (10001px) exceeds the maximum allowed height of 10000px.",
+    ),
+    "U13-enormous": (header_png(2**31 - 1, 1), "too_wide", None),
+    "U13-square": (header_png(65500, 65500), "too_wide", None),
+    "U13-nothing": (header_png(0, 0), None, None),
+    "U15-half": (JPEG[: len(JPEG) // 2], "truncated", INCOMPLETE),
+    "U15-last-bytes": (JPEG[:-2], "truncated", INCOMPLETE),
+    "U15-no-iend": (saved("png")[:-12], "truncated", INCOMPLETE),
+    "U15-riff": (saved("webp")[:-5], "truncated", INCOMPLETE),
+    "U20-webp": (
+        animation("webp"),
+        "animated",
+        "Animated images are not supported. Please upload a single picture.",
+    ),
+    "U20-apng": (animation("png"), "animated", None),
+}
+
+
+@pytest.mark.parametrize(("image", "code", "sentence"), REFUSED.values(), ids=REFUSED)
+def test_pictures_that_would_be_a_credit_lost(gateway, stage, secret, image, code, sentence):
+    answer = gateway.call(secret, image)
+
+    status, its_code, its_sentence = said(answer)
+    assert status == 400
+    assert code in (None, its_code)
+    assert sentence in (None, its_sentence)
+    assert not stage.bodies
+    assert not Removal.objects.exists()
+
+
+def test_u27_one_byte_more_than_50_mb(gateway, stage, secret):
+    answer = gateway.call(secret, PICTURE + bytes(50 * MB + 1 - len(PICTURE)))
+
+    sentence = "File size (50.0 MB) exceeds the maximum allowed size of 50 MB."
+    assert said(answer) == (400, "file_size", sentence)
+    assert not stage.bodies
+
+
+def test_u26_50_mb_exactly_are_accepted(gateway, stage, secret):
+    stage.play = lambda scene: (scene.take(), scene.give(ANSWER))
+    head = subject("BMP", size=(60, 45))[:54]
+    rows, row = divmod(50 * MB - len(head), 3 * 4000)
+    size = 50 * MB
+    largest = bytearray(head + bytes(size - len(head)))
+    largest[2:6] = size.to_bytes(4, "little")
+    largest[18:26] = (4000).to_bytes(4, "little") + rows.to_bytes(4, "little")
+
+    answer = gateway.call(secret, bytes(largest), name="large.bmp")
+
+    assert answer.status_code == 200, answer.text
+    assert len(stage.bodies[0]) > 12000 * rows
+
+
+# ── Pictures that are sent clean ─────────────────────────────────────────────
+@pytest.mark.parametrize("kind", ["jpeg", "png", "webp"])
+def test_u17_metadata_never_leaves(gateway, stage, secret, kind):
+    image = saved(kind, size=(60, 45), exif=exif_of(6))
+    assert GPS.encode() in image
+
+    answer = gateway.call(secret, image)
+
+    assert answer.status_code == 200, answer.text
+    (body,) = stage.bodies
+    assert GPS.encode() not in body
+    assert b"CANARY" not in body
+    assert Removal.objects.get().orientation == 6
+
+
+def test_u6_a_png_named_jpg_is_sent_as_what_it_is(gateway, stage, secret):
+    answer = gateway.call(secret, name="photo.jpg")
+
+    assert answer.status_code == 200
+    assert b"Content-Type: image/png" in stage.bodies[0]
+    assert b"photo.jpg" not in stage.bodies[0]
+
+
+@pytest.mark.parametrize("tail", [b"<script>alert(1)</script>", b"PK\x03\x04" + bytes(90)])
+def test_u10_what_hangs_behind_a_picture_stays_here(gateway, stage, secret, tail):
+    answer = gateway.call(secret, JPEG + tail, name="cat.jpg")
+
+    assert answer.status_code == 200
+    assert tail not in stage.bodies[0]
+
+
+def test_u14_a_single_pixel_is_a_picture(gateway, stage, secret):
+    assert gateway.call(secret, saved("png", size=(1, 1))).status_code == 200
+
+
+NAMES = {
+    "U22-up": b"../../etc/passwd.png",
+    "U22-windows": b"..\\..\\win.png",
+    "U23-nul": b"a\x00b.png",
+    "U23-bidi": "a\u202egnp.exe.png".encode(),
+    "U24-300": b"n" * 296 + b".png",
+    "U24-10000": ("ü" * 9996 + ".png").encode(),
+    "U25-html": b"<img src=x onerror=alert(1)>.png",
+    "U25-quote": b'a\\";filename=b.exe.png',
+    "U25-formula": b"=cmd|calc.png",
+    "U25-device": b"CON.png",
+    "U25-emoji": "🐈.png".encode(),
+    "U25-latin-1": b"caf\xe9.png",
+}
+
+
+@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
+def test_names_of_all_kinds(gateway, stage, secret, name):
+    answer = gateway.send(secret, part(b"image", PICTURE, name) + END)
+
+    assert answer.status_code == 200, answer.text
+    removal = Removal.objects.get()
+    assert 0 < len(removal.filename) <= 255
+    assert removal.filename.isprintable()
+    assert "/" not in removal.filename
+    assert b'filename="image.png"' in stage.bodies[0]
+
+
+def test_u25_a_name_that_is_only_given_encoded(gateway, stage, secret):
+    disposition = b"form-data; name=\"image\"; filename*=UTF-8''caf%C3%A9%20noir.png"
+    body = b"--X\r\nContent-Disposition: " + disposition + b"\r\n\r\n" + PICTURE + b"\r\n" + END
+
+    answer = gateway.send(secret, body)
+
+    assert answer.status_code == 200, answer.text
+    assert Removal.objects.get().filename == "café noir.png"
+
+
+# ── Forms ────────────────────────────────────────────────────────────────────
+def test_u2_a_part_without_a_name(gateway, stage, secret):
+    answer = gateway.send(secret, part(b"image", b"", b"") + END)
+
+    assert said(answer)[:2] == (400, "no_file")
+
+
+def test_u1_no_body_at_all(gateway, stage, secret):
+    url, headers = f"{gateway.url}/rmbg", {"x-api-key": secret}
+
+    assert said(requests.post(url, headers=headers, timeout=9))[:2] == (400, "no_image")
+
+
+@pytest.mark.parametrize("form", [END, b""], ids=["closed", "nothing"])
+def test_u1_an_empty_form(gateway, stage, secret, form):
+    status, code, _ = said(gateway.send(secret, form))
+
+    assert (status, code) in ((400, "no_image"), (400, "cut"), (400, "malformed"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/json", b'{"image": "aGVsbG8="}'),
+        ("application/x-www-form-urlencoded", b"image=http://169.254.169.254/x.png"),
+        ("image/png", PICTURE),
+    ],
+    ids=["json", "url", "bare"],
+)
+def test_u38_only_forms_are_read(gateway, stage, secret, kind, body):
+    answer = gateway.send(secret, body, Content_Type=kind)
+
+    sentence = "Please send the image as multipart/form-data."
+    assert said(answer) == (415, "media_type", sentence)
+    assert not stage.bodies
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("multipart/form-data", IMAGE + END),
+        ("multipart/form-data; boundary=", IMAGE + END),
+        ("multipart/form-data; boundary=" + "b" * 10240, IMAGE + END),
+        ("multipart/form-data; boundary=X", b"not a form at all"),
+        ("multipart/form-data; boundary=X", b"--X\r\n" + b"A" * 70000),
+    ],
+    ids=["none", "empty", "10KB", "garbage", "endless-header"],
+)
+def test_u35_a_form_that_cannot_be_read(gateway, stage, secret, kind, body):
+    answer = gateway.send(secret, body, Content_Type=kind)
+
+    assert said(answer)[:2] == (400, "malformed")
+    assert not stage.bodies
+
+
+def test_u35_a_nested_form_is_no_picture(gateway, stage, secret):
+    inner = b"--Y\r\n\r\n" + PICTURE + b"\r\n--Y--"
+
+    assert said(gateway.send(secret, part(b"image", inner, b"a.png") + END))[0] == 400
+
+
+def test_u35_a_picture_with_the_boundary_in_it(gateway, stage, secret):
+    text = samples.chunk(b"tEXt", b"c\x00\r\n-X\r\n--\r\nX--")
+    image = samples.with_chunks(PICTURE, text)
+
+    assert gateway.send(secret, part(b"image", image, b"a.png") + END).status_code == 200
+    assert PICTURE in stage.bodies[0]
+
+
+def test_u36_two_pictures(gateway, stage, secret):
+    answer = gateway.send(secret, IMAGE * 5 + END)
+
+    sentence = "Please send one image per request."
+    assert said(answer) == (400, "several_images", sentence)
+    assert not stage.bodies
+
+
+@pytest.mark.parametrize(
+    "form",
+    [part(b"x", b"1") * 1001, IMAGE + part(b"bg_color", b"r" * 70000), IMAGE * 101],
+    ids=["1001-fields", "70KB-field", "101-files"],
+)
+def test_u36_more_than_any_form_has(gateway, stage, secret, form):
+    assert said(gateway.send(secret, form + END))[0] == 400
+    assert not stage.bodies
+
+
+def test_u37_a_field_twice_has_no_meaning(gateway, stage, secret):
+    form = IMAGE + part(b"w", b"1") + part(b"w", b"2") + part(b"w", b"3")
+
+    answer = gateway.send(secret, form + END)
+
+    assert said(answer) == (400, "repeated_field", "w was sent more than once.")
+    assert not stage.bodies
+
+
+def test_p12_fields_that_nobody_knows_are_dropped(gateway, stage, secret):
+    answer = gateway.call(
+        secret, api_base="http://evil.example", callback="x", return_base64="true", w=0, h=0
+    )
+
+    assert answer.status_code == 200
+    for text in (b"evil", b"callback", b"return_base64", b'name="w"'):
+        assert text not in stage.bodies[0]
+
+
+P_ROWS = {
+    "P3-float": ({"w": "1.5"}, "'w' must be an integer, got: '1.5'"),
+    "P3-arabic": ({"w": "١٢"}, "'w' must be an integer, got: '١٢'"),
+    "P3-hex": ({"h": "0x10"}, "'h' must be an integer, got: '0x10'"),
+    "P3-long": ({"w": "9" * 5000}, "'w' must be an integer, got: '99999999999999999999'"),
+    "P4-nan": ({"angle": "nan"}, "'angle' must be between -360 and 360 degrees, got: nan"),
+    "P4-1e400": ({"angle": "1e400"}, "'angle' must be between -360 and 360 degrees, got: inf"),
+    "P9-mask": ({"mask": "maybe"}, "mask must be true or false."),
+}
+
+
+@pytest.mark.parametrize(("fields", "sentence"), P_ROWS.values(), ids=P_ROWS)
+def test_fields_that_no_client_should_send(gateway, stage, secret, fields, sentence):
+    answer = gateway.call(secret, **fields)
+
+    assert said(answer)[::2] == (400, sentence)
+    assert not stage.bodies
+
+
+@pytest.mark.parametrize("form", ["PNG", "png", "Jpeg", "BMP", "webp"])
+def test_p6_formats_in_any_case(gateway, stage, secret, form):
+    answer = gateway.call(secret, format=form)
+
+    assert answer.headers["Content-Type"] == f"image/{form.lower()}"
+    assert Image.open(io.BytesIO(answer.content)).format == form.upper()
+    assert answer.headers["Content-Length"] == str(len(answer.content))
+
+
+# ── Lengths ──────────────────────────────────────────────────────────────────
+def test_u33_a_chunked_body_is_read(gateway, stage, secret):
+    big = subject("BMP", size=(700, 700))
+    body = part(b"image", big, b"cat.bmp") + part(b"format", b"png") + END
+    pieces = (body[start : start + 7001] for start in range(0, len(body), 7001))
+
+    answer = gateway.send(secret, pieces)
+
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["Content-Type"] == "image/png"
+    assert big in stage.bodies[0]
+
+
+def test_u33_a_chunked_body_that_breaks_off(gateway, stage, secret):
+    chunk = b"%x\r\n%s\r\n" % (len(IMAGE) // 2, IMAGE[: len(IMAGE) // 2])
+
+    raw = gateway.raw(request(secret, chunk, b"Transfer-Encoding: chunked"), close=True)
+
+    # Where the server can still be heard at all.
+    if raw:
+        assert parsed(raw)[1]["code"] == "cut"
+    assert not stage.bodies
+
+
+def test_u28_more_than_64_mb_is_refused_unread(gateway, stage, secret):
+    began = time.monotonic()
+
+    raw = gateway.raw(request(secret, b"", b"Content-Length: %d" % (64 * MB + 1)), timeout=5)
+
+    sentence = "This upload is larger than 64 MB. No credit was spent."
+    status, document = parsed(raw)
+    assert (status, document["code"], document["error"]) == (413, "body_size", sentence)
+    assert time.monotonic() - began < 5
+
+
+def test_u28_a_chunked_body_is_not_read_beyond_64_mb(gateway, stage, secret):
+    head = part(b"image", b"", b"cat.png")[:-2]
+    sent = 0
+
+    def endless():
+        nonlocal sent
+        yield head
+        for _ in range(100):
+            sent += MB
+            yield bytes(MB)
+
+    try:
+        answer = gateway.send(secret, endless())
+    except requests.ConnectionError:
+        answer = None  # The server stopped listening while we were still speaking.
+
+    if answer is not None:
+        assert said(answer)[:2] == (413, "body_size")
+    assert sent < 90 * MB
+    assert not stage.bodies
+
+
+def test_u30_a_body_that_is_shorter_than_it_said(gateway, stage, secret):
+    length = b"Content-Length: %d" % (len(IMAGE + END) + 100)
+
+    raw = gateway.raw(request(secret, IMAGE[:-50], length), close=True)
+
+    if raw:
+        status, document = parsed(raw)
+        assert (status, document["code"], document["error"]) == CUT
+    assert not stage.bodies
+    assert not Removal.objects.exists()
+
+
+def test_u30_a_body_without_its_last_line(gateway, stage, secret):
+    assert said(gateway.send(secret, IMAGE)) == CUT
+
+
+def test_u31_a_body_that_is_longer_than_it_said(gateway, stage, secret):
+    raw = gateway.raw(request(secret, IMAGE + END, b"Content-Length: %d" % (len(IMAGE) // 2)))
+
+    assert raw.startswith(b"HTTP/1.1 400")
+    assert not stage.bodies
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        (b"Content-Length: -5",),
+        (b"Content-Length: 10", b"Content-Length: 20"),
+        (b"Content-Length: ten",),
+    ],
+    ids=["negative", "two", "word"],
+)
+def test_u32_lengths_that_are_none(gateway, stage, secret, headers):
+    raw = gateway.raw(request(secret, IMAGE + END, *headers), timeout=5)
+
+    assert raw.startswith(b"HTTP/1.1 400")
+    assert not stage.bodies
+
+
+# ── Before the body, and after it ────────────────────────────────────────────
+def test_a_body_is_not_read_for_a_key_that_opens_nothing(gateway, stage, secret):
+    """SAFETY finding 8: the headers are enough to say no."""
+    wrong = "rbk_" + "0" * 49
+    began = time.monotonic()
+
+    raw = gateway.raw(request(wrong, b"--X\r\n", b"Content-Length: 50000000"), timeout=5)
+
+    assert parsed(raw)[1]["code"] == "bad_key"
+    assert time.monotonic() - began < 5
+
+
+def test_a_client_that_sends_20_mb_with_a_wrong_key_is_told(gateway, stage, secret):
+    answers = []
+    for _ in range(5):
+        try:
+            answers.append(gateway.call("rbk_" + "0" * 49, bytes(20 * MB)).status_code)
+        except requests.ConnectionError:
+            answers.append(0)
+
+    assert answers == [401] * 5
+
+
+def test_u40_a_client_that_leaves_has_paid_once(gateway, stage, secret):
+    body = IMAGE + END
+    link = socket.create_connection(("127.0.0.1", gateway.port), timeout=5)
+    with stage.holding(), link:
+        link.sendall(request(secret, body, b"Content-Length: %d" % len(body)))
+        stage.wait_for(1)
+
+    wait_until(lambda: Removal.objects.get().is_final, "the call to end")
+    assert Removal.objects.get().state == State.DONE
+    assert len(stage.bodies) == 1
