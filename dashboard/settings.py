@@ -106,6 +106,7 @@ INSTALLED_APPS = [
     "dashboard.removals",
     "dashboard.gateway",
     "dashboard.overview",
+    "dashboard.reference",
     "dashboard.sandbox",
 ]
 

@@ -33,6 +33,7 @@ urlpatterns = [
     path("", include("dashboard.removals.urls")),
     path("", include("dashboard.gateway.urls")),
     path("", include("dashboard.overview.urls")),
+    path("", include("dashboard.reference.urls")),
 ]
 handler400 = "dashboard.overview.failures.bad_request"
 handler403 = "dashboard.overview.failures.forbidden"

@@ -71,6 +71,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "nav": lambda: _nav(request, membership) if membership else [],
         "person_links": [
             Link(_("Your teams"), reverse("teams:index"), "users"),
+            Link(_("API reference"), reverse("reference:index"), "circle-help"),
         ],
     }
 

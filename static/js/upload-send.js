@@ -11,7 +11,7 @@ export function nonce() {
 }
 
 /** Turn XHR's events into rembg.js's: loaded, total, progress 0..1, bytes, rate, estimated. */
-function meter(way, report) {
+export function meter(way, report) {
   let before = 0;
   let since = performance.now();
   return ({ loaded, total, lengthComputable }) => {
@@ -33,7 +33,8 @@ function meter(way, report) {
   };
 }
 
-function run(request, body, signal) {
+/** Send, and wait for the whole answer; what breaks on the way is Broken. */
+export function run(request, body, signal) {
   return new Promise((resolve, reject) => {
     request.addEventListener("load", () => resolve(request));
     for (const name of ["error", "abort", "timeout"]) {

@@ -1,0 +1,1 @@
+"""The API reference: every call of the gateway, run from the page."""

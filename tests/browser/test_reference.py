@@ -1,0 +1,332 @@
+"""The API reference: real requests from the page, by mouse and by keyboard, and nothing leaks."""
+
+import gzip
+import re
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Demo
+from tests.browser.deeds import LONG, NOTE_PROGRESS, carried, picture
+from tests.browser.people import Person, fresh, signed_up
+from tests.browser.test_accessible import check
+
+PATH = "/reference/"
+SECRET = re.compile(r"rbk_[0-9A-Za-z]{43}")
+BUDGET = 150 * 1024  # Of script and style, compressed (DESIGN 7).
+STORED = "() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])"
+
+
+@pytest.fixture(scope="module")
+def coder(demo: Demo) -> Iterator[tuple[Person, str]]:
+    """Somebody with a RemBG key in the team and no virtual key of their own yet."""
+    with signed_up(demo.url, "coder") as person:
+        key = fresh("sandbox-coder")
+        person.add_key(key, "Main")
+        yield person, key
+
+
+def snippet(page: Page, endpoint: str = "rmbg"):
+    return page.locator(f"#code-{endpoint}")
+
+
+def answer(page: Page, endpoint: str = "rmbg"):
+    return page.locator(f"[data-answer={endpoint}]")
+
+
+def take(page: Page, *paths: str) -> None:
+    page.locator("#file-rmbg").set_input_files(list(paths))
+
+
+def run(page: Page, endpoint: str = "rmbg") -> None:
+    page.locator(f"#{endpoint} [data-run]").click()
+
+
+def leaks(page: Page) -> list[str]:
+    """Return the secrets that stand in the page or in what the browser keeps."""
+    return SECRET.findall(page.content() + page.evaluate(STORED))
+
+
+def test_a_picture_is_sent_shown_and_charged_once(visit, demo, coder):
+    person, key = coder
+    before = person.charges(demo.sandbox, key)
+    page = visit(person, PATH)
+    page.evaluate(NOTE_PROGRESS)
+
+    take(page, picture("mug.jpg"))
+    page.locator("#rmbg-format").select_option("png")
+    page.locator("#rmbg-w").fill("320")
+    run(page)
+
+    shown = answer(page).locator("figure img")
+    expect(shown).to_be_visible(timeout=LONG)
+    assert shown.evaluate("(one) => [one.naturalWidth, one.naturalHeight]") == [320, 240]
+    assert answer(page).locator("figure .checker").count() == 1
+    expect(answer(page).locator("[role=status]")).to_contain_text("200 OK")
+    expect(answer(page).locator("[role=status]")).to_contain_text("1 credit")
+    headers = answer(page).locator("[data-answer-shown=headers] pre")
+    for name in ("x-credits-charged: 1", "x-request-id: ", "content-type: image/png"):
+        expect(headers).to_contain_text(name)
+    noted = page.evaluate("noted")
+    assert any(one.get("upload") and one["progress"] == 1 for one in noted)
+    assert any(one.get("download") and one["progress"] == 1 for one in noted)
+    with page.expect_download() as saved:
+        answer(page).get_by_role("link", name="Save").click()
+    assert saved.value.suggested_filename == "answer.png"
+    assert person.charges(demo.sandbox, key) == before + 1
+    assert leaks(page) == []
+    assert page.complaints == []
+
+
+def test_a_picture_is_dropped_pasted_and_taken_away(visit, coder):
+    page = visit(coder[0], PATH)
+    chosen = page.locator("[data-picture-chosen]")
+
+    dropped = {"dataTransfer": carried(page, picture("lamp.jpg"))}
+    page.dispatch_event("[data-picture-drop]", "drop", dropped)
+    expect(chosen).to_contain_text("lamp.jpg")
+    expect(snippet(page)).to_contain_text("image=@lamp.jpg")
+
+    page.evaluate(
+        """(clipboardData) => document.body.dispatchEvent(
+          new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }))""",
+        carried(page, picture("vase.jpg")),
+    )
+    expect(chosen).to_contain_text("vase.jpg")
+
+    page.get_by_role("button", name="Take the picture away").click()
+    expect(chosen).to_be_hidden()
+    expect(snippet(page)).to_contain_text("image=@image.jpg")
+    assert page.complaints == []
+
+
+def test_snippets_follow_the_values_in_every_language(visit, coder):
+    page = visit(coder[0], PATH)
+
+    page.locator("#rmbg-bg_color").fill("#ff0000")
+    page.locator("#rmbg-mask").select_option("true")
+    for language in ("HTTP", "Python", "Node", "PHP", "cURL"):
+        page.locator("#languages-rmbg").get_by_text(language, exact=True).click()
+        expect(page.locator("#snippet-rmbg pre")).to_have_attribute(
+            "aria-label", f"Snippet: {language}, /rmbg"
+        )
+        expect(snippet(page)).to_contain_text("#ff0000")
+    page.locator("#rmbg-w").press_sequentially("800")
+    expect(snippet(page)).to_contain_text("w=800")
+    page.locator("#rmbg [data-clear]").click()
+    expect(snippet(page)).not_to_contain_text("w=800")
+
+    page.locator("#membership-usage-expand").select_option("billing_cycle")
+    expect(snippet(page, "membership-usage")).to_contain_text("?expand=billing_cycle")
+    assert page.complaints == []
+
+
+def test_errors_stand_at_their_fields_and_lead_to_the_guide(visit, demo, coder):
+    person, key = coder
+    before = person.charges(demo.sandbox, key)
+    page = visit(person, PATH)
+    take(page, picture("mug.jpg"))
+
+    page.locator("#rmbg-w").fill("abc")
+    run(page)
+
+    field = page.locator("#rmbg [data-field-error=w]")
+    expect(field).to_have_text("'w' must be an integer, got: 'abc'")
+    expect(answer(page).locator("pre").first).to_contain_text('"code": "size_type"')
+    expect(answer(page).locator("[role=status]")).to_contain_text("400 Bad Request")
+    expect(answer(page).locator("[role=status]")).to_contain_text("No credit")
+    answer(page).get_by_role("link", name="What to do about it").click()
+    expect(page.locator("#error-size_type")).to_be_in_viewport()
+    expect(page.locator("#error-size_type")).to_contain_text("Send a whole number")
+
+    page.locator("#rmbg-angle").fill("ninety")
+    run(page)
+    expect(page.locator("#rmbg [data-field-error=angle]")).to_contain_text("must be a number")
+    expect(field).to_be_visible()
+
+    page.locator("#rmbg [data-clear]").click()
+    expect(field).to_be_hidden()
+    run(page)
+    expect(answer(page).locator("pre").first).to_contain_text("No image file provided.")
+    assert person.charges(demo.sandbox, key) == before
+    assert page.complaints == []
+
+
+def test_usage_and_the_document_come_as_json(visit, coder):
+    page = visit(coder[0], PATH)
+
+    page.locator("#membership-usage-expand").select_option("billing_cycle")
+    run(page, "membership-usage")
+    run(page, "openapi")
+
+    usage = answer(page, "membership-usage")
+    expect(usage.locator("pre").first).to_contain_text('"virtualKey": {')
+    expect(usage.locator("pre").first).to_contain_text('"billingCycle": {')
+    expect(usage.locator("[role=status]")).to_contain_text("No credit")
+    expect(answer(page, "openapi").locator("pre").first).to_contain_text('"openapi": "3.1')
+    assert leaks(page) == []
+    assert page.complaints == []
+
+
+def test_the_keyboard_alone_sends_a_request(visit, coder):
+    page = visit(coder[0], PATH)
+    page.locator("#file-rmbg").focus()
+
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Use a sample picture")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-picture-chosen]")).to_contain_text("sample.jpg")
+    page.keyboard.press("Tab")
+    expect(page.locator("#rmbg-format")).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    expect(snippet(page)).to_contain_text("format=png")
+    page.keyboard.press("Tab")
+    page.keyboard.type("200")
+    page.keyboard.press("Enter")
+
+    expect(answer(page).locator("figure")).to_contain_text("image/png", timeout=LONG)
+    expect(answer(page).locator("figure")).to_contain_text("200 × 150 px")
+    assert page.complaints == []
+
+
+def test_a_language_chosen_by_keyboard_keeps_the_focus(visit, coder):
+    page = visit(coder[0], PATH)
+    page.locator("#languages-rmbg [value=curl]").focus()
+
+    page.keyboard.press("ArrowRight")
+    expect(snippet(page)).to_contain_text("POST /rmbg HTTP/1.1")
+    page.keyboard.press("ArrowRight")
+
+    expect(snippet(page)).to_contain_text("requests.post(")
+    expect(page.locator("#languages-rmbg [value=python]")).to_be_focused()
+
+
+def test_a_broken_line_is_said_and_nothing_is_claimed(visit, coder):
+    page = visit(coder[0], PATH)
+    take(page, picture("mug.jpg"))
+
+    page.context.set_offline(True)
+    run(page)
+    trouble = page.locator("#rmbg [data-trouble]")
+    expect(trouble).to_contain_text("Nothing was sent, and no credit was used.")
+    page.context.set_offline(False)
+    run(page, "membership-usage")
+    expect(answer(page, "membership-usage").locator("[role=status]")).to_contain_text("200 OK")
+    page.context.set_offline(True)
+    run(page)
+    expect(trouble).to_contain_text("It is not known whether a credit was used")
+
+
+def test_a_key_that_ends_meanwhile_is_borrowed_anew(visit, demo, coder):
+    person, _ = coder
+    page = visit(person, PATH)
+    run(page, "membership-usage")
+    status = answer(page, "membership-usage").locator("[role=status]")
+    expect(status).to_contain_text("200 OK")
+
+    page.clock.install()
+    page.clock.fast_forward("20:00")
+    with page.expect_response("**/reference/key/") as borrowed:
+        run(page, "membership-usage")
+
+    assert borrowed.value.status == 201
+    expect(status).to_contain_text("200 OK")
+
+
+def test_signed_out_meanwhile_one_is_told_so(visit, coder):
+    page = visit(coder[0], PATH)
+    page.context.clear_cookies(name="sid")
+
+    run(page, "membership-usage")
+
+    trouble = page.locator("#membership-usage [data-trouble]")
+    expect(trouble).to_contain_text("You are signed out")
+
+
+def test_the_full_document_is_there_on_demand_and_runs_without_a_leak(visit, demo, coder):
+    person, key = coder
+    before = person.charges(demo.sandbox, key)
+    page = visit(person, PATH)
+    assert "swagger" not in " ".join(loaded(page))
+
+    page.get_by_role("button", name="Open the full document").click()
+    box = page.locator("#swagger")
+    box.locator(".opblock-summary-control").first.click()
+    box.get_by_role("button", name="Try it out").first.click()
+    box.locator("[data-property-name=image] input").set_input_files(picture("mug.jpg"))
+    box.locator("[data-property-name=w] input").first.fill("120")
+    box.get_by_role("button", name="Execute").click()
+
+    result = box.locator(".responses-inner img")
+    expect(result).to_be_visible(timeout=LONG)
+    assert result.evaluate("(one) => one.naturalWidth") == 120
+    expect(box).to_contain_text("x-credits-charged: 1")
+    assert person.charges(demo.sandbox, key) == before + 1
+    assert leaks(page) == []
+    assert page.complaints == []
+
+
+def loaded(page: Page) -> list[str]:
+    """Return the addresses of what the page has loaded."""
+    return page.evaluate("() => performance.getEntriesByType('resource').map((one) => one.name)")
+
+
+def test_the_page_is_light_and_asks_no_other_host(visit, demo, coder):
+    page = visit(coder[0], PATH)
+    addresses = loaded(page)
+
+    weight = sum(
+        len(gzip.compress(page.request.get(one).body()))
+        for one in addresses
+        if urlsplit(one).path.endswith((".js", ".css"))
+    )
+    page.get_by_role("button", name="Open the full document").click()
+    expect(page.locator("#swagger .opblock").first).to_be_visible()
+
+    assert weight <= BUDGET
+    assert {urlsplit(one).netloc for one in loaded(page)} == {urlsplit(demo.url).netloc}
+
+
+def test_the_reference_is_accessible_after_a_request_and_with_the_document(visit, coder):
+    page = visit(coder[0], PATH)
+    page.get_by_role("button", name="Use a sample picture").click()
+    page.locator("#rmbg-w").fill("200")
+    run(page)
+    expect(answer(page).locator("figure")).to_be_visible(timeout=LONG)
+    page.locator("#membership-usage-year").fill("abc")
+    run(page, "membership-usage")
+    expect(answer(page, "membership-usage").locator("pre").first).to_be_visible()
+    for summary in page.get_by_text("What comes back").all():
+        summary.click()
+    page.get_by_role("button", name="Open the full document").click()
+    page.locator("#swagger .opblock-summary-control").first.click()
+    page.locator("#swagger").get_by_role("button", name="Try it out").first.click()
+    expect(page.locator("#swagger .execute")).to_be_visible()
+
+    check(page)
+
+
+def test_the_reference_is_accessible_to_whoever_is_not_signed_in(visit):
+    page = visit(None, PATH)
+    check(page)
+
+    page.get_by_role("button", name="Open the full document").click()
+    page.locator("#swagger .opblock-summary-control").first.click()
+    expect(page.locator("#swagger .responses-inner")).to_be_visible()
+    expect(page.locator("#swagger .try-out__btn")).to_have_count(0)
+    expect(page.locator("#rmbg [data-run]")).to_have_count(0)
+
+
+def test_without_scripts_one_reads_all_of_it_and_gets_snippets(visit):
+    page = visit(None, PATH, java_script_enabled=False)
+
+    page.locator("#rmbg-w").fill("640")
+    page.locator("#rmbg").get_by_role("button", name="Show the snippets").click()
+
+    expect(snippet(page)).to_contain_text("w=640")
+    expect(page.locator("#rmbg-w")).to_have_value("640")
+    expect(page.locator("#rmbg [data-run]")).to_have_count(0)
+    expect(page.locator("#error-over_budget")).to_be_visible()
