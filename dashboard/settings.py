@@ -29,6 +29,7 @@ REMBG_SITE_URL = env.str("REMBG_SITE_URL", "")
 API_KEY = env.str("API_KEY", "")
 REMBG_DEADLINE_SECONDS = env.float("REMBG_DEADLINE_SECONDS", 120.0)
 database = env.dj_db_url("DATABASE_URL", "sqlite:///")
+DATABASE_CONNECTIONS = env.int("DATABASE_CONNECTIONS", 24)
 redis_url = env.str("REDIS_URL", "")
 email = env.dj_email_url("EMAIL_URL", "file:///")
 DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", "RemBG dashboard <dashboard@localhost>")
@@ -162,6 +163,8 @@ POSTGRES_OPTIONS = {
         "-c statement_timeout=15000 -c lock_timeout=5000 "
         "-c idle_in_transaction_session_timeout=30000"
     ),
+    # Fewer than threads: a call that waits for RemBG holds none.
+    "pool": {"min_size": 1, "max_size": DATABASE_CONNECTIONS, "timeout": 15},
 }
 if database["NAME"] == ":memory:":
     database["NAME"] = str(DATA_DIR / "db.sqlite3")
@@ -170,7 +173,7 @@ if SQLITE:
     # Closing the last connection checkpoints the WAL; keeping it open avoids that on each request.
     database |= {"OPTIONS": SQLITE_OPTIONS, "CONN_MAX_AGE": 600}
 else:
-    database |= {"OPTIONS": POSTGRES_OPTIONS, "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+    database |= {"OPTIONS": POSTGRES_OPTIONS, "CONN_HEALTH_CHECKS": True}
 # Tests use a file too: threads and worker processes share it as they do in real use.
 database["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")} if SQLITE else {}
 DATABASES = {"default": database}

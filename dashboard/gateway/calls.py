@@ -18,6 +18,7 @@ from dashboard.gateway import refusals, spool
 from dashboard.gateway.answer_file import AnswerFile
 from dashboard.gateway.models import VirtualKey
 from dashboard.gateway.spool import Form
+from dashboard.lib.pool import let_go
 from dashboard.rembg import pictures
 from dashboard.rembg.answer import Removed
 from dashboard.rembg.parameters import Parameters
@@ -180,6 +181,7 @@ def _ended(first: Removal) -> Removal:
     while not first.is_final:
         if time.monotonic() >= deadline:
             raise refusals.in_progress()
+        let_go()
         time.sleep(LOOK_EVERY)
         first.refresh_from_db()
     return first

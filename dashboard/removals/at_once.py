@@ -17,6 +17,7 @@ from typing import BinaryIO
 from django.db import DatabaseError, IntegrityError, transaction
 
 from dashboard.keys.models import Account, ApiKey
+from dashboard.lib.pool import let_go
 from dashboard.rembg import errors, filenames, retry
 from dashboard.rembg.answer import Notice, Removed
 from dashboard.rembg.client import Client
@@ -201,6 +202,7 @@ def _exchange(
     *,
     clock: Clock,
 ) -> Removed:
+    let_go()
     try:
         answer = _send(removal, order, key, client, image, target)
     except errors.RembgError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import calendar
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db.models import QuerySet
@@ -20,6 +20,11 @@ class Period:
 
     start_at: datetime
     end_at: datetime
+
+    @property
+    def last_at(self) -> datetime:
+        """Return the second before the renewal, whose day people take for the last one."""
+        return self.end_at - timedelta(seconds=1)
 
 
 def periods(budgets: Iterable[Budget], *, at: datetime) -> dict[Budget, Period]:
