@@ -10,7 +10,6 @@ from typing import Any, ClassVar, cast
 from django.conf import settings
 from django.db import models, transaction
 from django.db.models import F, Q
-from django.utils.translation import gettext_lazy as _
 
 from dashboard.keys.models import Account, ApiKey
 from dashboard.rembg import filenames
@@ -19,108 +18,9 @@ from dashboard.rembg.parameters import Parameters
 from dashboard.rembg.pictures import Picture
 from dashboard.rembg.pictures.formats import FORMATS, Kind
 from dashboard.removals.models.budget import Budget, Spending, hold
-from dashboard.teams.models import Team, User
-
-
-class State(models.TextChoices):
-    """The job state machine of SAFETY 3.1."""
-
-    QUEUED = "queued", _("Waiting")
-    LEASED = "leased", _("Getting ready")
-    SENDING = "sending", _("At RemBG")
-    DONE = "done", _("Done")
-    FAILED = "failed", _("Failed")
-    UNKNOWN = "unknown", _("Unknown")
-
-
-class Charged(models.TextChoices):
-    """What a removal cost: one credit, none, or we cannot know."""
-
-    YES = "yes", _("1 credit")
-    NO = "no", _("No credit")
-    UNKNOWN = "unknown", _("Unknown")
-
-
-class Source(models.TextChoices):
-    """How a picture came to us."""
-
-    FORM = "form", _("Upload form")
-    GATEWAY = "gateway", _("API")
-
-
-class Phase(models.TextChoices):
-    """How far the one request to RemBG is."""
-
-    SENDING = "sending", _("Sending to RemBG")
-    WAITING = "waiting", _("RemBG is working")
-    RECEIVING = "receiving", _("Receiving the result")
-
-
-FINAL = (State.DONE, State.FAILED, State.UNKNOWN)
-RUNNING = (State.LEASED, State.SENDING)
-# After so many leases that ended with their worker, the picture itself is suspected (R15).
-LOST_LEASES_UNTIL_PARKED = 3
-# Tags are offered out of so many of the newest removals.
-TAGS_OF = 500
-
-
-class RemovalQuerySet(models.QuerySet["Removal"]):
-    """Named questions about removals."""
-
-    def newest_first(self) -> RemovalQuerySet:
-        return self.order_by("-queued_at", "-pk")
-
-    def unfinished(self) -> RemovalQuerySet:
-        return self.exclude(state__in=FINAL)
-
-    def tags(self) -> list[str]:
-        """Name the tags of the newest ones, in order."""
-        newest = self.newest_first().values_list("tag", flat=True)[:TAGS_OF]
-        return sorted({tag for tag in newest if tag})
-
-    def chosen(
-        self,
-        *,
-        user: User | None = None,
-        state: str = "",
-        account: Account | None = None,
-        source: str = "",
-        tag: str = "",
-    ) -> RemovalQuerySet:
-        """Those of a person, in a state (or `running`), and so on; what is not given is any."""
-        wanted = Q()
-        if source:
-            wanted &= Q(source=source)
-        if tag:
-            wanted &= Q(tag=tag)
-        if user:
-            wanted &= Q(user=user)
-        if account:
-            wanted &= Q(account=account)
-        if state:
-            wanted &= ~Q(state__in=FINAL) if state == "running" else Q(state=state)
-        return self.filter(wanted)
-
-    def claimable(self, *, at: datetime) -> RemovalQuerySet:
-        return self.filter(state=State.QUEUED, not_before_at__lte=at)
-
-    def in_turn(self) -> RemovalQuerySet:
-        return self.order_by("not_before_at", "queued_at", "pk")
-
-    def expired_leases(self, *, at: datetime) -> RemovalQuerySet:
-        return self.filter(state__in=RUNNING, lease_expires_at__lte=at)
-
-    def past_keeping(self, *, at: datetime) -> RemovalQuerySet:
-        return self.filter(state__in=FINAL, files_deleted_at=None, keep_until__lte=at)
-
-    def counting(self, *, since: datetime, until: datetime) -> RemovalQuerySet:
-        """Those accepted in `[since, until)` that have cost a credit, may have, or still may."""
-        accepted = self.filter(queued_at__gte=since, queued_at__lt=until)
-        return accepted.exclude(state=State.FAILED, charged=Charged.NO)
-
-    def naming(self, name: str) -> RemovalQuerySet:
-        """Those one of whose files has this name in the storage."""
-        return self.filter(Q(picture=name) | Q(result=name) | Q(thumbnail=name))
+from dashboard.removals.models.queries import RemovalQuerySet
+from dashboard.removals.models.states import FINAL, RUNNING, Charged, Phase, Source, State
+from dashboard.teams.models import Team
 
 
 class Removal(models.Model):
