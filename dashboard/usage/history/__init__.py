@@ -1,0 +1,4 @@
+"""History finer than upstream's: what readings in a row say about hours and days.
+
+Pure values and functions: `values`, `differences`, `marks`, `buckets`. From rows: `asking`.
+"""

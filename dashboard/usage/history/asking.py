@@ -1,0 +1,164 @@
+"""Hours and days of an account for pages: rolled-up rows, and readings for the newest part.
+
+What it costs depends on the range that is asked for and not on the length of history: each query
+finds the start of its range in an index (`usagespan_range`, `snapshot_account_newest`) and reads on
+from there. Without any roll-up the same figures come from the readings of the range alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+
+from dashboard.keys.models import Account
+from dashboard.usage.history import buckets
+from dashboard.usage.history.buckets import SHORT_BESIDE_A_DAY, Rolled, longest_step
+from dashboard.usage.history.loading import load
+from dashboard.usage.history.rows import COLUMNS, span_of
+from dashboard.usage.history.tallies import TICK, split
+from dashboard.usage.history.values import (
+    DAY,
+    HOUR,
+    WHATS,
+    ZERO,
+    Course,
+    Span,
+    Use,
+    floor_day,
+    floor_hour,
+)
+from dashboard.usage.models import RollUp, UsageSpan
+from dashboard.usage.windows import Window
+
+UTC_ZONE = ZoneInfo("UTC")
+Kept = UsageSpan.Span
+
+
+def hours(
+    account: Account, start: datetime, end: datetime, *, window: Window | None = None
+) -> Course:
+    """Return use by the UTC hour in `[start, end)`, whole hours (4 queries).
+
+    With a window, its counters alone. Hours are kept for 13 months; before, each is unknown.
+    """
+    first = floor_hour(start)
+    edges = [first]
+    while edges[-1] < end:
+        edges.append(edges[-1] + HOUR)
+    found = _spans(account, first, edges[-1], days_until=None)
+    return buckets.course(
+        found.spans, edges, window=window, longest=ZERO, read_until=found.read_until
+    )
+
+
+def days(
+    account: Account,
+    start: datetime,
+    end: datetime,
+    zone: ZoneInfo,
+    *,
+    window: Window | None = None,
+) -> Course:
+    """Return use by the day of the zone, whole days, with a part in `[start, end)` (4 queries).
+
+    Where the hours are not kept any more the days are UTC days, whatever the zone.
+    """
+    edges = buckets.day_edges(start, end, zone)
+    state = RollUp.objects.filter(account=account).first()
+    seam = _days_until(state, zone)
+    if seam and edges[0] < seam:
+        last = min(seam, floor_day(end - TICK) + DAY)
+        edges = _utc_edges(floor_day(start), last) + [edge for edge in edges if edge > seam]
+    found = _spans(account, edges[0], edges[-1], days_until=seam, state=state)
+    return buckets.course(found.spans, edges, window=window, read_until=found.read_until)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is known of a range, and the moment of its newest reading."""
+
+    spans: Rolled
+    read_until: datetime | None
+
+
+def _spans(
+    account: Account,
+    start: datetime,
+    end: datetime,
+    *,
+    days_until: datetime | None,
+    state: RollUp | None = None,
+) -> Found:
+    """Return what the rows keep, and after them what the readings say."""
+    state = state or RollUp.objects.filter(account=account).first()
+    seam = state.until_at if state else None
+    kept = _kept(account, start, min(end, seam), days_until) if seam and start < seam else Rolled()
+    if seam and end <= seam:
+        return Found(kept, _newest(kept.hours))
+    begin = max(start, seam) if seam else start
+    source = load(account, begin=begin, end=end)
+    longest = longest_step(settings.POLL_SECONDS)
+    fresh = buckets.rolled(source.readings, source.closings, longest=longest)
+    hours = [one for one in fresh.hours if begin <= one.start_at < end]
+    gaps = [one for one in fresh.gaps if begin < one.end_at]
+    spans = Rolled((*kept.hours, *hours), (*kept.gaps, *gaps))
+    return Found(spans, source.newest)
+
+
+def _kept(account: Account, start: datetime, end: datetime, days_until: datetime | None) -> Rolled:
+    """Return the rows of a range, in one query: days until a moment, then hours; and gaps."""
+    rows = UsageSpan.objects.filter(account=account)
+    fine_from = max(start, days_until) if days_until else start
+    wanted = [
+        rows.filter(span=Kept.HOUR).touching(start=fine_from, end=end),
+        rows.filter(span=Kept.GAP, end_at__lte=end).touching(start=start, end=end),
+    ]
+    if days_until and start < days_until:
+        wanted.append(rows.filter(span=Kept.DAY).touching(start=start, end=days_until))
+    first, *others = [each.values_list(*COLUMNS) for each in wanted]
+    found: dict[Any, list[Span]] = {name: [] for name in Kept}
+    for row in first.union(*others, all=True):
+        name, span = span_of(row)
+        found[name].append(span)
+    gaps = [part for gap in found[Kept.GAP] for part in _beyond(gap, days_until)]
+    return Rolled((*found[Kept.DAY], *found[Kept.HOUR]), tuple(gaps))
+
+
+def _beyond(gap: Span, days_until: datetime | None) -> Iterable[Span]:
+    """Return the part of a gap that the kept days do not hold already."""
+    last = gap.end_at - TICK
+    in_days = gap.length <= SHORT_BESIDE_A_DAY or floor_day(gap.start_at) == floor_day(last)
+    if days_until is None or days_until <= gap.start_at or not in_days:
+        return [gap]
+    if gap.end_at <= days_until:
+        return []
+    app, api, prepaid = (_later_part(gap, gap.use(what), days_until) for what in WHATS)
+    return [replace(gap, start_at=days_until, app=app, api=api, prepaid=prepaid)]
+
+
+def _later_part(gap: Span, use: Use, seam: datetime) -> Use:
+    if use.credits is None:
+        return use
+    weights = [(seam - gap.start_at) // TICK, (gap.end_at - seam) // TICK]
+    share = split(use.credits, weights)[1]
+    return Use(share, gap.end_at - seam, use.back, bool(use.credits))
+
+
+def _days_until(state: RollUp | None, zone: tzinfo) -> datetime | None:
+    """Return until when kept UTC days serve: in UTC as far as there are any."""
+    if state is None or state.until_at is None:
+        return None
+    return floor_day(state.until_at) if zone == UTC_ZONE else state.hours_from_at
+
+
+def _utc_edges(start: datetime, end: datetime) -> list[datetime]:
+    return [start + DAY * number for number in range((end - start) // DAY + 1)]
+
+
+def _newest(hours: Iterable[Span]) -> datetime | None:
+    return max((one.levels.at for one in hours if one.levels), default=None)

@@ -1,0 +1,285 @@
+"""Hours, days and gaps from differences; bucketed once in UTC, days of a zone out of the hours.
+
+Credits are known between two readings. Where these are near to each other, the credits are shared
+out over the hours that they touch, in whole credits, by time, and that is said. Where they are far
+apart it is a gap: its credits are known for the stretch as a whole, and in no hour. A gap that
+lies in one day, or is short beside one, counts in days.
+
+A zone's days are made of UTC hours, so that no figure changes when readings are rolled up. Where
+a midnight falls in the middle of an hour (Asia/Kolkata, Australia/Lord_Howe), that hour's credits
+are shared out over both days by time, and that is said too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+from dashboard.usage.history import differences as differing
+from dashboard.usage.history.differences import Difference, ReadWindow
+from dashboard.usage.history.marks import marks
+from dashboard.usage.history.tallies import Key, Tallies, cells_between, hour_cells
+from dashboard.usage.history.values import (
+    DAY,
+    HOUR,
+    NOTHING,
+    WHATS,
+    ZERO,
+    Bucket,
+    Closing,
+    Course,
+    Levels,
+    Place,
+    Reading,
+    Span,
+    Use,
+)
+from dashboard.usage.windows import Window
+
+# So far apart may two readings be on both sides of a midnight and still be shared out over it.
+SHORT_BESIDE_A_DAY = timedelta(hours=6)
+POLLS_TOGETHER = 4
+
+
+@dataclass(frozen=True)
+class Rolled:
+    """Hours with what is known of them, and the gaps between readings, each in order."""
+
+    hours: tuple[Span, ...] = ()
+    gaps: tuple[Span, ...] = ()
+
+
+def longest_step(poll_seconds: int) -> timedelta:
+    """Return how far readings may be apart without a gap: four polls; an hour at least."""
+    together = timedelta(seconds=poll_seconds * POLLS_TOGETHER)
+    return min(SHORT_BESIDE_A_DAY, max(HOUR, together))
+
+
+def rolled(
+    readings: Iterable[Reading], closings: Iterable[Closing] = (), *, longest: timedelta = HOUR
+) -> Rolled:
+    """Return the hours and gaps of an account's good readings and listed windows.
+
+    Readings further apart than `longest` leave a gap. Late ones may stand anywhere (D6).
+    """
+    listed = list(closings)
+    ordered = differing.settled_kinds(readings, listed)
+    windows = differing.read_windows(ordered, listed)
+    found = list(differing.differences(windows, ordered))
+    hours: Tallies[Place] = Tallies(hour_cells)
+    _tally_differences(hours, found, longest)
+    _tally_readings(hours, windows)
+    for mark, place in marks(ordered, found).items():
+        ending = mark.role in ("correction", "topup")
+        tally = hours.moment(place, mark.at, ending=ending)
+        if tally:
+            tally.marks.append(mark)
+    ends = {window.place: window.end_at for window in windows}
+    return Rolled(
+        tuple(_within(span, ends.get(span.place)) for span in _spans(hours)),
+        tuple(_gaps(found, longest)),
+    )
+
+
+def _within(hour: Span, end: datetime | None) -> Span:
+    """Return the part of an hour that lies in its window, so that no more of it is shared out."""
+    start_at = max(hour.start_at, hour.place.start_at)
+    end_at = min(hour.end_at, end) if end else hour.end_at
+    return replace(hour, start_at=start_at, end_at=end_at) if start_at < end_at else hour
+
+
+def _tally_differences(
+    hours: Tallies[Place], found: Iterable[Difference], longest: timedelta
+) -> None:
+    for one in found:
+        if one.back:
+            tally = hours.moment(one.place, one.end_at, ending=True)
+            if tally:
+                tally.add(one.what, Use(back=one.back))
+        elif one.use is not None and one.length <= longest:
+            use = Use(one.use, one.length)
+            hours.share(one.place, one.what, one.start_at, one.end_at, use)
+
+
+def _tally_readings(hours: Tallies[Place], windows: Iterable[ReadWindow]) -> None:
+    for window in windows:
+        for one in window.readings:
+            at = window.clamped(one.at)
+            tally = hours.moment(window.place, at, ending=at == window.end_at)
+            if tally:
+                tally.see(Levels.of(one, at=at))
+                tally.readings += 1
+
+
+def _spans(tallies: Tallies[Place]) -> Iterator[Span]:
+    for (place, cell), tally in sorted(tallies.by_cell.items(), key=lambda item: item[0]):
+        happened = tuple(sorted(tally.marks, key=lambda mark: mark.order))
+        levels, readings = tally.levels, tally.readings
+        yield Span(place, *cell, *tally.uses(), levels, happened, readings)
+
+
+def _gaps(found: Iterable[Difference], longest: timedelta) -> Iterator[Span]:
+    """Return the gaps; what several counters did in the same one stands together."""
+    by_span: dict[tuple[Place, datetime, datetime], dict[str, Use]] = {}
+    for one in found:
+        if one.length > longest:
+            uses = by_span.setdefault((one.place, one.start_at, one.end_at), {})
+            known = one.length if one.use is not None else ZERO
+            uses[one.what] = Use(one.use, known)
+    for span, uses in sorted(by_span.items(), key=lambda item: item[0]):
+        app, api, prepaid = (uses.get(what, NOTHING) for what in WHATS)
+        yield Span(*span, app, api, prepaid)
+
+
+def utc_days(spans: Rolled, *, start: datetime, end: datetime) -> list[Span]:
+    """Return the UTC days in `[start, end)` of each window, to be kept in place of the hours."""
+    edges = [start - DAY + DAY * number for number in range((end - start) // DAY + 3)]
+    days: Tallies[Place] = Tallies(cells_between(edges))
+    _fold(days, spans, key=lambda span: span.place, longest=SHORT_BESIDE_A_DAY)
+    return [span for span in _spans(days) if start <= span.start_at < end]
+
+
+def day_edges(start: datetime, end: datetime, zone: ZoneInfo) -> list[datetime]:
+    """Return the midnights of the zone, in UTC, from the one before `start` to that after `end`.
+
+    A day has 23, 24 or 25 hours, or other lengths (D12); one that a zone left out is not there.
+    """
+    first, last = start.astimezone(zone).date(), (end - timedelta(microseconds=1)).astimezone(zone)
+    days = range((last.date() - first).days + 2)
+    edges = [_midnight(first + timedelta(days=number), zone) for number in days]
+    return [edges[0], *(after for before, after in pairwise(edges) if after > before)]
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    # A midnight that a zone leaves out becomes the moment of the change, as zoneinfo reckons.
+    return datetime.combine(day, time(), tzinfo=zone).astimezone(UTC)
+
+
+def course(
+    spans: Rolled,
+    edges: Sequence[datetime],
+    *,
+    window: Window | None = None,
+    longest: timedelta = SHORT_BESIDE_A_DAY,
+    read_until: datetime | None = None,
+) -> Course:
+    """Return a bucket for each pair of edges, with the gaps left open and what happened.
+
+    With a window, its counters alone. A gap of at most `longest` may be shared out over the edges,
+    a longer one is left open unless it lies in one bucket. Windows of one kind are added, except
+    where they overlap (D5); kinds never are (D8).
+    """
+    if window:
+        spans = _only(spans, Place(window.kind, window.start_at))
+    tallies: Tallies[str] = Tallies(cells_between(edges))
+    gaps = _fold(tallies, spans, key=lambda span: span.place.kind, longest=longest)
+    for span in _conflicts(spans):
+        for cell in tallies.cells(span.start_at, span.end_at):
+            tallies.at(span.place.kind, cell).overlaps = True
+    kinds = sorted({span.place.kind for span in (*spans.hours, *spans.gaps)})
+    cells = list(pairwise(edges))
+    happened = {mark for span in spans.hours for mark in span.marks}
+    return Course(
+        edges[0],
+        edges[-1],
+        {kind: [_bucket(tallies, kind, cell, window) for cell in cells] for kind in kinds},
+        [_prepaid(tallies, kinds, cell) for cell in cells],
+        [gap for gap in gaps if _touches(gap, edges)],
+        sorted(
+            (mark for mark in happened if edges[0] <= mark.at <= edges[-1]),
+            key=lambda mark: mark.order,
+        ),
+        read_until,
+    )
+
+
+def _only(spans: Rolled, place: Place) -> Rolled:
+    return Rolled(
+        tuple(one for one in spans.hours if one.place == place),
+        tuple(one for one in spans.gaps if one.place == place),
+    )
+
+
+def _touches(gap: Span, edges: Sequence[datetime]) -> bool:
+    return gap.start_at < edges[-1] and edges[0] < gap.end_at
+
+
+def _fold(
+    tallies: Tallies[Key], spans: Rolled, *, key: Callable[[Span], Key], longest: timedelta
+) -> list[Span]:
+    """Add hours, or days, and the gaps that count to cells; return the gaps that do not."""
+    for span in spans.hours:
+        for what in WHATS:
+            if span.use(what) != NOTHING:
+                tallies.share(key(span), what, span.start_at, span.end_at, span.use(what))
+        _see(tallies, key(span), span)
+    left = []
+    for gap in spans.gaps:
+        cells = tallies.cells(gap.start_at, gap.end_at)
+        inside = len(cells) == 1 and cells[0][0] <= gap.start_at and gap.end_at <= cells[0][1]
+        if not inside and gap.length > longest:
+            left.append(gap)
+            continue
+        for what in WHATS:
+            if gap.use(what) != NOTHING:
+                tallies.share(key(gap), what, gap.start_at, gap.end_at, gap.use(what))
+    return left
+
+
+def _see(tallies: Tallies[Key], key: Key, span: Span) -> None:
+    """Note what is known of moments in the span; its own end lies in it."""
+    at = span.levels.at if span.levels else None
+    if at and (tally := tallies.moment(key, at, ending=at >= span.end_at)):
+        tally.see(span.levels)
+        tally.readings += span.readings
+    for mark in span.marks:
+        if tally := tallies.moment(key, mark.at, ending=mark.at >= span.end_at):
+            tally.marks.append(mark)
+
+
+def _conflicts(spans: Rolled) -> list[Span]:
+    """Return the stretches of a window in which a later one of its kind runs already (D5)."""
+    rows = [span for span in (*spans.hours, *spans.gaps) if span.is_counted]
+    places = sorted({span.place for span in rows})
+    later = {one: two.start_at for one, two in pairwise(places) if one.kind == two.kind}
+    return [span for span in rows if span.place in later and _runs_on(span, later[span.place])]
+
+
+def _runs_on(span: Span, next_start: datetime) -> bool:
+    read_later = span.levels is not None and span.levels.at > next_start
+    return span.start_at >= next_start or read_later
+
+
+def _bucket(
+    tallies: Tallies[str], kind: str, cell: tuple[datetime, datetime], window: Window | None
+) -> Bucket:
+    start, end = cell
+    expected = end - start
+    if window:
+        expected = max(ZERO, min(end, window.end_at) - max(start, window.start_at))
+    tally = tallies.by_cell.get((kind, cell))
+    if tally is None:
+        return Bucket(start, end, expected)
+    app, api, prepaid = tally.uses()
+    if tally.overlaps:
+        app = api = NOTHING
+    more = tally.overlaps, tally.levels, tally.readings
+    return Bucket(start, end, expected, app, api, prepaid, *more)
+
+
+def _prepaid(
+    tallies: Tallies[str], kinds: Iterable[str], cell: tuple[datetime, datetime]
+) -> Bucket:
+    """Return the prepaid balance's bucket: it is the account's, so all kinds' parts are one."""
+    uses = [tally.use("prepaid") for kind in kinds if (tally := tallies.by_cell.get((kind, cell)))]
+    known = [use.credits for use in uses if use.credits is not None]
+    whole = Use(
+        sum(known) if known else None,
+        sum((use.known_for for use in uses), ZERO),
+        sum(use.back for use in uses),
+        any(use.estimated for use in uses),
+    )
+    return Bucket(*cell, cell[1] - cell[0], prepaid=whole)

@@ -1,0 +1,170 @@
+"""Differences between consecutive readings, and what each means.
+
+Counters are compared within one window only; at its start they are 0 by definition (contract 2).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from dashboard.usage.history.values import COUNTERS, ZERO, Closing, Place, Reading
+from dashboard.usage.models import LATE
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What a counter, or the prepaid balance, did between two moments.
+
+    `use` in credits is None where it is unknown; `back` is what a correction took back (D7), or
+    what was bought of prepaid credits: neither is use, and the use beside it is unknown.
+    """
+
+    what: str
+    place: Place
+    start_at: datetime
+    end_at: datetime
+    use: int | None
+    back: int = 0
+    before: int | None = None
+    after: int | None = None
+
+    @property
+    def length(self) -> timedelta:
+        """Return how far the two moments are apart."""
+        return self.end_at - self.start_at
+
+
+@dataclass(frozen=True)
+class ReadWindow:
+    """A window with its readings in order; `end_at` is where its counters end, None if unclear."""
+
+    place: Place
+    readings: tuple[Reading, ...]
+    end_at: datetime | None
+    closing: Closing | None
+    is_over: bool
+
+    def clamped(self, moment: datetime) -> datetime:
+        """Return the moment within the window; an answer may come a little after its end."""
+        moment = max(moment, self.place.start_at)
+        return moment if self.end_at is None else min(moment, self.end_at)
+
+
+def settled_kinds(readings: Iterable[Reading], closings: Iterable[Closing]) -> list[Reading]:
+    """Return the readings in order; a kind that upstream told outlives one guessed by shape."""
+    ordered = sorted(readings, key=lambda one: one.at)
+    told: defaultdict[datetime, set[str]] = defaultdict(set)
+    for closing in closings:
+        if closing.is_told:
+            told[closing.place.start_at].add(closing.place.kind)
+    for one in ordered:
+        if one.synced is not None:
+            told[one.start_at].add(one.kind)
+    return [
+        one._replace(kind=next(iter(kinds)))
+        if one.synced is None and len(kinds := told.get(one.start_at, set())) == 1
+        else one
+        for one in ordered
+    ]
+
+
+def read_windows(readings: Sequence[Reading], closings: Iterable[Closing]) -> list[ReadWindow]:
+    """Return the windows that were read or listed; `readings` is in order, of settled kinds."""
+    by_place: defaultdict[Place, list[Reading]] = defaultdict(list)
+    for one in readings:
+        by_place[one.place].append(one)
+    listed = {one.place: one for one in closings if one.is_sound}
+    starts: defaultdict[str, list[datetime]] = defaultdict(list)
+    for kind, start_at in sorted({*by_place, *listed}):
+        starts[kind].append(start_at)
+    latest = readings[-1].at if readings else None
+    found = []
+    for place in sorted({*by_place, *listed}):
+        mine, closing = by_place[place], listed.get(place)
+        end = _end(place, mine, closing, starts[place.kind])
+        over = end is not None and latest is not None and latest >= end
+        if mine or (closing and closing.is_final):
+            found.append(ReadWindow(place, tuple(mine), end, closing, over))
+    return found
+
+
+def _end(
+    place: Place, readings: list[Reading], closing: Closing | None, starts: Iterable[datetime]
+) -> datetime | None:
+    """Return where the counters of a window end: with the next one of its kind at the latest.
+
+    One that upstream goes on reading long after that has no clear end: then it ends nowhere.
+    """
+    told = closing.end_at if closing else readings[-1].end_at
+    if told is not None and told <= place.start_at:
+        told = None
+    later = [start for start in starts if start > place.start_at]
+    end = min([*later[:1], *([told] if told else [])], default=None)
+    if end is not None and readings and readings[-1].at > end + LATE:
+        return None
+    return end
+
+
+def differences(windows: Iterable[ReadWindow], readings: Sequence[Reading]) -> Iterator[Difference]:
+    """Return every difference: of the counters window by window, then of the prepaid balance."""
+    for window in windows:
+        for what in COUNTERS:
+            yield from _of_counter(window, what)
+    yield from _of_prepaid(readings)
+
+
+def _of_counter(window: ReadWindow, what: str) -> Iterator[Difference]:
+    since, before = window.place.start_at, 0
+    for one in window.readings:
+        after = getattr(one, what)
+        if after is None:
+            continue
+        at = window.clamped(one.at)
+        if at > since or after != before:
+            yield _difference(what, window.place, (since, at), (before, after))
+        since, before = at, after
+    yield from _tail(window, what, since, before)
+
+
+def _tail(window: ReadWindow, what: str, since: datetime, before: int) -> Iterator[Difference]:
+    """Return the use between the last reading of a window and its end.
+
+    It is known only from the list of cycles, read after the end.
+    """
+    end, closing = window.end_at, window.closing
+    if end is None or not (window.is_over or (closing and closing.is_final)):
+        return
+    final = getattr(closing, what) if closing and closing.is_final else None
+    if final is None:
+        if since < end:
+            yield Difference(what, window.place, since, end, None)
+    elif since < end or final != before:
+        yield _difference(what, window.place, (since, end), (before, final))
+
+
+def _difference(
+    what: str, place: Place, moments: tuple[datetime, datetime], values: tuple[int, int]
+) -> Difference:
+    grown = values[1] - values[0]
+    use, back = (grown, 0) if grown >= 0 else (None, -grown)
+    return Difference(what, place, *moments, use, back, *values)
+
+
+def _of_prepaid(readings: Sequence[Reading]) -> Iterator[Difference]:
+    """Return how the balance moved; no cycle resets it, so it is followed across windows.
+
+    Only the net is known: what was used in the same minutes as a top-up stays unknown.
+    """
+    known = [one for one in readings if one.prepaid is not None]
+    for before, after in pairwise(known):
+        assert before.prepaid is not None and after.prepaid is not None
+        if after.at - before.at > ZERO or after.prepaid != before.prepaid:
+            fallen = before.prepaid - after.prepaid
+            use, back = (fallen, 0) if fallen >= 0 else (None, -fallen)
+            span = before.at, after.at
+            values = before.prepaid, after.prepaid
+            yield Difference("prepaid", after.place, *span, use, back, *values)

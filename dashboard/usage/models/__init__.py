@@ -1,0 +1,19 @@
+"""What accounts used: readings, billing cycles, calendar months, and history rolled up."""
+
+from dashboard.usage.models.history import RollUp, Tick, UsageSpan
+from dashboard.usage.models.reading import LATE, Kind, Snapshot, SnapshotQuerySet
+from dashboard.usage.models.window import CalendarMonth, Cycle, CycleQuerySet, Refresh
+
+__all__ = [
+    "LATE",
+    "CalendarMonth",
+    "Cycle",
+    "CycleQuerySet",
+    "Kind",
+    "Refresh",
+    "RollUp",
+    "Snapshot",
+    "SnapshotQuerySet",
+    "Tick",
+    "UsageSpan",
+]

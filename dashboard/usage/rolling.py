@@ -1,0 +1,240 @@
+"""Rolling readings up: hours and days are kept, old readings are deleted.
+
+Readings of 15 minutes are kept for 40 days, hours for 13 months, days and gaps for ever. What is
+written is computed from the readings alone, so that doing it again gives the same rows; readings
+are deleted only in a later transaction, once nothing before them can change any more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+
+from dashboard.keys.models import Account
+from dashboard.usage.history import buckets
+from dashboard.usage.history.buckets import SHORT_BESIDE_A_DAY, Rolled, longest_step
+from dashboard.usage.history.loading import Source, closings_of, load
+from dashboard.usage.history.rows import row_of
+from dashboard.usage.history.values import DAY, floor_day, floor_hour
+from dashboard.usage.models import (
+    CalendarMonth,
+    Cycle,
+    RollUp,
+    Snapshot,
+    SnapshotQuerySet,
+    UsageSpan,
+)
+
+READINGS_KEPT = timedelta(days=40)
+HOURS_KEPT = timedelta(days=396)
+# A difference that may be shared out over hours or days has both its ends by then.
+SETTLED = SHORT_BESIDE_A_DAY
+MOST_READINGS = 4000
+MOST_DELETED = 500
+TURN_EVERY = timedelta(hours=3)
+Kept = UsageSpan.Span
+KEEPING = (
+    "pk",
+    "kind",
+    "period_start_at",
+    "app_usage",
+    "api_usage",
+    "prepaid_credits",
+    "included_credits",
+    "membership",
+)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What stood in the rows before a moment; when it changes, they are rolled up again."""
+
+    readings: int
+    closings: str
+
+    @classmethod
+    def of(cls, account: Account, *, until: datetime | None) -> Seen:
+        """Count the good readings before then, and sum up the closed cycles (2 queries)."""
+        good = Snapshot.objects.good().filter(account=account)
+        readings = good.filter(asked_at__lt=until).count() if until else 0
+        return cls(readings, _digest(account))
+
+
+def _digest(account: Account) -> str:
+    closed = [one for one in closings_of(account) if one.is_final]
+    told = [(*one.place, one.end_at, one.app, one.api) for one in closed]
+    return hashlib.sha256(repr(told).encode()).hexdigest()
+
+
+def take_turns(*, at: datetime) -> Iterator[Account]:
+    """Yield accounts not looked at for three hours, each claimed by one conditional UPDATE.
+
+    The turn is noted before the work: an account that fails does not keep the others waiting.
+    """
+    read = Exists(Snapshot.objects.filter(account=OuterRef("pk")))
+    new = Account.objects.filter(read, rolled_up=None)
+    RollUp.objects.bulk_create((RollUp(account=one) for one in new), ignore_conflicts=True)
+    due = Q(turn_at=None) | Q(turn_at__lte=at - TURN_EVERY) | Q(turn_at__gt=at)
+    waiting = RollUp.objects.filter(due).order_by(F("turn_at").asc(nulls_first=True), "pk")
+    for state in waiting.select_related("account"):
+        mine = RollUp.objects.filter(pk=state.pk, turn_at=state.turn_at)
+        if mine.update(turn_at=at):
+            yield state.account
+
+
+def tidy(account: Account, *, at: datetime) -> None:
+    """Roll an account's readings up as far as they are settled, then delete what is too old."""
+    while roll_up(account):
+        pass
+    delete_readings(account, at=at)
+    delete_hours(account, at=at)
+
+
+def roll_up(account: Account) -> bool:
+    """Write the hours, days and gaps that are settled and new; say whether there may be more.
+
+    After a late reading (D6), or when a cycle was closed or corrected, it begins again with the
+    oldest reading that is kept. Of two workers at once one writes.
+    """
+    state, _new = RollUp.objects.get_or_create(account=account)
+    seen = Seen.of(account, until=state.until_at)
+    changed = seen != Seen(state.readings, state.closings)
+    since = state.readings_from_at if changed else state.until_at
+    begin = floor_day(since) if since else None
+    good = Snapshot.objects.good().filter(account=account)
+    readings = good.count()
+    source = _source(account, begin)
+    if source.newest is None:
+        return False
+    until = floor_hour(source.newest - SETTLED)
+    if not changed and state.until_at and until <= state.until_at:
+        return False
+    rows = _rows(account, source, begin=begin, until=until)
+    with transaction.atomic():
+        # A reading that came in meanwhile is not among the rows: then it is done again.
+        if good.count() != readings:
+            return True
+        before = good.filter(asked_at__lt=until).count()
+        found = RollUp.objects.filter(
+            pk=state.pk, until_at=state.until_at, readings=state.readings, closings=state.closings
+        )
+        if found.update(until_at=until, readings=before, closings=seen.closings):
+            _replace(account, rows, begin=begin)
+    return source.is_cut
+
+
+def _source(account: Account, begin: datetime | None) -> Source:
+    """Return so many readings from there on that at least one hour among them is settled."""
+    most = MOST_READINGS
+    while True:
+        source = load(account, begin=begin, most=most)
+        settled = source.newest and source.newest - SETTLED
+        if not source.is_cut or (settled and settled >= (begin or source.readings[0].at) + DAY):
+            return source
+        most *= 2
+
+
+def _rows(
+    account: Account, source: Source, *, begin: datetime | None, until: datetime
+) -> list[UsageSpan]:
+    longest = longest_step(settings.POLL_SECONDS)
+    found = buckets.rolled(source.readings, source.closings, longest=longest)
+    hours = [one for one in found.hours if one.start_at < until]
+    gaps = [one for one in found.gaps if one.end_at <= until]
+    if begin:
+        hours = [one for one in hours if one.start_at >= begin]
+        gaps = [one for one in gaps if one.end_at > begin]
+    first = begin or min((floor_day(one.start_at) for one in (*hours, *gaps)), default=until)
+    whole = floor_day(until)
+    # Gaps that end later have a part in the last of the days.
+    days = buckets.utc_days(Rolled(tuple(hours), found.gaps), start=first, end=whole)
+    kept = ((Kept.HOUR, hours), (Kept.DAY, days), (Kept.GAP, gaps))
+    return [row_of(account, name, span) for name, spans in kept for span in spans]
+
+
+def _replace(account: Account, rows: list[UsageSpan], *, begin: datetime | None) -> None:
+    old = UsageSpan.objects.filter(account=account)
+    if begin:
+        old = old.filter(span__in=Kept.values, end_at__gt=begin)
+    old.delete()
+    UsageSpan.objects.bulk_create(rows, batch_size=200)
+
+
+def delete_readings(account: Account, *, at: datetime) -> int:
+    """Delete readings older than 40 days that are rolled up; return how many.
+
+    What stays: the first and the last reading of each window, those that the next one kept is
+    compared with, and those that a cycle or a month names as where its numbers come from. The
+    newest reading is never older than what is rolled up, so it stays too.
+    """
+    state = RollUp.objects.filter(account=account).exclude(until_at=None).first()
+    if state is None or state.until_at is None:
+        return 0
+    if Seen.of(account, until=state.until_at) != Seen(state.readings, state.closings):
+        return 0
+    border = floor_day(min(at - READINGS_KEPT, state.until_at))
+    old = Snapshot.objects.filter(account=account, asked_at__lt=border)
+    kept = _ends_of_windows(old)
+    for model in (Cycle, CalendarMonth):
+        old = old.exclude(pk__in=_named(model, account))
+    going = [pk for pk in old.order_by("asked_at").values_list("pk", flat=True) if pk not in kept]
+    deleted = 0
+    for first in range(0, len(going), MOST_DELETED):
+        batch = Snapshot.objects.filter(pk__in=going[first : first + MOST_DELETED])
+        if not _delete(batch, state, border=border):
+            break
+        deleted += len(going[first : first + MOST_DELETED])
+    return deleted
+
+
+def _delete(batch: SnapshotQuerySet, state: RollUp, *, border: datetime) -> bool:
+    """Delete these readings and count them out; False if they are being rolled up meanwhile."""
+    with transaction.atomic():
+        left = state.readings - batch.good().count()
+        mine = RollUp.objects.filter(pk=state.pk, until_at=state.until_at, readings=state.readings)
+        if not mine.update(readings=left, readings_from_at=border):
+            return False
+        batch.delete()
+    state.readings = left
+    return True
+
+
+def _named(model: type[Cycle] | type[CalendarMonth], account: Account) -> QuerySet:
+    return model.objects.filter(account=account).exclude(snapshot=None).values("snapshot_id")
+
+
+def _ends_of_windows(old: SnapshotQuerySet) -> set[uuid.UUID]:
+    """Return the first and last readings of each window, and the last known number of each."""
+    first: dict[object, uuid.UUID] = {}
+    last: dict[object, uuid.UUID] = {}
+    good = old.good().order_by("asked_at", "pk")
+    for pk, kind, start, app, api, prepaid, included, plan in good.values_list(*KEEPING):
+        place = kind, start
+        first.setdefault(place, pk)
+        last[place] = pk
+        known = {(place, "app"): app, (place, "api"): api, "prepaid": prepaid, "included": included}
+        last |= {name: pk for name, number in known.items() if number is not None}
+        if plan:
+            last["plan"] = pk
+    return {*first.values(), *last.values()}
+
+
+def delete_hours(account: Account, *, at: datetime) -> int:
+    """Delete hours older than 13 months, whose days are kept; return how many."""
+    state = RollUp.objects.filter(account=account).exclude(until_at=None).first()
+    if state is None or state.until_at is None:
+        return 0
+    border = floor_day(min(at - HOURS_KEPT, state.until_at))
+    hours = UsageSpan.objects.filter(account=account, span=Kept.HOUR, end_at__lte=border)
+    with transaction.atomic():
+        deleted, _by_model = hours.delete()
+        if deleted:
+            RollUp.objects.filter(pk=state.pk).update(hours_from_at=border)
+    return deleted
