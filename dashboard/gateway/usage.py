@@ -76,6 +76,8 @@ def answer(key: VirtualKey, query: QueryDict, *, at: datetime) -> Said:
     if account is None:
         raise refusals.no_account()
     if question.lists_cycles:
+        if not account.snapshots.lists().exists():
+            raise refusals.not_read_yet()
         cycles = list(account.cycles.oldest_first().reverse())
         as_of = max((cycle.asked_at for cycle in cycles), default=None)
         return Said({"billingCycles": [_counted(cycle) for cycle in cycles]}, as_of)

@@ -7,13 +7,14 @@ from datetime import UTC
 from functools import wraps
 
 from django.conf import settings
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
 from dashboard.gateway import answers, calls, openapi, refusals, spool, usage
 from dashboard.gateway.authentication import authenticate
+from dashboard.gateway.draining import bound, drain
 from dashboard.gateway.lanes import lane
 from dashboard.gateway.refusals import Refusal
 from dashboard.lib.bodies import body_is_read
@@ -29,15 +30,17 @@ def wire_view(*methods: str) -> Callable[[View], View]:
         @csrf_exempt
         @wraps(view)
         def guarded(request: HttpRequest) -> HttpResponseBase:
+            bound(request)
             try:
                 if request.method not in methods:
                     raise refusals.method(", ".join(methods))
                 return view(request)
             except Refusal as refusal:
+                drain(request)
                 return answers.refused(request, refusal)
             except RembgError as error:
                 return answers.failed(request, error)
-            except OperationalError:
+            except (InterfaceError, OperationalError):
                 return answers.refused(request, refusals.busy_database())
 
         return guarded

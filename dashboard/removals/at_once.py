@@ -26,7 +26,7 @@ from dashboard.rembg.pictures import Picture
 from dashboard.removals import budgets, files, sending, thumbnails
 from dashboard.removals.budgets import Spender, Use
 from dashboard.removals.choosing import NoneUsable, Payer, choose_for
-from dashboard.removals.errors import KeysRefused, NoSpace, OverBudget
+from dashboard.removals.errors import KeysRefused, NoKey, NoSpace, OverBudget
 from dashboard.removals.models import Budget, Charged, Phase, Removal, Source, State
 from dashboard.teams.models import Team, User
 
@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 Clock = Callable[[], datetime]
 
+ARCHIVED = "The account that should pay is archived. An admin can choose another one for this key."
 MOST_TRIES = 3  # F1, F2: nothing was sent, so it may be tried again.
 NOT_KEPT = Notice("not_stored", "The picture was answered, and could not be kept here.")
 
@@ -113,6 +114,8 @@ def _choose(caller: Caller, order: Order, *, at: datetime) -> tuple[ApiKey, Clie
         return choose_for(payer, at=at)
     except NoneUsable as none:
         error = none.error
+        if order.account and order.account.archived_at and not order.falls_over:
+            raise NoKey(ARCHIVED) from None
         if none.until is not None:
             error.retry_after = max(1, min(3600, round((none.until - at).total_seconds())))
         raise error from None

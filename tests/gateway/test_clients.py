@@ -252,8 +252,12 @@ def test_a_wrong_file_fails_with_the_documented_words(door, tmp_path, name, cont
 
 
 @pytest.mark.parametrize("key", ["wrong", "rbk_" + "x" * 49])
-def test_a_wrong_key_fails_with_the_documented_words(door, key):
-    status, body = door.refusal(key=key)
+@pytest.mark.parametrize("size", [2_000, 300_000, 8_000_000])
+def test_a_wrong_key_fails_with_the_documented_words_whatever_the_size(door, tmp_path, key, size):
+    path = tmp_path / "large.png"
+    path.write_bytes(door.photo.read_bytes() + bytes(size))
+
+    status, body = door.refusal(path=path, key=key)
 
     assert (status, body["status"], body["error"]) == (401, 401, "invalid api key")
 
@@ -281,7 +285,7 @@ def test_a_limit_fails_with_the_documented_words(
         add_key(account, key)
         _, key = issued(mine)
 
-    said = program.rembg(url, key, photo, "buffer")
+    said = program.rembg(url, key, photo, "path")
 
     _, status, body = said["error"].split(" ", 2)
     assert (int(status), json.loads(body)["error"]) == (429, sentence)

@@ -75,7 +75,7 @@ def test_it_says_what_rembg_says(client, sandbox, read, secret, unreachable, que
 
 
 def test_a_window_that_was_is_what_rembg_says(client, sandbox, read, secret):
-    """Only what it is called is not known of a past window: its plan (DESIGN: unknown is unknown)."""
+    """Of a past window only its allowance is not known: RemBG tells today's (contract 2)."""
     listed = document(ask(client, secret, listBillingCycles=1))["billingCycles"]
     assert len(listed) == 14
 
@@ -205,6 +205,13 @@ def test_a_failed_poll_leaves_the_last_good_answer(client, read, secret, unreach
     assert document(ask(client, secret, expand="billing_cycle")) == before
 
 
+def test_a_list_of_which_only_the_running_cycle_is_known_is_no_list(client, read, secret):
+    Snapshot.objects.filter(mode="cycles").delete()
+
+    assert ask(client, secret, listBillingCycles=1).json()["code"] == "not_read_yet"
+    assert document(ask(client, secret))["app_usage"] is not None
+
+
 @pytest.mark.parametrize("query", [{}, {"listBillingCycles": 1}], ids=["usage", "cycles"])
 def test_what_was_never_read_is_503_and_not_zero(client, account, secret, query):
     answer = ask(client, secret, **query)
@@ -244,6 +251,7 @@ def test_no_query_grows_with_the_history(client, read, secret, django_assert_max
             start_at=datetime(1990 + n, 1, 1, tzinfo=UTC),
             end_at=datetime(1990 + n, 2, 1, tzinfo=UTC),
             asked_at=timezone.now(),
+            first_seen_at=timezone.now(),
         )
         for n in range(20)
     ]

@@ -185,11 +185,15 @@ def test_s9_what_is_no_http_gets_400_or_nothing(gateway, line):
 
 
 # ── Many at once ─────────────────────────────────────────────────────────────
-def test_u34_a_hundred_slow_bodies_leave_the_site_answering(gateway, stage, secret, client):
-    head = request(secret, IMAGE[:100], b"Content-Length: 1000000")
+def test_u34_slow_bodies_of_two_teams_leave_the_site_answering(
+    gateway, stage, secret, evil, mallory
+):
+    """More of them than there are threads, and no team with more than it may have at once."""
+    _, other = issued(Membership.objects.get(user=mallory, team=evil))
     with contextlib.ExitStack() as stack:
-        for _ in range(100):
+        for each in [secret, other] * 100:
             link = socket.create_connection(("127.0.0.1", gateway.port), timeout=5)
+            head = request(each, IMAGE[:100], b"Content-Length: 1000000")
             stack.enter_context(link).sendall(head)
         time.sleep(0.5)
 

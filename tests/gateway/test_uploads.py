@@ -384,14 +384,14 @@ def test_u28_more_than_64_mb_is_refused_unread(gateway, stage, secret):
     assert time.monotonic() - began < 5
 
 
-def test_u28_a_chunked_body_is_not_read_beyond_64_mb(gateway, stage, secret):
+def test_u28_a_chunked_body_without_end_is_not_read_to_it(gateway, stage, secret):
     head = part(b"image", b"", b"cat.png")[:-2]
     sent = 0
 
     def endless():
         nonlocal sent
         yield head
-        for _ in range(100):
+        for _ in range(300):
             sent += MB
             yield bytes(MB)
 
@@ -402,7 +402,7 @@ def test_u28_a_chunked_body_is_not_read_beyond_64_mb(gateway, stage, secret):
 
     if answer is not None:
         assert said(answer)[:2] == (413, "body_size")
-    assert sent < 90 * MB
+    assert sent < 160 * MB  # As much again is taken off the wire, so that its sender hears why.
     assert not stage.bodies
 
 
@@ -451,7 +451,7 @@ def test_a_body_is_not_read_for_a_key_that_opens_nothing(gateway, stage, secret)
     wrong = "rbk_" + "0" * 49
     began = time.monotonic()
 
-    raw = gateway.raw(request(wrong, b"--X\r\n", b"Content-Length: 50000000"), timeout=5)
+    raw = gateway.raw(request(wrong, b"--X\r\n", b"Content-Length: 50000000"), timeout=2)
 
     assert parsed(raw)[1]["code"] == "bad_key"
     assert time.monotonic() - began < 5
