@@ -99,10 +99,12 @@ def test_the_menu_of_a_phone_holds_all_pages(visit):
     expect(page.locator(".rail")).to_be_hidden()
 
     page.get_by_label("Menu", exact=True).click()
-    for name in ("Overview", "Accounts", "Removals", "Keys", "Members", "Audit", "Settings"):
-        expect(page.locator(".topbar").get_by_role("link", name=name)).to_be_visible()
+    names = ("Overview", "Accounts", "Removals", "Keys", "Virtual keys", "Members")
+    for name in (*names, "Audit", "Settings", "API reference"):
+        link = page.locator(".topbar").get_by_role("link", name=name, exact=True)
+        expect(link).to_be_visible()
     expect(page.locator(".topbar").get_by_role("button", name="Sign out")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     assert violations(page) == []
     page.keyboard.press("Escape")
-    expect(page.locator(".topbar").get_by_role("link", name="Keys")).to_be_hidden()
+    expect(page.locator(".topbar").get_by_role("link", name="Keys", exact=True)).to_be_hidden()

@@ -252,5 +252,5 @@ class RateMonthly(Limited):
 class BudgetSpent(Limited):
     """A gateway's own: the budget of the member, the key or the tag is used up; admins raise it."""
 
-    code = "over_budget"
+    code = "budget_spent"
     sentence = "The budget for this cycle is used up."
