@@ -7,14 +7,13 @@ import re
 import time
 import uuid
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import BinaryIO, cast
 
 from django.conf import settings
 
-from dashboard.gateway import refusals, spool
+from dashboard.gateway import refusals
 from dashboard.gateway.answer_file import AnswerFile
 from dashboard.gateway.models import VirtualKey
 from dashboard.gateway.spool import Form
@@ -75,25 +74,24 @@ def remove(
     The same Idempotency-Key of a virtual key within 24 hours is the same call (R18): it is
     answered again and never charged again. What certainly cost nothing is not remembered.
     """
-    with ExitStack() as stack:
-        image, picture = _inspected(form, stack)
-        asked = Parameters.parse(form.pairs)
-        if name := key.forbidden(asked):
-            raise refusals.not_allowed(name)
-        order = _order(key, form, picture, asked, idempotency_key, request_id, at=clock())
-        while True:
-            target = cast(BinaryIO, AnswerFile())
-            try:
-                done = at_once.remove(caller_of(key), order, image, target, clock=clock)
-            except SameOrder as same:
-                target.close()
-                if replay := _replayed(same.first, order, at=clock()):
-                    return replay
-            except BaseException:
-                target.close()
-                raise
-            else:
-                return Done(done.removal, target, done.answer, done.uses)
+    image, picture = _inspected(form)
+    asked = Parameters.parse(form.pairs)
+    if name := key.forbidden(asked):
+        raise refusals.not_allowed(name)
+    order = _order(key, form, picture, asked, idempotency_key, request_id, at=clock())
+    while True:
+        target = cast(BinaryIO, AnswerFile())
+        try:
+            done = at_once.remove(caller_of(key), order, image, target, clock=clock)
+        except SameOrder as same:
+            target.close()
+            if replay := _replayed(same.first, order, at=clock()):
+                return replay
+        except BaseException:
+            target.close()
+            raise
+        else:
+            return Done(done.removal, target, done.answer, done.uses)
 
 
 def caller_of(key: VirtualKey) -> Caller:
@@ -109,18 +107,13 @@ def caller_of(key: VirtualKey) -> Caller:
     )
 
 
-def _inspected(form: Form, stack: ExitStack) -> tuple[BinaryIO, Picture]:
+def _inspected(form: Form) -> tuple[BinaryIO, Picture]:
     """Return the picture to send, without its metadata (U17), and what it is."""
     image = form.picture()
     picture, layout = pictures.examine(image, filename=form.filename)
     if pictures.is_clean(layout, picture.size):
         return image, picture
-    clean = spool.temporary()
-    stack.callback(spool.discard, clean)
-    with files.no_space():
-        pictures.write(layout, pictures.Source(image), clean)
-        clean.seek(0)
-    return clean, picture
+    return cast(BinaryIO, pictures.Spliced(image, layout)), picture
 
 
 def _order(

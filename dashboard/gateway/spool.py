@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import Any, BinaryIO, cast
 from urllib.parse import unquote
 
@@ -89,7 +90,7 @@ def read(request: HttpRequest, *, hashed: bool) -> Form:
     if length is not None and length > MAX_BODY:
         raise refusals.body_size()
     form = Form(digest=hashlib.sha256() if hashed else None)
-    parts = _Parts(form)
+    parts = _Parts(form, length)
     try:
         parser = MultipartParser(
             boundary, cast(Any, parts.callbacks()), max_header_size=MOST_HEADER
@@ -139,8 +140,9 @@ def _blocks(body: Any, length: int | None) -> Iterator[bytes]:
 class _Parts:
     """Puts the parts where they belong, as the parser meets them."""
 
-    def __init__(self, form: Form) -> None:
+    def __init__(self, form: Form, expected: int | None) -> None:
         self.form = form
+        self._expected = expected
         self.has_ended = False
         self._count = 0
         self._text_size = 0
@@ -209,7 +211,7 @@ class _Parts:
         if form.images == 1:
             self._is_image = True
             form.filename = filename
-            form.image = temporary()
+            form.image = temporary(self._expected)
 
     def _write(self, data: memoryview) -> None:
         form = self.form
@@ -236,11 +238,10 @@ def discard(file: BinaryIO) -> None:
         file.close()
 
 
-def temporary() -> BinaryIO:
-    """Return a file for a picture, in memory while small; it goes when it is closed."""
-    return cast(
-        BinaryIO,
-        tempfile.SpooledTemporaryFile(  # noqa: SIM115 (whoever asks for it closes it)
-            max_size=IN_MEMORY, prefix="call-", dir=str(settings.FILE_UPLOAD_TEMP_DIR)
-        ),
-    )
+def temporary(expected: int | None) -> BinaryIO:
+    """Return a file for a picture in so many bytes or fewer; it goes when it is closed."""
+    if expected is not None and expected <= IN_MEMORY:
+        return BytesIO()
+    folder = str(settings.FILE_UPLOAD_TEMP_DIR)
+    # Whoever asks for it closes it.
+    return cast(BinaryIO, tempfile.TemporaryFile(prefix="call-", dir=folder))  # noqa: SIM115

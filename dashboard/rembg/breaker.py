@@ -38,6 +38,7 @@ class Breaker:
 
     clock: Callable[[], float] = time.monotonic
     _results: deque[tuple[float, bool]] = field(default_factory=deque)
+    _failures: int = 0  # Of these; counted along, for there can be thousands.
     _probe_at: float | None = None  # None while closed.
     _good: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -71,14 +72,15 @@ class Breaker:
         if self._good >= GOOD:
             self._probe_at, self._good = None, 0
             self._results.clear()
+            self._failures = 0
 
     def _note(self, good: bool) -> None:
         now = self.clock()
         self._results.append((now, good))
+        self._failures += not good
         while self._results[0][0] <= now - WINDOW:
-            self._results.popleft()
-        failures = sum(not result for _, result in self._results)
-        if len(self._results) >= LEAST and failures >= SHARE * len(self._results):
+            self._failures -= not self._results.popleft()[1]
+        if len(self._results) >= LEAST and self._failures >= SHARE * len(self._results):
             self._probe_at, self._good = now + PAUSE, 0
 
 

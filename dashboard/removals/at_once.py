@@ -24,10 +24,10 @@ from dashboard.rembg.client import Client
 from dashboard.rembg.parameters import Parameters
 from dashboard.rembg.pictures import Picture
 from dashboard.removals import budgets, files, sending, thumbnails
-from dashboard.removals.budgets import Spender, Use
+from dashboard.removals.budgets import Use
 from dashboard.removals.choosing import NoneUsable, Payer, choose_for
 from dashboard.removals.errors import KeysRefused, NoKey, NoSpace, OverBudget
-from dashboard.removals.models import Budget, Charged, Phase, Removal, Source, State
+from dashboard.removals.models import Charged, Phase, Removal, Source, State
 from dashboard.teams.models import Team, User
 
 log = logging.getLogger(__name__)
@@ -100,11 +100,9 @@ def remove(
     key, client = _choose(caller, order, at=clock())
     if not files.has_room():
         raise NoSpace
-    spender = Spender(caller.team, caller.user, caller.tag, caller.virtual_key)
-    binding = spender.budgets()
-    removal = _begin(caller, order, key, image, at=clock())
+    removal, uses = _begin(caller, order, key, image, at=clock())
     answer = _exchange(removal, order, key, client, image, target, clock=clock)
-    return Answered(removal, answer, _left(binding, at=clock()))
+    return Answered(removal, answer, [use for use in uses if use.budget.is_bounded])
 
 
 def _choose(caller: Caller, order: Order, *, at: datetime) -> tuple[ApiKey, Client]:
@@ -128,7 +126,7 @@ def _begin(
     image: BinaryIO,
     *,
     at: datetime,
-) -> Removal:
+) -> tuple[Removal, list[Use]]:
     """Reserve, and write down that bytes are about to leave, in one transaction (SAFETY 3.1)."""
     removal = _new(caller, order, key, at=at)
     if order.picture_until:
@@ -137,7 +135,7 @@ def _begin(
             files.keep(image, removal.picture)
     try:
         with transaction.atomic():
-            budgets.reserve(removal)
+            uses = budgets.reserve(removal)
             removal.save(force_insert=True)
     except (IntegrityError, OverBudget):
         # The same order came at the same time: it took the nonce, and perhaps the last credit.
@@ -147,7 +145,7 @@ def _begin(
     except BaseException:
         files.delete(removal.picture)
         raise
-    return removal
+    return removal, uses
 
 
 def _look_for_same(caller: Caller, order: Order) -> None:
@@ -255,15 +253,6 @@ def _note(key: ApiKey, error: errors.RembgError, *, at: datetime) -> errors.Remb
     if isinstance(error, errors.Limited):
         sending.note_limit(key, error, retries=0, at=at)
     return error
-
-
-def _left(binding: list[Budget], *, at: datetime) -> list[Use]:
-    """Return what is left of the budgets; none where nobody can say, for the picture is paid."""
-    try:
-        return budgets.uses([budget for budget in binding if budget.is_bounded], at=at)
-    except DatabaseError as exc:
-        log.error("what is left of budgets was not read: %s", type(exc).__name__)
-        return []
 
 
 def _keep(removal: Removal, target: BinaryIO) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from dashboard.keys.models import Account
 from dashboard.removals.errors import OverBudget, Refusal
 from dashboard.removals.models import Budget, Removal, Spending, Subject, hold
 from dashboard.removals.periods import Period, first_accounts, periods, running_cycle
-from dashboard.teams.models import Membership, Team, User
+from dashboard.teams.models import Membership, Team
 
 # What a removal says of each kind of subject.
 FIELDS = {Subject.MEMBER: "user", Subject.KEY: "virtual_key", Subject.TAG: "tag"}
@@ -65,37 +64,18 @@ class Use:
         return self.taken / self.limit if self.limit else float("inf")
 
 
-@dataclass(frozen=True)
-class Spender:
-    """On whose account with us a picture goes: the person, the tag, the virtual key."""
-
-    team: Team
-    user: User | None
-    tag: str = ""
-    virtual_key: uuid.UUID | None = None
-
-    def budgets(self) -> list[Budget]:
-        """Return the budgets that bind."""
-        user = self.user.pk if self.user else None
-        return list(Budget.objects.binding(self.team.pk, user, self.tag, self.virtual_key))
-
-
-def reserve(removal: Removal) -> None:
-    """Take one credit of each budget that binds this new removal. Raise OverBudget.
+def reserve(removal: Removal) -> list[Use]:
+    """Take one credit of each budget that binds this new removal; return what is taken then.
 
     Call it in the transaction that inserts the removal: what one refuses, none has given. It is
-    given back by `Removal.end` where it certainly cost nothing.
+    given back by `Removal.end` where it certainly cost nothing. Raises OverBudget.
     """
     hold(removal.team_id)
     at = removal.queued_at
     binding = Budget.objects.binding(
         removal.team_id, removal.user_id, removal.tag, removal.virtual_key
     )
-    for budget, period in periods(binding, at=at).items():
-        row = _row(budget, period)
-        if not Spending.objects.filter(pk=row.pk).take(below=budget.hard):
-            raise OverBudget(Refusal(budget.kind, budget.name, budget.hard or 0, period.end_at))
-        budget.spendings.covering(at).exclude(pk=row.pk).take()
+    return [_take(budget, period, at=at) for budget, period in periods(binding, at=at).items()]
 
 
 def put(
@@ -169,6 +149,18 @@ def tightest(found: Iterable[Use]) -> Use | None:
     """Return the budget with the least left, those that stop before those that warn."""
     limited = [use for use in found if use.remaining is not None]
     return min(limited, key=lambda use: (use.budget.hard is None, use.remaining), default=None)
+
+
+def _take(budget: Budget, period: Period, *, at: datetime) -> Use:
+    """Take one credit in the running cycle, and in the others that the moment lies in (D8)."""
+    covering = list(budget.spendings.covering(at))
+    same = (row for row in covering if Period(row.start_at, row.end_at) == period)
+    row = next(same, None) or _row(budget, period)
+    if not Spending.objects.filter(pk=row.pk).take(below=budget.hard):
+        raise OverBudget(Refusal(budget.kind, budget.name, budget.hard or 0, period.end_at))
+    if any(other.pk != row.pk for other in covering):
+        budget.spendings.covering(at).exclude(pk=row.pk).take()
+    return Use(budget, period, row.taken + 1)
 
 
 def _row(budget: Budget, period: Period) -> Spending:

@@ -14,6 +14,7 @@ from dashboard.rembg.pictures.inspection import (
     inspect,
 )
 from dashboard.rembg.pictures.source import Layout, Source
+from dashboard.rembg.pictures.spliced import Spliced
 from dashboard.rembg.pictures.stripping import Stripped, is_clean, strip, write
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Layout",
     "Picture",
     "Source",
+    "Spliced",
     "Stripped",
     "complete",
     "examine",

@@ -6,7 +6,7 @@ import uuid
 from datetime import datetime
 from typing import ClassVar
 
-from django.db import models
+from django.db import connection, models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
@@ -148,5 +148,6 @@ def hold(team_id: int) -> None:
     Else a row could be made from a count that another one, still open, is about to change. SQLite
     has one writer anyway.
     """
-    # no_key: rows may still refer to the team.
-    Team.objects.select_for_update(no_key=True).only("pk").get(pk=team_id)
+    if connection.features.has_select_for_update:
+        # no_key: rows may still refer to the team.
+        Team.objects.select_for_update(no_key=True).only("pk").get(pk=team_id)

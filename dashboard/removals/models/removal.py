@@ -10,6 +10,7 @@ from typing import Any, ClassVar, cast
 from django.conf import settings
 from django.db import models, transaction
 from django.db.models import F, Q
+from django.db.models.expressions import Combinable
 
 from dashboard.keys.models import Account, ApiKey
 from dashboard.rembg import filenames
@@ -297,8 +298,16 @@ class Removal(models.Model):
         rows = Removal.objects.filter(pk=self.pk, attempt=self.attempt, state__in=states)
         moved = bool(rows.update(**changes))
         if moved:
-            self.refresh_from_db(fields=list(changes))
+            self._take_over(changes)
         return moved
+
+    def _take_over(self, changes: dict[str, Any]) -> None:
+        """Bring this object up to the row, asking for no more than the database has computed."""
+        computed = [name for name, value in changes.items() if isinstance(value, Combinable)]
+        for name in changes.keys() - set(computed):
+            setattr(self, name, changes[name])
+        if computed:
+            self.refresh_from_db(fields=computed)
 
 
 NO_ERROR: dict[str, Any] = {
