@@ -17,7 +17,7 @@ from dashboard.keys.models import ApiKey
 from dashboard.removals.budgets import Use
 from dashboard.removals.models import Removal, State
 from dashboard.teams.models import Membership, Role, Team
-from dashboard.usage import phrases
+from dashboard.usage import phrases, telling
 from dashboard.usage.standing import Standing
 from dashboard.usage.states import failure
 
@@ -194,8 +194,7 @@ def _state(one: Standing) -> tuple[str, str]:
 def _is_low(one: Standing) -> bool:
     if one.included is None or one.remaining is None:
         return False
-    runs_out = one.pace is not None and one.pace.runs_out_at is not None
-    return runs_out or one.remaining <= one.included * LOW_SHARE
+    return one.runs_out is not None or one.remaining <= one.included * LOW_SHARE
 
 
 def _lock_concerns(team: Team, locked: str | None) -> Iterator[Concern]:
@@ -244,10 +243,10 @@ def _low_concern(team: Team, one: Standing, url: str, open_it: str) -> Concern:
         "left": phrases.number(one.remaining),
         "included": phrases.number(one.included),
     }
-    if one.pace is None or one.pace.runs_out_at is None:
+    if one.runs_out is None:
         return Concern("warn", title, left, url, open_it)
-    ending = _("At this pace they run out on %(day)s, before the renewal.") % {
-        "day": phrases.day(one.pace.runs_out_at, team.zone, at=one.at)
+    ending = _("They run out before the renewal: %(when)s.") % {
+        "when": telling.when(one.runs_out, team.zone, at=one.at)
     }
     return Concern("warn", title, f"{left} {ending}", url, open_it)
 

@@ -15,10 +15,12 @@ from django.utils.translation import ngettext
 
 from dashboard.keys.models import Account, ApiKey
 from dashboard.teams.models import Team
-from dashboard.usage import charts, columns, course, phrases
+from dashboard.usage import charts, columns, course, phrases, telling
 from dashboard.usage.charts import Chart, Frame
 from dashboard.usage.models import CalendarMonth, Kind, Snapshot
+from dashboard.usage.outlook import steps_of
 from dashboard.usage.standing import Standing, standing
+from dashboard.usage.telling import Rate, Told
 from dashboard.usage.windows import Window, chosen
 
 
@@ -132,7 +134,25 @@ class AccountPage:
             self.points,
             frame=self._frame(_newest(self.points, self.window)),
             standing=self.standing if self.shows_now else None,
+            steps=steps_of(self.account) if self.shows_now and self.standing.outlook else (),
         )
+
+    @property
+    def balances(self) -> list[Told]:
+        """Whether the included credits, and everything spendable, last until the renewal."""
+        now = self.standing
+        return telling.balances(
+            now.outlook,
+            remaining=now.remaining,
+            spendable=now.spendable,
+            zone=self.team.zone,
+            at=self.at,
+        )
+
+    @property
+    def rates(self) -> list[Rate]:
+        """How fast credits go, and how fast they may; empty without an outlook."""
+        return telling.rates(self.standing.outlook) if self.standing.outlook else []
 
     @property
     def burn_down_url(self) -> str:

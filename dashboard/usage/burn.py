@@ -17,7 +17,7 @@ Flags = npt.NDArray[np.bool_]
 DAY = 86_400.0
 # Between two readings further apart nobody knows on which side of midnight credits were used.
 GAP = timedelta(hours=6).total_seconds()
-# The same as `standing.SHORTEST_BASE`: before that a rate of the cycle says nothing.
+# Before that a rate of the cycle says nothing.
 SHORTEST_BASE = timedelta(hours=12).total_seconds()
 
 

@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from dashboard.usage import course, phrases
+from dashboard.usage import ahead, course, phrases, telling
 from dashboard.usage.course import Event, Point
+from dashboard.usage.forecast import RunOut, Step, Verdict
 from dashboard.usage.standing import Standing
 from dashboard.usage.windows import Window
 
@@ -72,7 +73,12 @@ def line(label: str, role: str, data: Sequence[object], **options: Any) -> Serie
 
 
 def burn_down(
-    window: Window, points: Sequence[Point], *, frame: Frame, standing: Standing | None = None
+    window: Window,
+    points: Sequence[Point],
+    *,
+    frame: Frame,
+    standing: Standing | None = None,
+    steps: Sequence[Step] = (),
 ) -> Chart:
     """Return the included credits left over one window; `standing` only for the running one.
 
@@ -90,6 +96,9 @@ def burn_down(
         allowance = [_dot(at, credits) for at, credits in known]
         allowance.append(_dot(window.end_at, known[-1][1]))
         series.append(line(_("Allowance"), "allowance", allowance, stepped=True))
+    series += ahead.series(steps)
+    table = _days(window, points, frame=frame)
+    table["rows"] += ahead.rows(steps, frame.zone, at=frame.at)
     return chart(
         _("Included credits left, %(span)s")
         % {"span": phrases.span(window, frame.zone, at=frame.at)},
@@ -102,7 +111,7 @@ def burn_down(
         },
         series=series,
         marks=_marks(window, points, frame=frame),
-        table=_days(window, points, frame=frame),
+        table=table,
     )
 
 
@@ -204,20 +213,37 @@ def _told(
         "of": phrases.number(standing.included),
         "days": days,
     }
-    return base + _told_pace(standing, frame=frame)
+    return f"{base}. {_told_ahead(standing, frame=frame)}".strip()
 
 
-def _told_pace(standing: Standing, *, frame: Frame) -> str:
-    pace = standing.pace
-    if pace is None:
-        return "."
-    if pace.runs_out_at:
-        words = _("; at this pace the included credits run out on %(day)s.")
-        return words % {"day": frame.day(pace.runs_out_at)}
-    if pace.left_at_end < 0:
-        return _("; the included credits are used up.")
-    words = _("; at this pace the cycle ends with %(left)s left.")
-    return words % {"left": phrases.number(pace.left_at_end)}
+def _told_ahead(standing: Standing, *, frame: Frame) -> str:
+    if standing.remaining == 0:
+        return _("The included credits are used up.")
+    found = standing.outlook
+    if found is None or found.included is None:
+        return _("Lasts until renewal: too early to say.")
+    parts = [
+        _("Lasts until renewal: %(word)s") % {"word": telling.word(found.included.verdict)},
+        _("the included credits run out %(when)s")
+        % {"when": telling.when(found.included, frame.zone, at=frame.at)}
+        if found.included.early
+        else "",
+    ]
+    told = f"{'; '.join(part for part in parts if part)}."
+    return " ".join(part for part in (told, _told_end(standing, found.included)) if part)
+
+
+def _told_end(standing: Standing, included: RunOut) -> str:
+    """Say what is left at the renewal, where the included credits last."""
+    end = standing.outlook.used_at_end if standing.outlook else None
+    if included.verdict != Verdict.YES or end is None or standing.included is None:
+        return ""
+    words = _("It is to end with %(least)s to %(most)s left, most likely %(median)s.")
+    return words % {
+        "least": phrases.number(max(0, standing.included - end.high)),
+        "most": phrases.number(max(0, standing.included - end.low)),
+        "median": phrases.number(max(0, standing.included - end.median)),
+    }
 
 
 def _told_past(window: Window, points: Sequence[Point]) -> str:

@@ -19,6 +19,7 @@ from dashboard.rembg.errors import RembgError
 from dashboard.rembg.usage import CyclesAnswer, Month, UsageAnswer
 from dashboard.usage import bringing, readings, schedule
 from dashboard.usage.models import Snapshot
+from dashboard.usage.outlook import look_ahead
 from dashboard.usage.readings import CURRENT, CYCLES, Asked, Mode, Question
 from dashboard.usage.twins import look_for_twin
 
@@ -52,6 +53,8 @@ def poll(account: Account, *, at: datetime) -> Snapshot:
         _read_more(turn, renewal=snapshot.period_end_at)
         look_for_twin(account, at=at)
     schedule.settle(account, snapshot, at=at, not_before=turn.not_before)
+    if snapshot.is_good:
+        look_ahead(account, snapshot)
     return snapshot
 
 

@@ -13,22 +13,15 @@ from django.db.models import OuterRef, Q, Subquery
 
 from dashboard.keys.models import Account, AccountQuerySet
 from dashboard.teams.models import Team
+from dashboard.usage.forecast import Forecast, RunOut, Verdict
 from dashboard.usage.models import Kind, Snapshot
+from dashboard.usage.outlook import outlook_of
 from dashboard.usage.windows import Window
 
 STALE_AFTER_POLLS = 3
-# Before that a straight line through two readings says nothing about the end of the cycle.
-SHORTEST_BASE = timedelta(hours=12)
 LONG_FIELDS = ("raw",)
-
-
-@dataclass(frozen=True)
-class Pace:
-    """The straight line from the start of the cycle through the newest reading, in credits."""
-
-    used_at_end: int
-    left_at_end: int
-    runs_out_at: datetime | None
+# What a list of accounts does not need of their outlooks.
+LONG_OF_OUTLOOK = ("outlook__course", "outlook__days")
 
 
 @dataclass(frozen=True)
@@ -56,6 +49,7 @@ class Standing:
     last_error: str = ""
     last_message: str = ""
     twin_of: str = ""
+    outlook: Forecast | None = None
 
     @property
     def is_read(self) -> bool:
@@ -87,19 +81,11 @@ class Standing:
         return math.ceil((self.window.end_at - self.at) / timedelta(days=1))
 
     @property
-    def pace(self) -> Pace | None:
-        """Return the straight line to the renewal; None where too little is known for one."""
-        window = self.window
-        if window is None or self.as_of is None or self.used is None or self.included is None:
-            return None
-        elapsed = self.as_of - window.start_at
-        if elapsed < SHORTEST_BASE or not window.runs(at=self.as_of):
-            return None
-        at_end = round(self.used * ((window.end_at - window.start_at) / elapsed))
-        runs_out_at = None
-        if at_end > self.included > 0 and self.remaining:
-            runs_out_at = self.as_of + elapsed * (self.remaining / self.used)
-        return Pace(at_end, self.included - at_end, runs_out_at)
+    def runs_out(self) -> RunOut | None:
+        """Return when the included credits run out, if the forecast says that they will."""
+        ahead = self.outlook.included if self.outlook else None
+        will = ahead is not None and ahead.verdict == Verdict.NO and bool(self.remaining)
+        return ahead if will else None
 
 
 @dataclass(frozen=True)
@@ -168,19 +154,19 @@ def window_of(reading: Snapshot) -> Window | None:
 
 def standings(team: Team, *, at: datetime) -> list[Standing]:
     """Return where each active account of the team stands, by label (2 queries)."""
-    accounts = team.accounts.active().select_related("same_as").order_by("label", "pk")
-    return _standings(accounts, at=at)
+    accounts = team.accounts.active().select_related("same_as", "outlook")
+    return _standings(accounts.defer(*LONG_OF_OUTLOOK).order_by("label", "pk"), at=at)
 
 
 def standing(account: Account, *, at: datetime) -> Standing:
-    """Return where one account stands (1 query); its `same_as` is to be loaded already."""
+    """Return where one account stands (1 query); `same_as` and `outlook` are to be loaded."""
     readings = Snapshot.objects.filter(account=account, mode=Snapshot.Mode.CURRENT)
     newest = Q(pk=Subquery(readings.newest_first().values("pk")[:1]))
     newest_good = Q(pk=Subquery(readings.good().newest_first().values("pk")[:1]))
     found = Snapshot.objects.defer(*LONG_FIELDS).filter(newest | newest_good).newest_first()
     rows = list(found)
     good = next((row for row in rows if row.is_good), None)
-    return standing_of(account, good, rows[0] if rows else None, at=at)
+    return _ahead(account, standing_of(account, good, rows[0] if rows else None, at=at))
 
 
 def total(standings: Iterable[Standing]) -> Total:
@@ -208,8 +194,16 @@ def _standings(accounts: AccountQuerySet, *, at: datetime) -> list[Standing]:
     pks = {pk for one in found for pk in (one.newest_pk, one.good_pk) if pk}
     by_pk = Snapshot.objects.defer(*LONG_FIELDS).in_bulk(pks)
     return [
-        standing_of(one, by_pk.get(one.good_pk), by_pk.get(one.newest_pk), at=at) for one in found
+        _ahead(one, standing_of(one, by_pk.get(one.good_pk), by_pk.get(one.newest_pk), at=at))
+        for one in found
     ]
+
+
+def _ahead(account: Account, known: Standing) -> Standing:
+    """Return it with the outlook of its window, while that runs."""
+    if known.window is None or not known.window.runs(at=known.at):
+        return known
+    return replace(known, outlook=outlook_of(account, known.window))
 
 
 def _is_old(good: Snapshot, window: Window | None, *, at: datetime) -> bool:

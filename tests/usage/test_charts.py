@@ -1,5 +1,6 @@
 """What the charts draw: the rows' own numbers, gaps as gaps, and one sentence."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -10,9 +11,11 @@ from hypothesis import strategies as st
 
 from dashboard.keys.models import Account
 from dashboard.usage import course
+from dashboard.usage.burn import Rates
 from dashboard.usage.charts import Frame, burn_down
 from dashboard.usage.columns import cycle_columns, month_columns
 from dashboard.usage.course import Point, thinned
+from dashboard.usage.forecast import Forecast, RunOut, Spread, Verdict
 from dashboard.usage.models import CalendarMonth, Snapshot
 from dashboard.usage.phrases import span
 from dashboard.usage.standing import standing_of
@@ -68,24 +71,38 @@ def test_the_burn_down_falls_from_the_allowance_to_what_is_left():
     assert "Renews 3 Dec" in chart["marks"][0]["label"]
 
 
-def test_the_sentence_says_used_of_allowance_days_to_go_and_where_the_pace_leads():
-    chart = burn_down(CYCLE, [], frame=FRAME, standing=standing())
+def ran_out(early, median, late, verdict, **more) -> Forecast:
+    one = RunOut(early, median, late, 0.5, verdict)
+    return Forecast(AT, AT, Rates(), 20.0, verdict, one, one, **more)
+
+
+def test_the_sentence_says_used_of_allowance_days_to_go_and_what_is_to_be_left():
+    lasts = ran_out(None, None, None, Verdict.YES, used_at_end=Spread(13000, 13286, 14000))
+
+    chart = burn_down(CYCLE, [], frame=FRAME, standing=replace(standing(), outlook=lasts))
 
     assert chart["summary"] == (
-        "9,300 of 18,500 credits used with 9 days to go; "
-        "at this pace the cycle ends with 5,214 left."
+        "9,300 of 18,500 credits used with 9 days to go. Lasts until renewal: yes. "
+        "It is to end with 4,500 to 5,500 left, most likely 5,214."
     )
 
 
-def test_the_sentence_names_the_day_on_which_the_credits_run_out():
-    chart = burn_down(
-        CYCLE,
-        [],
-        frame=FRAME,
-        standing=standing(app_usage=16000, api_usage=0, remaining_included_credits=2500),
+def test_the_sentence_names_the_days_between_which_the_credits_run_out():
+    days = [AT + timedelta(days=n) for n in (2, 3, 5)]
+    now = replace(standing(), outlook=ran_out(*days, Verdict.NO))
+
+    chart = burn_down(CYCLE, [], frame=FRAME, standing=now)
+
+    assert chart["summary"].endswith(
+        "Lasts until renewal: no; the included credits run out between 26 and 29 Nov, "
+        "most likely 27 Nov."
     )
 
-    assert "at this pace the included credits run out on 27 Nov." in chart["summary"]
+
+def test_without_a_forecast_it_is_too_early_to_say():
+    chart = burn_down(CYCLE, [], frame=FRAME, standing=standing())
+
+    assert chart["summary"].endswith("with 9 days to go. Lasts until renewal: too early to say.")
 
 
 def test_a_gap_of_more_than_six_hours_breaks_the_line_and_is_marked():

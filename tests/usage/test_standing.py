@@ -77,13 +77,6 @@ def test_what_can_be_spent_is_unknown_unless_both_parts_are_known(missing):
     assert stand(row).spendable is None
 
 
-def test_nothing_is_said_about_the_pace_in_the_first_hours():
-    early = START + timedelta(hours=11)
-
-    assert stand(reading(early), at=early).pace is None
-    assert stand(reading(START + timedelta(days=3)), at=NOON).pace.used_at_end == 93_000
-
-
 def test_a_total_names_what_is_unknown_and_adds_no_twin():
     known = stand(reading())
     found = [

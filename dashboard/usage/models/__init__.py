@@ -1,11 +1,13 @@
 """What accounts used: readings, billing cycles, calendar months, and history rolled up."""
 
 from dashboard.usage.models.history import RollUp, Tick, UsageSpan
+from dashboard.usage.models.outlook import AccountOutlook
 from dashboard.usage.models.reading import LATE, Kind, Snapshot, SnapshotQuerySet
 from dashboard.usage.models.window import CalendarMonth, Cycle, CycleQuerySet, Refresh
 
 __all__ = [
     "LATE",
+    "AccountOutlook",
     "CalendarMonth",
     "Cycle",
     "CycleQuerySet",

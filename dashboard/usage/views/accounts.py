@@ -117,7 +117,9 @@ def page_of(request: HttpRequest, team: Team, pk: UUID) -> AccountPage:
     picked_cycle = picked(request)["cycle"]
     # One query for both: an account without a key is rare.
     found = ApiKey.objects.active().filter(account=pk, account__team=team)
-    keys = list(found.select_related("account__same_as").order_by("label", "pk"))
-    accounts = team.accounts.select_related("same_as")
+    keys = list(
+        found.select_related("account__same_as", "account__outlook").order_by("label", "pk")
+    )
+    accounts = team.accounts.select_related("same_as", "outlook")
     account: Account = keys[0].account if keys else get_object_or_404(accounts, pk=pk)
     return AccountPage(account, team, timezone.now(), picked_cycle, keys)

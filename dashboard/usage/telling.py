@@ -1,0 +1,136 @@
+"""What the outlook says, in sentences: do credits last, when do they run out, how fast they go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from dashboard.usage import phrases
+from dashboard.usage.forecast import Forecast, RunOut, Verdict
+
+KINDS = {Verdict.YES: "ok", Verdict.NO: "bad", Verdict.TOO_EARLY: "neutral"}
+
+
+@dataclass(frozen=True)
+class Told:
+    """One balance: whether it lasts until the renewal, and when it runs out if it does not."""
+
+    label: str
+    kind: str
+    word: str
+    when: str
+    chance: str = ""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A rate in credits a day, in words, and what it is made of."""
+
+    label: str
+    value: str
+    unit: str
+    help: str
+
+
+def balances(
+    found: Forecast | None,
+    *,
+    remaining: int | None,
+    spendable: int | None,
+    zone: ZoneInfo,
+    at: datetime,
+) -> list[Told]:
+    """Return what is said of the included credits, and of everything spendable."""
+    included = found.included if found else None
+    everything = found.everything if found else None
+    return [
+        _told(_("Included credits"), remaining, included, zone=zone, at=at),
+        _told(_("Everything spendable"), spendable, everything, zone=zone, at=at),
+    ]
+
+
+def _told(
+    label: str, credits: int | None, one: RunOut | None, *, zone: ZoneInfo, at: datetime
+) -> Told:
+    if credits is None:
+        return Told(label, "neutral", _("unknown"), _("RemBG did not say how many are left."))
+    if credits == 0:
+        return Told(label, "bad", _("no"), _("Nothing is left."))
+    if one is None:
+        when = _("Less than a day of use is known.")
+        return Told(label, "neutral", word(Verdict.TOO_EARLY), when)
+    chance = _("%(share)s %% of what may come lasts until the renewal") % {
+        "share": round(one.lasts * 100)
+    }
+    return Told(label, KINDS[one.verdict], word(one.verdict), sentence(one, zone, at=at), chance)
+
+
+def word(verdict: Verdict) -> str:
+    """Return "yes", "no" or "too early to say"."""
+    words = {
+        Verdict.YES: _("yes"),
+        Verdict.NO: _("no"),
+        Verdict.TOO_EARLY: _("too early to say"),
+    }
+    return words[verdict]
+
+
+def sentence(one: RunOut, zone: ZoneInfo, *, at: datetime) -> str:
+    """Return when credits run out: "Run out between 24 and 29 Nov, most likely 26 Nov."."""
+    if one.early is None:
+        return _("They do not run out before the renewal.")
+    return _("Run out %(when)s.") % {"when": when(one, zone, at=at)}
+
+
+def when(one: RunOut, zone: ZoneInfo, *, at: datetime) -> str:
+    """Return the range in words; empty where it lies after the renewal as a whole."""
+    if one.early is None:
+        return ""
+    early = phrases.day(one.early, zone, at=at)
+    median = phrases.day(one.median, zone, at=at) if one.median else ""
+    if one.late is not None:
+        if early == phrases.day(one.late, zone, at=at):
+            return _("on %(day)s") % {"day": early}
+        ends = {"early": _short(one.early, one.late, zone, at=at)}
+        ends |= {"late": phrases.day(one.late, zone, at=at), "median": median}
+        return _("between %(early)s and %(late)s, most likely %(median)s") % ends
+    if median:
+        words = _("from %(early)s on, most likely %(median)s, or only after the renewal")
+        return words % {"early": early, "median": median}
+    return _("perhaps from %(early)s on, more likely only after the renewal") % {"early": early}
+
+
+def _short(one: datetime, other: datetime, zone: ZoneInfo, *, at: datetime) -> str:
+    """Return the day without its month where the other day is of the same one."""
+    first, last = one.astimezone(zone), other.astimezone(zone)
+    if (first.year, first.month) == (last.year, last.month):
+        return str(date_format(first, "j"))
+    return phrases.day(one, zone, at=at)
+
+
+def rates(found: Forecast) -> list[Rate]:
+    """Return today's rate, the cycle's, and what may be used a day until the renewal."""
+    one = found.rates
+    return [
+        _rate(_("Today"), one.today, _("Used in the last 24 hours.")),
+        _rate(_("This cycle"), one.cycle, _("Used since the cycle began, a day.")),
+        # What may be used is never rounded up: there would be less in the end.
+        _rate(
+            _("May be used"),
+            one.allowance if one.allowance is None or one.allowance < 1 else int(one.allowance),
+            _("Included credits left, shared out over the days to the renewal."),
+        ),
+    ]
+
+
+def _rate(label: str, credits: float | None, told: str) -> Rate:
+    if credits is None:
+        return Rate(label, _("unknown"), "", told)
+    unit = _("credits a day")
+    if 0 < credits < 1:
+        return Rate(label, _("less than 1"), _("credit a day"), told)
+    return Rate(label, phrases.number(round(credits)), unit, told)
