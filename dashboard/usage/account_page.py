@@ -15,9 +15,9 @@ from django.utils.translation import ngettext
 
 from dashboard.keys.models import Account, ApiKey
 from dashboard.teams.models import Team
-from dashboard.usage import charts, columns, course, phrases, telling
+from dashboard.usage import charts, columns, course, pasts, phrases, telling
 from dashboard.usage.charts import Chart, Frame
-from dashboard.usage.models import CalendarMonth, Kind, Snapshot
+from dashboard.usage.models import CalendarMonth, Kind
 from dashboard.usage.outlook import steps_of
 from dashboard.usage.standing import Standing, standing
 from dashboard.usage.telling import Rate, Told
@@ -91,14 +91,9 @@ class AccountPage:
         return self.window is not None and self.window == self.running
 
     @cached_property
-    def points(self) -> list[course.Point]:
-        """The readings of the window that is shown."""
-        if self.window is None:
-            return []
-        readings = Snapshot.objects.filter(account=self.account)
-        return course.points_of(
-            readings.of_window(start=self.window.start_at, end=self.window.end_at)
-        )
+    def course(self) -> course.Course:
+        """What was read of the window that is shown, and what happened in it."""
+        return pasts.course_of(self.account, self.window) if self.window else course.Course()
 
     @cached_property
     def months(self) -> list[CalendarMonth]:
@@ -131,8 +126,8 @@ class AccountPage:
         assert self.window is not None
         return charts.burn_down(
             self.window,
-            self.points,
-            frame=self._frame(_newest(self.points, self.window)),
+            self.course,
+            frame=self._frame(_newest(self.course.points, self.window)),
             standing=self.standing if self.shows_now else None,
             steps=steps_of(self.account) if self.shows_now and self.standing.outlook else (),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,8 +12,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from dashboard.usage import ahead, course, phrases, telling
-from dashboard.usage.course import Event, Point
+from dashboard.usage.course import Course, Event, Point
 from dashboard.usage.forecast import RunOut, Step, Verdict
+from dashboard.usage.models import Kind
 from dashboard.usage.standing import Standing
 from dashboard.usage.windows import Window
 
@@ -74,7 +75,7 @@ def line(label: str, role: str, data: Sequence[object], **options: Any) -> Serie
 
 def burn_down(
     window: Window,
-    points: Sequence[Point],
+    read: Course,
     *,
     frame: Frame,
     standing: Standing | None = None,
@@ -82,13 +83,15 @@ def burn_down(
 ) -> Chart:
     """Return the included credits left over one window; `standing` only for the running one.
 
-    Readings more than six hours apart are not joined. Before the first reading the course is not
-    known: a dashed line only joins the start of the window, where nothing was used yet, to it.
+    Readings more than six hours apart (two days, where only days are kept) are not joined. Before
+    the first reading the course is not known: a dashed line only joins the start of the window,
+    where nothing was used yet, to it.
     """
-    readings = course.thinned(points)
+    points = read.points
+    thin = replace(read, points=tuple(course.thinned(points)))
     known = _allowance(window, points)
-    series = [line(_("Included credits left"), "left", _left(window, readings, frame=frame))]
-    if before := _before(window, points):
+    series = [line(_("Included credits left"), "left", _left(window, thin))]
+    if before := _before(window, read):
         series.append(line(_("Not read day by day"), "left", before, dashed=True))
     if known:
         pace = [_dot(window.start_at, known[-1][1]), _dot(window.end_at, 0)]
@@ -110,7 +113,7 @@ def burn_down(
             "max": window.end_at.isoformat(),
         },
         series=series,
-        marks=_marks(window, points, frame=frame),
+        marks=_marks(window, read, frame=frame),
         table=table,
     )
 
@@ -119,16 +122,17 @@ def _dot(at: datetime, credits: int | None) -> dict[str, Any]:
     return {"x": at.isoformat(), "y": credits}
 
 
-def _left(window: Window, points: Sequence[Point], *, frame: Frame) -> list[dict[str, Any]]:
+def _left(window: Window, read: Course) -> list[dict[str, Any]]:
+    points = read.points
     dots: list[dict[str, Any]] = []
     for index, point in enumerate(points):
         before = points[index - 1] if index else None
-        if before and point.at - before.at > course.GAP:
+        if before and point.at - before.at > read.gap:
             dots.append(_dot(before.at + (point.at - before.at) / 2, None))
         dots.append(_dot(point.at, point.left))
     closing = _closing(window, points)
     if closing is not None and points:
-        if window.end_at - points[-1].at > course.GAP:
+        if window.end_at - points[-1].at > read.gap:
             dots.append(_dot(points[-1].at + (window.end_at - points[-1].at) / 2, None))
         dots.append(_dot(window.end_at, closing))
     return dots
@@ -143,10 +147,11 @@ def _closing(window: Window, points: Sequence[Point]) -> int | None:
     return max(0, known[-1][1] - window.used)
 
 
-def _before(window: Window, points: Sequence[Point]) -> list[dict[str, Any]]:
+def _before(window: Window, read: Course) -> list[dict[str, Any]]:
+    points = read.points
     if not points or points[0].left is None or points[0].included is None:
         return []
-    if points[0].at - window.start_at <= course.GAP:
+    if points[0].at - window.start_at <= read.gap:
         return []
     return [_dot(window.start_at, points[0].included), _dot(points[0].at, points[0].left)]
 
@@ -162,7 +167,7 @@ def _allowance(window: Window, points: Sequence[Point]) -> list[tuple[datetime, 
     return steps
 
 
-def _marks(window: Window, points: Sequence[Point], *, frame: Frame) -> list[dict[str, str]]:
+def _marks(window: Window, read: Course, *, frame: Frame) -> list[dict[str, str]]:
     happened = [
         {
             "x": event.at.isoformat(),
@@ -170,7 +175,7 @@ def _marks(window: Window, points: Sequence[Point], *, frame: Frame) -> list[dic
             "role": event.role,
             "when": phrases.clock(event.at, frame.zone, at=frame.at),
         }
-        for event in course.events(points)[-MOST_MARKS:]
+        for event in read.events[-MOST_MARKS:]
     ]
     running = window.runs(at=frame.at)
     label = _("Renews %(day)s") if running else _("Renewed %(day)s")
@@ -184,15 +189,33 @@ def _marks(window: Window, points: Sequence[Point], *, frame: Frame) -> list[dic
 
 
 def _event(event: Event) -> str:
-    sizes = {"before": phrases.number(event.before), "after": phrases.number(event.after)}
+    sizes = {"before": _said(event.before), "after": _said(event.after)}
     if event.role == "gap":
         return _("No readings")
+    if event.role == "switch":
+        return _switch(event)
     if event.role == "correction":
         return _("RemBG corrected usage: %(before)s → %(after)s") % sizes
     if event.what == "prepaid":
-        grown = (event.after or 0) - (event.before or 0)
-        return _("Top-up: +%(count)s prepaid") % {"count": phrases.number(grown)}
+        return _("Top-up: +%(count)s prepaid") % {"count": phrases.number(_grown(event))}
+    if event.what == "plan":
+        return _("Plan: %(before)s → %(after)s") % sizes
     return _("Allowance: %(before)s → %(after)s") % sizes
+
+
+def _said(one: int | str | None) -> str:
+    return one if isinstance(one, str) else phrases.number(one)
+
+
+def _grown(event: Event) -> int | None:
+    before, after = event.before, event.after
+    return after - before if isinstance(before, int) and isinstance(after, int) else None
+
+
+def _switch(event: Event) -> str:
+    if event.after == Kind.CALENDAR:
+        return _("RemBG counts by calendar month")
+    return _("RemBG is in step with Stripe")
 
 
 def _told(

@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
-from dashboard.usage.models import SnapshotQuerySet
+from dashboard.usage.history.values import Bucket, Mark
+from dashboard.usage.models import LATE, SnapshotQuerySet
+from dashboard.usage.windows import Window
 
 GAP = timedelta(hours=6)
+# Of days that were rolled up one reading each is left.
+GAP_OF_DAYS = timedelta(hours=49)
 MOST_POINTS = 400
 COLUMNS = (
     "asked_at",
@@ -19,6 +23,7 @@ COLUMNS = (
     "app_usage",
     "api_usage",
     "prepaid_credits",
+    "membership",
 )
 
 
@@ -33,6 +38,7 @@ class Point:
     app: int | None = None
     api: int | None = None
     prepaid: int | None = None
+    plan: str = ""
 
     @property
     def used(self) -> int | None:
@@ -55,9 +61,52 @@ class Event:
 
     role: str
     at: datetime
-    before: int | None = None
-    after: int | None = None
+    before: int | str | None = None
+    after: int | str | None = None
     what: str = ""
+
+
+@dataclass(frozen=True)
+class Course:
+    """What was read of one window, and what happened; neighbours nearer than `gap` are joined."""
+
+    points: tuple[Point, ...] = ()
+    events: tuple[Event, ...] = ()
+    gap: timedelta = GAP
+
+
+def read(readings: SnapshotQuerySet, window: Window) -> Course:
+    """Return the course of a window whose readings are kept (1 query)."""
+    found = readings.good().within(start=window.start_at, end=window.end_at + LATE)
+    rows = list(found.values_list("period_start_at", "kind", "synced", *COLUMNS))
+    points = tuple(Point(*row[3:]) for row in rows if row[0] == window.start_at)
+    told = [
+        (kind, asked_at) for _start, kind, synced, asked_at, *_rest in rows if synced is not None
+    ]
+    switches = [
+        Event("switch", at, before, kind, "synced")
+        for (before, _then), (kind, at) in pairwise(told)
+        if before != kind
+    ]
+    return Course(points, _in_order([*events(points), *switches]))
+
+
+def rolled_up(
+    buckets: Sequence[Bucket], marks: Sequence[Mark], window: Window, *, gap: timedelta = GAP
+) -> Course:
+    """Return the course of a window whose readings are gone, from what hours or days kept."""
+    levels = [bucket.levels for bucket in buckets if bucket.levels]
+    points = tuple(
+        Point(one.at, one.included, one.left, None, one.app, one.api, one.prepaid)
+        for one in levels
+        if window.start_at <= one.at <= window.end_at
+    )
+    happened = [
+        Event(mark.role, mark.at, mark.before, mark.after, mark.what)
+        for mark in marks
+        if mark.role != "renewal"
+    ]
+    return Course(points, _in_order([*_breaks(points, gap), *happened]), gap)
 
 
 def points_of(readings: SnapshotQuerySet) -> list[Point]:
@@ -79,22 +128,29 @@ def thinned(points: Sequence[Point], *, most: int = MOST_POINTS) -> list[Point]:
     return [point for ends in kept.values() for point in dict.fromkeys(ends)]
 
 
-def gaps(points: Sequence[Point]) -> Iterator[tuple[Point, Point]]:
-    """Return the neighbours with more than six hours between them."""
-    return ((a, b) for a, b in pairwise(points) if b.at - a.at > GAP)
+def _breaks(points: Sequence[Point], gap: timedelta) -> Iterator[Event]:
+    for a, b in pairwise(points):
+        if b.at - a.at > gap:
+            yield Event("gap", a.at + (b.at - a.at) / 2, what="gap")
+
+
+def _in_order(found: list[Event]) -> tuple[Event, ...]:
+    return tuple(sorted(found, key=lambda event: event.at))
 
 
 def events(points: Sequence[Point]) -> list[Event]:
     """Return corrections (usage fell, D7), changes of the plan (D9), top-ups and gaps."""
-    found = [Event("gap", a.at + (b.at - a.at) / 2, what="gap") for a, b in gaps(points)]
+    found = list(_breaks(points, GAP))
     for before, after in pairwise(points):
         if _fell(before.used, after.used):
             found.append(Event("correction", after.at, before.used, after.used, "usage"))
         if _differ(before.included, after.included):
-            found.append(Event("topup", after.at, before.included, after.included, "allowance"))
+            found.append(Event("plan", after.at, before.included, after.included, "allowance"))
+        if before.plan and after.plan and before.plan != after.plan:
+            found.append(Event("plan", after.at, before.plan, after.plan, "plan"))
         if _fell(after.prepaid, before.prepaid):
             found.append(Event("topup", after.at, before.prepaid, after.prepaid, "prepaid"))
-    return sorted(found, key=lambda event: event.at)
+    return list(_in_order(found))
 
 
 def last_of_each_day(points: Sequence[Point]) -> list[Point]:

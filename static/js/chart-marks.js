@@ -1,6 +1,6 @@
 import { FONT, colour } from "./chart-theme.js";
 
-const DASHES = { renewal: [], now: [2, 3], topup: [2, 3], correction: [2, 3], gap: [1, 4] };
+const DASHES = { renewal: [], gap: [1, 4] };
 const FIRST = ["renewal", "now"];
 const LIFT = 18;
 const ROW = 16;
@@ -63,7 +63,7 @@ export function annotations(spec) {
       color: tone,
       font: { family: FONT, size: 11, weight: 500 },
     };
-    const look = { borderColor: tone, borderWidth: 1, borderDash: DASHES[mark.role] ?? [] };
+    const look = { borderColor: tone, borderWidth: 1, borderDash: DASHES[mark.role] ?? [2, 3] };
     return [`mark${index}`, { type: "line", scaleID: "x", value: place(spec, mark), label, ...look }];
   });
   return Object.fromEntries(entries);

@@ -14,7 +14,7 @@ from dashboard.usage import course
 from dashboard.usage.burn import Rates
 from dashboard.usage.charts import Frame, burn_down
 from dashboard.usage.columns import cycle_columns, month_columns
-from dashboard.usage.course import Point, thinned
+from dashboard.usage.course import Course, Point, thinned
 from dashboard.usage.forecast import Forecast, RunOut, Spread, Verdict
 from dashboard.usage.models import CalendarMonth, Snapshot
 from dashboard.usage.phrases import span
@@ -31,6 +31,10 @@ CYCLE = Window("stripe", START, END, 4200, 5100, 18500, AT)
 def reading(hours: float, left: int, *, included: int = 18500, prepaid: int = 2000) -> Point:
     used = included - left
     return Point(START + timedelta(hours=hours), included, left, used, used, 0, prepaid)
+
+
+def read(points: list[Point]) -> Course:
+    return Course(tuple(points), tuple(course.events(points)))
 
 
 def standing(at=AT, **changes):
@@ -59,7 +63,7 @@ def series(chart, role):
 def test_the_burn_down_falls_from_the_allowance_to_what_is_left():
     points = [reading(hours, 18500 - 10 * hours) for hours in range(0, 480, 4)]
 
-    chart = burn_down(CYCLE, points, frame=FRAME, standing=standing())
+    chart = burn_down(CYCLE, read(points), frame=FRAME, standing=standing())
 
     left = series(chart, "left")[0]["data"]
     assert left[0] == {"x": START.isoformat(), "y": 18500}
@@ -79,7 +83,7 @@ def ran_out(early, median, late, verdict, **more) -> Forecast:
 def test_the_sentence_says_used_of_allowance_days_to_go_and_what_is_to_be_left():
     lasts = ran_out(None, None, None, Verdict.YES, used_at_end=Spread(13000, 13286, 14000))
 
-    chart = burn_down(CYCLE, [], frame=FRAME, standing=replace(standing(), outlook=lasts))
+    chart = burn_down(CYCLE, Course(), frame=FRAME, standing=replace(standing(), outlook=lasts))
 
     assert chart["summary"] == (
         "9,300 of 18,500 credits used with 9 days to go. Lasts until renewal: yes. "
@@ -91,7 +95,7 @@ def test_the_sentence_names_the_days_between_which_the_credits_run_out():
     days = [AT + timedelta(days=n) for n in (2, 3, 5)]
     now = replace(standing(), outlook=ran_out(*days, Verdict.NO))
 
-    chart = burn_down(CYCLE, [], frame=FRAME, standing=now)
+    chart = burn_down(CYCLE, Course(), frame=FRAME, standing=now)
 
     assert chart["summary"].endswith(
         "Lasts until renewal: no; the included credits run out between 26 and 29 Nov, "
@@ -100,7 +104,7 @@ def test_the_sentence_names_the_days_between_which_the_credits_run_out():
 
 
 def test_without_a_forecast_it_is_too_early_to_say():
-    chart = burn_down(CYCLE, [], frame=FRAME, standing=standing())
+    chart = burn_down(CYCLE, Course(), frame=FRAME, standing=standing())
 
     assert chart["summary"].endswith("with 9 days to go. Lasts until renewal: too early to say.")
 
@@ -108,7 +112,7 @@ def test_without_a_forecast_it_is_too_early_to_say():
 def test_a_gap_of_more_than_six_hours_breaks_the_line_and_is_marked():
     points = [reading(0, 18500), reading(6, 18000), reading(13, 17000), reading(14, 16900)]
 
-    chart = burn_down(CYCLE, points, frame=FRAME)
+    chart = burn_down(CYCLE, read(points), frame=FRAME)
 
     assert [dot["y"] for dot in series(chart, "left")[0]["data"]] == [
         18500,
@@ -121,7 +125,7 @@ def test_a_gap_of_more_than_six_hours_breaks_the_line_and_is_marked():
 
 
 def test_days_before_the_first_reading_are_only_joined_by_a_dashed_line():
-    chart = burn_down(CYCLE, [reading(200, 12000)], frame=FRAME)
+    chart = burn_down(CYCLE, read([reading(200, 12000)]), frame=FRAME)
 
     solid, dashed = series(chart, "left")
     assert not solid["dashed"] and [dot["y"] for dot in solid["data"]] == [12000]
@@ -129,7 +133,7 @@ def test_days_before_the_first_reading_are_only_joined_by_a_dashed_line():
 
 
 def test_d7_usage_that_falls_is_marked_as_a_correction():
-    chart = burn_down(CYCLE, [reading(1, 18000), reading(2, 18200)], frame=FRAME)
+    chart = burn_down(CYCLE, read([reading(1, 18000), reading(2, 18200)]), frame=FRAME)
 
     assert chart["marks"][0]["role"] == "correction"
     assert chart["marks"][0]["label"] == "RemBG corrected usage: 500 → 300"
@@ -142,18 +146,20 @@ def test_d9_a_change_of_plan_is_a_step_of_the_allowance_and_a_top_up_is_marked()
         reading(3, 1900, included=2000, prepaid=2500),
     ]
 
-    chart = burn_down(CYCLE, points, frame=FRAME)
+    chart = burn_down(CYCLE, read(points), frame=FRAME)
 
     assert [dot["y"] for dot in series(chart, "allowance")[0]["data"]] == [500, 2000, 2000]
-    labels = [mark["label"] for mark in chart["marks"] if mark["role"] == "topup"]
-    assert labels == ["Allowance: 500 → 2,000", "Top-up: +500 prepaid"]
+    assert [(mark["role"], mark["label"]) for mark in chart["marks"]][:2] == [
+        ("plan", "Allowance: 500 → 2,000"),
+        ("topup", "Top-up: +500 prepaid"),
+    ]
     assert [dot["y"] for dot in series(chart, "pace")[0]["data"]] == [2000, 0]
 
 
 def test_a_past_cycle_without_readings_says_so_and_shows_its_totals():
     past = Window("stripe", START, END, 8200, 3100, None, END + timedelta(days=1))
 
-    chart = burn_down(past, [], frame=Frame(END + timedelta(days=3), ISTANBUL, END))
+    chart = burn_down(past, Course(), frame=Frame(END + timedelta(days=3), ISTANBUL, END))
 
     assert chart["summary"] == (
         "Nobody read this cycle while it ran, so its course is not known. "
@@ -167,7 +173,7 @@ def test_a_closed_cycle_ends_at_its_final_counters():
     closed = Window("stripe", START, END, 9000, 5000, 18500, END + timedelta(minutes=1))
     points = [reading(hours, 18500 - 10 * hours) for hours in range(0, 718, 4)]
 
-    chart = burn_down(closed, points, frame=Frame(END + timedelta(days=1), ISTANBUL, END))
+    chart = burn_down(closed, read(points), frame=Frame(END + timedelta(days=1), ISTANBUL, END))
 
     assert series(chart, "left")[0]["data"][-1] == {"x": END.isoformat(), "y": 4500}
     assert "used 14,000 of 18,500 credits" in chart["summary"]
@@ -177,7 +183,7 @@ def test_d12_the_table_has_the_last_reading_of_each_utc_day_in_the_teams_words()
     late = datetime(2026, 11, 4, 23, 59, 59, tzinfo=UTC)
     points = [Point(late - timedelta(hours=1), 10, 9, 1, 1, 0, 0), Point(late, 10, 8, 2, 2, 0, 0)]
 
-    rows = burn_down(CYCLE, points, frame=FRAME)["table"]["rows"]
+    rows = burn_down(CYCLE, read(points), frame=FRAME)["table"]["rows"]
 
     assert rows == [["5 Nov, 02:59", 8, 2, 2, 0, 0]]
 

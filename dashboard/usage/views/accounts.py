@@ -21,6 +21,9 @@ from dashboard.usage.forms import AccountLabelForm, PickForm
 from dashboard.usage.standing import standings, total
 from dashboard.usage.states import key_states, notes
 
+# What stands beside an account, and is loaded with it.
+BESIDE = ("same_as", "outlook", "rolled_up")
+
 
 @require_safe
 @team_view()
@@ -118,8 +121,8 @@ def page_of(request: HttpRequest, team: Team, pk: UUID) -> AccountPage:
     # One query for both: an account without a key is rare.
     found = ApiKey.objects.active().filter(account=pk, account__team=team)
     keys = list(
-        found.select_related("account__same_as", "account__outlook").order_by("label", "pk")
+        found.select_related(*(f"account__{name}" for name in BESIDE)).order_by("label", "pk")
     )
-    accounts = team.accounts.select_related("same_as", "outlook")
+    accounts = team.accounts.select_related(*BESIDE)
     account: Account = keys[0].account if keys else get_object_or_404(accounts, pk=pk)
     return AccountPage(account, team, timezone.now(), picked_cycle, keys)
