@@ -181,6 +181,12 @@ class AccountPage:
         return columns.month_columns(self.months, frame=self._frame(max(read, default=None)))
 
     @property
+    def days_url(self) -> str:
+        """The address of the window's use by the day."""
+        query = f"?{urlencode({'cycle': self.picked})}" if self.picked else ""
+        return f"{self._url('usage:days')}{query}"
+
+    @property
     def months_url(self) -> str:
         """The address of that chart's `.json`."""
         return self._url("usage:months")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from django import forms
@@ -13,6 +14,8 @@ from dashboard.teams.models import Team
 from dashboard.usage.models import Kind
 
 NEW = "new"
+SPANS = ("cycle", "30", "90", "48")
+FIRST_YEAR, LAST_YEAR = 2000, 2200
 
 
 class AddKeyForm(ApiKeyForm):
@@ -103,3 +106,18 @@ class PickForm(forms.Form):
 
     cycle = forms.RegexField(regex=r"^-?\d{1,12}-(stripe|calendar)$", required=False)
     kind = forms.ChoiceField(choices=Kind, required=False)
+
+
+class SpanForm(forms.Form):
+    """Which stretch to show by the day, or which day by the hour; all may be left out."""
+
+    span = forms.ChoiceField(choices=[(one, one) for one in SPANS], required=False)
+    day = forms.DateField(input_formats=["%Y-%m-%d"], required=False)
+    kind = forms.ChoiceField(choices=Kind, required=False)
+
+    def clean_day(self) -> date | None:
+        """Refuse days next to which there is no other."""
+        day: date | None = self.cleaned_data["day"]
+        if day and not FIRST_YEAR <= day.year <= LAST_YEAR:
+            raise forms.ValidationError(_("There is nothing to see in that year."))
+        return day

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from dashboard.usage.views import accounts, deeds, keys, readings
+from dashboard.usage.views import accounts, daily, deeds, keys, readings
 
 app_name = "usage"
 ACCOUNTS = "teams/<slug:slug>/accounts/"
@@ -14,6 +14,8 @@ urlpatterns = [
     path(f"{ACCOUNT}this-cycle.json", accounts.this_cycle, name="this_cycle"),
     path(f"{ACCOUNT}cycles.json", accounts.cycles, name="cycles"),
     path(f"{ACCOUNT}months.json", accounts.months, name="months"),
+    path(f"{ACCOUNT}days/", daily.days, name="days"),
+    path(f"{ACCOUNT}days.json", daily.days_json, name="days_json"),
     path(f"{ACCOUNT}rename/", accounts.edit, name="rename_account"),
     path(f"{ACCOUNT}archive/", deeds.archive, name="archive_account"),
     path(f"{ACCOUNT}refresh/", deeds.refresh, name="refresh"),

@@ -9,11 +9,13 @@ function points(spec, series) {
 
 function column(canvas, spec, series, rgb) {
   const running = new Set(spec.hatched ?? []);
+  const partial = new Set(spec.pale ?? []);
   const pattern = hatch(canvas, rgb);
+  const fill = (index) => (partial.has(index) ? pale(rgb, 0.5) : rgb);
   return {
     type: "bar",
     stack: series.stack ?? series.label,
-    backgroundColor: series.data.map((_, index) => (running.has(index) ? pattern : rgb)),
+    backgroundColor: series.data.map((_, index) => (running.has(index) ? pattern : fill(index))),
     borderColor: colour("raised"),
     borderWidth: { top: 1 },
     borderRadius: 3,

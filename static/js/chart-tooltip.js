@@ -31,7 +31,8 @@ export function reading(chart, spec, point) {
   for (const row of columns) row.share = columns.length > 1 && total ? row.value / total : null;
   const title = time ? day(point.parsed.x, spec, true) : spec.x.labels[point.dataIndex];
   const running = !time && (spec.hatched ?? []).includes(point.dataIndex);
-  return { title, rows, running, total: columns.length > 1 ? total : null };
+  const note = running ? null : spec.notes?.[point.dataIndex];
+  return { title, rows, running, note, total: columns.length > 1 ? total : null };
 }
 
 function cell(row, className, text) {
@@ -41,7 +42,7 @@ function cell(row, className, text) {
   row.append(box);
 }
 
-function write(box, { title, rows, total, running }, texts) {
+function write(box, { title, rows, total, running, note }, texts) {
   box.replaceChildren();
   const head = document.createElement("strong");
   head.textContent = running ? `${title} (${texts.textRunning})` : title;
@@ -57,14 +58,16 @@ function write(box, { title, rows, total, running }, texts) {
     cell(row, "tip-share", one.share ? share.format(one.share) : "");
     box.append(row);
   }
+  if (note) cell(box, "tip-note", note);
 }
 
 /** The same reading as one sentence, for those who hear it. */
-export function sentence({ title, rows, total }, texts) {
+export function sentence({ title, rows, total, note }, texts) {
   const said = rows.map(
     (row) => `${row.label} ${row.value === null ? texts.textUnknown : numbers.format(row.value)}`,
   );
   if (total !== null) said.push(`${texts.textTotal} ${numbers.format(total)}`);
+  if (note) said.push(note);
   return `${title}: ${said.join(", ")}`;
 }
 

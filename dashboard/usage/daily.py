@@ -1,0 +1,216 @@
+"""Use by the day or the hour as a chart: columns where it is known, gaps with their sum."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from dashboard.usage import phrases
+from dashboard.usage.charts import MOST_MARKS, Chart, Frame, chart, column
+from dashboard.usage.history.values import Bucket, Course, Mark, Span
+from dashboard.usage.models import Kind
+
+# Shares of a stretch are cut to microseconds; so little is not missing.
+NEARLY = timedelta(seconds=1)
+# Polls are jittered, and a few fail: with fewer than this, the readings around a border are far
+# enough apart to call what is shared out over it an estimate.
+FREQUENT = 0.95
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What to draw: use of one kind of windows, by the hour or by the day, under a title."""
+
+    title: str
+    kind: str
+    by_hour: bool
+    frame: Frame
+    every: timedelta
+    link: Callable[[datetime], str] | None = None
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A column: its bucket, its names, and what a reader has to know of it."""
+
+    bucket: Bucket
+    label: str
+    short: str
+    note: str
+    runs: bool
+
+    @property
+    def is_partial(self) -> bool:
+        """Say whether its number is an estimate, or only a part."""
+        return not self.runs and self.bucket.used is not None and bool(self.note)
+
+
+def use_chart(found: Course, ask: Ask) -> Chart:
+    """Return app and API credits in stacked columns; what is unknown has no column."""
+    frame = ask.frame
+    buckets = [one for one in found.series.get(ask.kind, ()) if one.start_at < frame.at]
+    bars = _bars(buckets, ask)
+    gaps = [one for one in found.gaps if one.place.kind == ask.kind]
+    return chart(
+        ask.title,
+        frame=frame,
+        summary=_told(bars, gaps, ask),
+        x={
+            "type": "category",
+            "labels": [one.label for one in bars],
+            "short": [one.short for one in bars],
+        },
+        series=[
+            column(_("App"), "app", [one.bucket.app.credits for one in bars]),
+            column(_("API"), "api", [one.bucket.api.credits for one in bars]),
+        ],
+        marks=_marks(found, gaps, bars, ask),
+        hatched=[index for index, one in enumerate(bars) if one.runs],
+        pale=[index for index, one in enumerate(bars) if one.is_partial],
+        notes=[one.note or None for one in bars],
+        links=[ask.link(one.bucket.start_at) if ask.link else None for one in bars],
+        table=_table(bars, ask),
+    )
+
+
+def _bars(buckets: Sequence[Bucket], ask: Ask) -> list[Bar]:
+    labels = [_label(one, ask) for one in buckets]
+    twice = {label for label, count in Counter(labels).items() if count > 1}
+    bars = []
+    for one, label in zip(buckets, labels, strict=True):
+        local = one.start_at.astimezone(ask.frame.zone)
+        # An hour that the clock shows twice is told apart by its distance from UTC.
+        name = f"{label} ({local:%z})" if label in twice else label
+        runs = one.start_at <= ask.frame.at < one.end_at
+        bars.append(Bar(one, name, _short(local, ask), _note(one, ask, runs=runs), runs))
+    return bars
+
+
+def _label(one: Bucket, ask: Ask) -> str:
+    zone, at = ask.frame.zone, ask.frame.at
+    if ask.by_hour:
+        return phrases.clock(one.start_at, zone, at=at)
+    weekday = date_format(one.start_at.astimezone(zone), "D")
+    return f"{weekday} {phrases.day(one.start_at, zone, at=at)}"
+
+
+def _short(local: datetime, ask: Ask) -> str:
+    if not ask.by_hour:
+        return str(date_format(local, "j M"))
+    return f"{local:%H:%M}\n{date_format(local, 'j M')}" if local.hour == 0 else f"{local:%H:%M}"
+
+
+def _note(one: Bucket, ask: Ask, *, runs: bool) -> str:
+    if runs:
+        return _("still running")
+    if one.overlaps:
+        return _("unknown: two windows of RemBG overlap")
+    if one.used is None:
+        known = one.app.credits is not None or one.api.credits is not None
+        return _("unknown in part: RemBG did not say") if known else _("unknown: not read")
+    if one.expected - min(one.app.known_for, one.api.known_for) > NEARLY:
+        return _("at least: not read all the time")
+    if one.is_estimated and one.readings + 1 < FREQUENT * (one.expected / ask.every):
+        return _("in part an estimate: shared out between two readings")
+    return ""
+
+
+def _marks(
+    found: Course, gaps: Sequence[Span], bars: Sequence[Bar], ask: Ask
+) -> list[dict[str, str]]:
+    happened: list[tuple[datetime, str, str]] = [
+        (one.at, one.role, label) for one in found.marks if (label := _event(one))
+    ]
+    happened += [(one.start_at, "gap", _gap(one)) for one in gaps if one.start_at < ask.frame.at]
+    marks = []
+    for at, role, label in sorted(happened)[-MOST_MARKS:]:
+        at = max(at, bars[0].bucket.start_at) if bars else at
+        under = [one.label for one in bars if one.bucket.start_at <= at < one.bucket.end_at]
+        if under:
+            when = phrases.clock(at, ask.frame.zone, at=ask.frame.at)
+            marks.append({"x": under[0], "label": label, "role": role, "when": when})
+    return marks
+
+
+def _event(mark: Mark) -> str:
+    before, after = mark.before, mark.after
+    if mark.role == "renewal":
+        return _("Renewal")
+    if mark.role == "switch":
+        calendar = after == Kind.CALENDAR
+        return _("By calendar month") if calendar else _("In step with Stripe")
+    if mark.role == "plan" and mark.what == "plan":
+        return _("Plan: %(after)s") % {"after": after}
+    if not isinstance(before, int) or not isinstance(after, int):
+        return ""
+    if mark.role == "topup":
+        return _("Top-up: +%(count)s") % {"count": phrases.number(after - before)}
+    if mark.role == "correction":
+        return _("Corrected: −%(count)s") % {"count": phrases.number(before - after)}
+    return _("Allowance: %(after)s") % {"after": phrases.number(after)}
+
+
+def _sum(gap: Span) -> int | None:
+    if gap.app.credits is None or gap.api.credits is None:
+        return None
+    return gap.app.credits + gap.api.credits
+
+
+def _gap(gap: Span) -> str:
+    credits = _sum(gap)
+    if credits is None:
+        return _("Not read")
+    return _("Not read: %(credits)s in %(length)s") % {
+        "credits": phrases.number(credits),
+        "length": phrases.duration(gap.length),
+    }
+
+
+def _told(bars: Sequence[Bar], gaps: Sequence[Span], ask: Ask) -> str:
+    """Return what the columns say together, and what is missing from them."""
+    known = [(one.bucket.used, one) for one in bars if one.bucket.used is not None]
+    if not known:
+        return _("Nothing is known of this time: nobody read the account.")
+    used = sum(credits for credits, _bar in known)
+    most, top = max(known, key=lambda pair: pair[0])
+    told = [
+        _("%(used)s credits used; most, %(most)s, on %(when)s.")
+        % {"used": phrases.number(used), "most": phrases.number(most), "when": top.label}
+        if used
+        else _("No credits were used in the time that was read.")
+    ]
+    return " ".join([*told, *_missing(bars, gaps, ask)])
+
+
+def _missing(bars: Sequence[Bar], gaps: Sequence[Span], ask: Ask) -> list[str]:
+    told = []
+    between = [credits for one in gaps if (credits := _sum(one)) is not None]
+    if sum(between):
+        words = _("%(credits)s more were used between readings too far apart to say when.")
+        told.append(words % {"credits": phrases.number(sum(between))})
+    if unknown := sum(one.bucket.used is None for one in bars):
+        words = (
+            ngettext("%(count)s hour is unknown.", "%(count)s hours are unknown.", unknown)
+            if ask.by_hour
+            else ngettext("%(count)s day is unknown.", "%(count)s days are unknown.", unknown)
+        )
+        told.append(words % {"count": unknown})
+    if any(one.is_partial for one in bars):
+        told.append(_("Pale columns are in part estimates, or not all of it was read."))
+    return told
+
+
+def _table(bars: Sequence[Bar], ask: Ask) -> dict[str, Any]:
+    first = _("Hour") if ask.by_hour else _("Day")
+    rows: list[list[str | int | None]] = [
+        [one.label, one.bucket.app.credits, one.bucket.api.credits, one.bucket.used, one.note]
+        for one in reversed(bars)
+    ]
+    return {"columns": [first, _("App"), _("API"), _("Used"), _("Note")], "rows": rows}

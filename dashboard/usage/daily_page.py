@@ -1,0 +1,170 @@
+"""What an account used by the day, or by the hour of a day: which stretch, and its chart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from functools import cached_property
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from dashboard.usage import phrases
+from dashboard.usage.account_page import AccountPage
+from dashboard.usage.charts import Chart, Frame
+from dashboard.usage.daily import Ask, use_chart
+from dashboard.usage.history import asking
+from dashboard.usage.history.values import HOUR, Course
+from dashboard.usage.models import Kind
+
+CYCLE, HOURS = "cycle", "48"
+DAYS = {"30": 30, "90": 90}
+DAY = timedelta(days=1)
+A_DAY = timedelta(hours=23)
+
+
+@dataclass(frozen=True)
+class Way:
+    """A stretch that can be picked."""
+
+    label: str
+    url: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True, eq=False)
+class DailyPage:
+    """Use of an account over a stretch; a day that was picked goes before `span`."""
+
+    page: AccountPage
+    span: str = CYCLE
+    day: date | None = None
+    kind: str = ""
+
+    @property
+    def by_hour(self) -> bool:
+        """Say whether the columns are hours."""
+        return self.day is not None or self.span == HOURS
+
+    @cached_property
+    def found(self) -> Course:
+        """The history of the stretch (4 queries)."""
+        account, team, at = self.page.account, self.page.team, self.page.at
+        if self.day:
+            return asking.hours(account, *self._ends_of_day(self.day))
+        if self.span == HOURS:
+            return asking.hours(account, at - 47 * HOUR, at)
+        if self.span in DAYS:
+            return asking.days(account, at - (DAYS[self.span] - 1) * DAY, at, team.zone)
+        window = self.page.window
+        if window is None:
+            return Course(at, at)
+        until = min(max(at, window.start_at + HOUR), window.end_at)
+        return asking.days(account, window.start_at, until, team.zone, window=window)
+
+    def _ends_of_day(self, day: date) -> tuple[datetime, datetime]:
+        zone = self.page.team.zone
+        start = datetime.combine(day, time(), zone)
+        return start, datetime.combine(day + DAY, time(), zone)
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of windows in the stretch; they are never added (D8)."""
+        return list(self.found.series)
+
+    @property
+    def shown_kind(self) -> str:
+        """The kind that is shown: the one picked, the window's, or the first."""
+        window = self.page.window
+        wanted = self.kind or (window.kind if window else Kind.STRIPE)
+        return wanted if wanted in self.kinds or not self.kinds else self.kinds[0]
+
+    @cached_property
+    def chart(self) -> Chart:
+        """The chart of the stretch."""
+        page = self.page
+        stale = page.standing.stale
+        frame = Frame(page.at, page.team.zone, self.found.read_until, stale=stale)
+        link = None if self.by_hour else self._url_of_day
+        every = timedelta(seconds=settings.POLL_SECONDS)
+        return use_chart(
+            self.found, Ask(self.title, self.shown_kind, self.by_hour, frame, every, link)
+        )
+
+    @property
+    def title(self) -> str:
+        """What the chart shows, with its stretch."""
+        page = self.page
+        if self.day:
+            start, _end = self._ends_of_day(self.day)
+            day = phrases.day(start, page.team.zone, at=page.at)
+            return _("Credits used by the hour, %(day)s") % {"day": day}
+        if self.span == HOURS:
+            return _("Credits used by the hour, 48 hours")
+        if self.span in DAYS:
+            return _("Credits used by the day, %(count)s days") % {"count": DAYS[self.span]}
+        return _("Credits used by the day, %(span)s") % {"span": page.span}
+
+    @property
+    def ways(self) -> list[Way]:
+        """The stretches to pick from."""
+        now = self.page.shows_now
+        cycle = _("This cycle") if now else _("The cycle")
+        labels = {CYCLE: cycle, "30": _("30 days"), "90": _("90 days"), HOURS: _("48 hours")}
+        return [
+            Way(label, self._url(span=span), self.day is None and self.span == span)
+            for span, label in labels.items()
+            if span != CYCLE or self.page.window
+        ]
+
+    @property
+    def kind_ways(self) -> list[Way]:
+        """The kinds of windows to pick from, where there are several."""
+        if len(self.kinds) < 2:
+            return []
+        day = {"day": self.day.isoformat()} if self.day else {}
+        return [
+            Way(
+                str(Kind(kind).label),
+                self._url(span=self.span, kind=kind, **day),
+                kind == self.shown_kind,
+            )
+            for kind in self.kinds
+        ]
+
+    @property
+    def neighbours(self) -> list[Way]:
+        """The days before and after the one that is shown."""
+        if self.day is None:
+            return []
+        today = self.page.at.astimezone(self.page.team.zone).date()
+        before = Way(_("Day before"), self._url_of(self.day - DAY), False)
+        after = Way(_("Day after"), self._url_of(self.day + DAY), False)
+        return [before, after] if self.day < today else [before]
+
+    @property
+    def back_url(self) -> str:
+        """The days that the hours were opened from."""
+        return self._url(span=self.span)
+
+    @property
+    def json_url(self) -> str:
+        """The address of the chart's `.json`."""
+        day = {"day": self.day.isoformat()} if self.day else {}
+        kind = {"kind": self.kind} if self.kind else {}
+        return self._url("usage:days_json", span=self.span, **day, **kind)
+
+    def _url_of_day(self, moment: datetime) -> str:
+        # Where days are UTC days their middle lies in the day that they are called.
+        return self._url_of((moment + A_DAY / 2).astimezone(self.page.team.zone).date())
+
+    def _url_of(self, day: date) -> str:
+        return self._url(span=self.span, day=day.isoformat())
+
+    def _url(self, name: str = "usage:days", **query: str) -> str:
+        page = self.page
+        picked = {"cycle": page.picked} if page.picked else {}
+        where = reverse(name, args=[page.team.slug, page.account.pk])
+        return f"{where}?{urlencode({**picked, **query})}"
