@@ -7,6 +7,7 @@ from dashboard.gateway.api import router as gateway
 from dashboard.removals.api import router as removals
 from dashboard.teams.api import API_AUTH, answer_errors
 from dashboard.usage.api import router as usage
+from dashboard.usage.api_history import router as history
 
 api = NinjaAPI(
     title="RemBG dashboard",
@@ -21,6 +22,7 @@ api = NinjaAPI(
 )
 answer_errors(api)
 api.add_router("", usage)
+api.add_router("", history)
 api.add_router("", gateway)
 api.add_router("", removals)
 

@@ -22,6 +22,7 @@ NEARLY = timedelta(seconds=1)
 # Polls are jittered, and a few fail: with fewer than this, the readings around a border are far
 # enough apart to call what is shared out over it an estimate.
 FREQUENT = 0.95
+MOST_WORDS = 4
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def use_chart(found: Course, ask: Ask) -> Chart:
     return chart(
         ask.title,
         frame=frame,
-        summary=_told(bars, gaps, ask),
+        summary=_told(bars, [one for one in gaps if found.holds(one)], ask),
         x={
             "type": "category",
             "labels": [one.label for one in bars],
@@ -129,13 +130,17 @@ def _marks(
         (one.at, one.role, label) for one in found.marks if (label := _event(one))
     ]
     happened += [(one.start_at, "gap", _gap(one)) for one in gaps if one.start_at < ask.frame.at]
+    sums = {one.start_at: phrases.number(_sum(one)) for one in gaps}
     marks = []
     for at, role, label in sorted(happened)[-MOST_MARKS:]:
+        # With many gaps there is room for their sums only; the list below has the words.
+        short = sums[at] if role == "gap" and len(gaps) > MOST_WORDS else label
         at = max(at, bars[0].bucket.start_at) if bars else at
         under = [one.label for one in bars if one.bucket.start_at <= at < one.bucket.end_at]
         if under:
             when = phrases.clock(at, ask.frame.zone, at=ask.frame.at)
-            marks.append({"x": under[0], "label": label, "role": role, "when": when})
+            mark = {"x": under[0], "label": label, "short": short, "role": role, "when": when}
+            marks.append(mark)
     return marks
 
 

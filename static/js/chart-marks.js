@@ -17,7 +17,7 @@ function extent(spec, mark, { ctx, width }) {
     spec.x.type === "time"
       ? [Date.parse(spec.x.min), Date.parse(spec.x.max)]
       : [-0.5, spec.x.labels.length - 0.5];
-  const half = ctx.measureText(mark.label).width / 2 + 8;
+  const half = ctx.measureText(mark.short ?? mark.label).width / 2 + 8;
   const at = AXIS + ((place(spec, mark) - min) / (max - min)) * (width - AXIS);
   const centre = Math.max(half, Math.min(width - half, at));
   return [centre - half, centre + half];
@@ -55,7 +55,7 @@ export function annotations(spec) {
     const tone = mark.role === "renewal" ? strong : muted;
     const label = {
       display: ({ chart }) => Boolean(mark.label) && rows(spec, chart).get(mark) >= 0,
-      content: mark.label,
+      content: mark.short ?? mark.label,
       position: "start",
       yAdjust: ({ chart }) => -LIFT - rows(spec, chart).get(mark) * ROW,
       padding: { x: 4, y: 2 },

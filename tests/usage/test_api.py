@@ -12,7 +12,9 @@ from ninja.testing import TestClient
 from dashboard.keys.models import Account
 from dashboard.teams.api import answer_errors
 from dashboard.usage.api import router
+from dashboard.usage.api_history import router as history
 from dashboard.usage.models import Snapshot
+from dashboard.usage.outlook import look_ahead
 from dashboard.usage.polling import poll
 from tests.conftest import NOON, add_key
 from tests.usage.conftest import END, MADE, START, listed, usage
@@ -37,11 +39,12 @@ def get(alice):
     """Ask the API as Alice."""
     api = NinjaAPI(urls_namespace="usage-tests", auth=lambda request: alice)
     answer_errors(api)
-    router.api = None
+    router.api = history.api = None
     api.add_router("/", router)
+    api.add_router("/", history)
     client = TestClient(api)
     yield lambda path, **query: client.get(path, query_params=query)
-    router.api = None
+    router.api = history.api = None
 
 
 def test_accounts_have_exactly_the_named_fields(get, wire, key, account):
@@ -158,3 +161,76 @@ def test_the_api_takes_the_same_queries_for_any_number_of_accounts(
 
     with django_assert_max_num_queries(3):
         assert len(get("/teams/acme/accounts").json()["accounts"]) == 21
+
+
+def read_for_days(account: Account, at: datetime, *, days: int) -> None:
+    """Read every quarter of an hour: 4 credits an hour in the app, 8 by API."""
+    step = timedelta(minutes=15)
+    Snapshot.objects.bulk_create(
+        Snapshot(
+            account=account,
+            mode="current",
+            outcome="ok",
+            asked_at=at - days * timedelta(days=1) + n * step,
+            kind="stripe",
+            synced=True,
+            included_credits=18500,
+            prepaid_credits=2000,
+            app_usage=n,
+            api_usage=2 * n,
+            period_start_at=at - days * timedelta(days=1),
+            period_end_at=at + timedelta(days=10),
+        )
+        for n in range(1, days * 96 + 1)
+    )
+
+
+def test_the_forecast_has_its_verdicts_range_rates_and_course(get, wire, key, account):
+    now = timezone.now().replace(microsecond=0)
+    read_for_days(account, now, days=12)
+    look_ahead(account, Snapshot.objects.latest("asked_at"))
+
+    found = get(f"/teams/acme/accounts/{account.pk}/forecast").json()
+
+    assert found["included"]["verdict"] == "yes" and found["included"]["early"] is None
+    assert found["everything"]["lasts"] >= 0.9
+    assert found["rate_cycle"] == pytest.approx(288, rel=0.01)
+    assert found["course"][0]["left"]["median"] == 18500 - 12 * 288
+    assert found["used_at_renewal"]["low"] <= 22 * 288 <= found["used_at_renewal"]["high"]
+
+
+def test_without_a_reading_the_forecast_is_unknown_and_not_a_date(get, account):
+    found = get(f"/teams/acme/accounts/{account.pk}/forecast").json()
+
+    assert found.pop("course") == [] and set(found.values()) == {None}
+
+
+def test_days_and_hours_add_up_to_the_same(get, account):
+    now = timezone.now().replace(microsecond=0)
+    read_for_days(account, now, days=4)
+    day = (now - timedelta(days=2)).date().isoformat()
+
+    days = get(f"/teams/acme/accounts/{account.pk}/days", since=day, until=day).json()
+    hours = get(f"/teams/acme/accounts/{account.pk}/hours", day=day).json()
+
+    (whole,) = days["use"]
+    assert (whole["app_usage"], whole["api_usage"], whole["complete"]) == (96, 192, True)
+    assert len(hours["use"]) == 24 and sum(one["app_usage"] for one in hours["use"]) == 96
+    assert days["time_zone"] == "UTC" and days["gaps"] == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "days?since=2026-01-02&until=2026-01-01",
+        "days?since=2024-01-01&until=2026-01-01",
+        "days?since=0001-01-01&until=0001-01-02",
+        "hours?day=9999-12-31",
+        "hours?count=32",
+    ],
+)
+def test_a_stretch_that_makes_no_sense_is_refused(get, account, path):
+    where, _, query = path.partition("?")
+    said = dict(part.split("=") for part in query.split("&"))
+
+    assert get(f"/teams/acme/accounts/{account.pk}/{where}", **said).status_code == 400

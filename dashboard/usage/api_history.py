@@ -1,0 +1,231 @@
+"""Forecasts, days and hours for programs: read-only, `None` for what is unknown."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from typing import Annotated
+from uuid import UUID
+
+from django.http import HttpRequest
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from ninja import Query, Router, Schema
+from ninja.errors import HttpError
+
+from dashboard.keys.models import Account
+from dashboard.teams.api import membership_for
+from dashboard.usage.forecast import RunOut, Spread
+from dashboard.usage.history import asking
+from dashboard.usage.history.values import Bucket, Course, Span
+from dashboard.usage.models import Kind
+from dashboard.usage.outlook import steps_of
+from dashboard.usage.standing import standing
+
+router = Router(tags=["usage"])
+DAY = timedelta(days=1)
+MOST_DAYS, MOST_HOURS = timedelta(days=400), timedelta(days=31)
+
+
+class SpreadOut(Schema):
+    """Credits: one in ten futures ends below `low`, half below `median`, nine below `high`."""
+
+    low: int
+    median: int
+    high: int
+
+
+class RunOutOut(Schema):
+    """When credits run out; a moment is null where it lies after the renewal.
+
+    `lasts` is the chance that they last until then; `verdict` is "yes", "no" or "too early to say".
+    """
+
+    verdict: str
+    lasts: float
+    early: datetime | None
+    median: datetime | None
+    late: datetime | None
+
+
+class StepOut(Schema):
+    """What is used of the window by then, and left of the included credits."""
+
+    at: datetime
+    used: SpreadOut | None
+    left: SpreadOut | None
+
+
+class ForecastOut(Schema):
+    """The outlook of the running window as of its last forecast; rates are credits a day."""
+
+    as_of: datetime | None = None
+    period_start_unix: int | None = None
+    period_end_unix: int | None = None
+    included: RunOutOut | None = None
+    everything: RunOutOut | None = None
+    used_at_renewal: SpreadOut | None = None
+    rate_today: float | None = None
+    rate_cycle: float | None = None
+    daily_allowance: float | None = None
+    course: list[StepOut] = []
+
+
+class UseOut(Schema):
+    """What one kind of windows used in an hour or a day, in credits.
+
+    `complete` is false where not all of it was read: then the use is at least this. `estimated`
+    says that credits were shared out over a border by time.
+    """
+
+    start_at: datetime
+    end_at: datetime
+    kind: str
+    app_usage: int | None
+    api_usage: int | None
+    complete: bool
+    estimated: bool
+
+
+class GapOut(Schema):
+    """A stretch between readings: its credits are known only as a whole, and in no hour or day."""
+
+    start_at: datetime
+    end_at: datetime
+    kind: str
+    app_usage: int | None
+    api_usage: int | None
+
+
+class MarkOut(Schema):
+    """What happened: renewal, topup, plan, switch or correction, from what to what."""
+
+    at: datetime
+    role: str
+    what: str
+    before: int | str | None
+    after: int | str | None
+
+
+class HistoryOut(Schema):
+    """Use over a stretch; kinds of windows are never to be added, gaps come on top."""
+
+    time_zone: str
+    read_until: datetime | None
+    use: list[UseOut]
+    gaps: list[GapOut]
+    marks: list[MarkOut]
+
+
+@router.get("/teams/{slug}/accounts/{uuid:account_id}/forecast", response=ForecastOut)
+def forecast(request: HttpRequest, slug: str, account_id: UUID) -> ForecastOut:
+    """Say when the included credits, and everything spendable, run out; null is unknown."""
+    account = _find(request, slug, account_id)
+    now = standing(account, at=timezone.now())
+    found, window = now.outlook, now.window
+    if found is None or window is None:
+        return ForecastOut()
+    steps = [
+        StepOut(at=one.at, used=_spread(one.used), left=_spread(one.left))
+        for one in steps_of(account)
+    ]
+    return ForecastOut(
+        as_of=found.as_of,
+        period_start_unix=int(window.start_at.timestamp()),
+        period_end_unix=int(window.last_second().timestamp()),
+        included=_run_out(found.included),
+        everything=_run_out(found.everything),
+        used_at_renewal=_spread(found.used_at_end),
+        rate_today=found.rates.today,
+        rate_cycle=found.rates.cycle,
+        daily_allowance=found.rates.allowance,
+        course=steps,
+    )
+
+
+@router.get("/teams/{slug}/accounts/{uuid:account_id}/days", response=HistoryOut)
+def days(
+    request: HttpRequest,
+    slug: str,
+    account_id: UUID,
+    since: date | None = None,
+    until: date | None = None,
+) -> HistoryOut:
+    """List use by the day of the team's zone, both days included; by default the last 30."""
+    account = _find(request, slug, account_id)
+    zone = account.team.zone
+    last = until or timezone.now().astimezone(zone).date()
+    first = since or last - 29 * DAY
+    if not timedelta() <= last - first < MOST_DAYS or first.year < 2000 or last.year > 2200:
+        raise HttpError(400, "Ask for 1 to 400 days, from the year 2000 on.")
+    start, end = (datetime.combine(day, time(), zone) for day in (first, last + DAY))
+    return _history(asking.days(account, start, end, zone), str(zone))
+
+
+@router.get("/teams/{slug}/accounts/{uuid:account_id}/hours", response=HistoryOut)
+def hours(
+    request: HttpRequest,
+    slug: str,
+    account_id: UUID,
+    day: date | None = None,
+    count: Annotated[int, Query(ge=1, le=31)] = 1,
+) -> HistoryOut:
+    """List use by the hour, of so many days of the team's zone from `day` on (today)."""
+    account = _find(request, slug, account_id)
+    zone = account.team.zone
+    first = day or timezone.now().astimezone(zone).date()
+    if not 2000 <= first.year <= 2200:
+        raise HttpError(400, "Ask for a day from the year 2000 on.")
+    start, end = (datetime.combine(one, time(), zone) for one in (first, first + count * DAY))
+    return _history(asking.hours(account, start, end), str(zone))
+
+
+def _find(request: HttpRequest, slug: str, account_id: UUID) -> Account:
+    team = membership_for(request, slug).team
+    beside = team.accounts.select_related("team", "same_as", "outlook")
+    return get_object_or_404(beside, pk=account_id)
+
+
+def _run_out(one: RunOut | None) -> RunOutOut | None:
+    if one is None:
+        return None
+    moments = {"early": one.early, "median": one.median, "late": one.late}
+    return RunOutOut(verdict=one.verdict, lasts=one.lasts, **moments)
+
+
+def _spread(one: Spread | None) -> SpreadOut | None:
+    return SpreadOut(low=one.low, median=one.median, high=one.high) if one else None
+
+
+def _history(found: Course, zone: str) -> HistoryOut:
+    return HistoryOut(
+        time_zone=zone,
+        read_until=found.read_until,
+        use=[_use(one, Kind(kind)) for kind in found.series for one in found.series[kind]],
+        gaps=[_gap(one) for one in found.gaps],
+        marks=[
+            MarkOut(at=one.at, role=one.role, what=one.what, before=one.before, after=one.after)
+            for one in found.marks
+        ],
+    )
+
+
+def _use(one: Bucket, kind: Kind) -> UseOut:
+    return UseOut(
+        start_at=one.start_at,
+        end_at=one.end_at,
+        kind=kind,
+        app_usage=one.app.credits,
+        api_usage=one.api.credits,
+        complete=one.is_complete,
+        estimated=one.is_estimated,
+    )
+
+
+def _gap(one: Span) -> GapOut:
+    return GapOut(
+        start_at=one.start_at,
+        end_at=one.end_at,
+        kind=one.place.kind,
+        app_usage=one.app.credits,
+        api_usage=one.api.credits,
+    )
