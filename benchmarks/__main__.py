@@ -4,7 +4,7 @@ import argparse
 import subprocess
 import sys
 
-ALL = ("overview", "segmentation", "weight", "first_chart", "chaos")
+ALL = ("overview", "history", "backtest", "segmentation", "weight", "first_chart", "chaos")
 
 
 def main() -> int:
