@@ -2,17 +2,29 @@ import { reading, sentence } from "./chart-tooltip.js";
 
 const STEPS = { ArrowRight: 1, ArrowLeft: -1 };
 
-/** All points that stand at the same place as one of the longest series. */
-function pointsAt(chart, spec, index) {
-  const time = spec.x.type === "time";
-  const main = spec.series.findIndex((series) => series.role === "left");
-  const lead = time ? Math.max(main, 0) : 0;
-  const found = chart.data.datasets.map((dataset, datasetIndex) => {
-    if (!chart.isDatasetVisible(datasetIndex)) return null;
-    if (time && datasetIndex !== lead) return null;
-    return dataset.data[index] === undefined ? null : { datasetIndex, index };
-  });
-  return { lead, points: found.filter(Boolean) };
+/** Where the reading can stand, in order: the columns, or the line's points and then the forecast's. */
+function stops(chart, spec) {
+  const walk = (datasetIndex, from = 0) =>
+    chart.data.datasets[datasetIndex].data
+      .map((_, index) => ({ datasetIndex, index }))
+      .slice(from);
+  if (spec.x.type !== "time") return walk(0);
+  const lead = spec.series.findIndex((series) => series.role === "left");
+  const ahead = spec.series.findIndex(
+    (series) => series.role === "forecast" && series.stack !== "band",
+  );
+  return [...walk(Math.max(lead, 0)), ...(ahead < 0 ? [] : walk(ahead, 1))];
+}
+
+/** What is pointed at there: of columns all series, of lines the one. */
+function pointsAt(chart, spec, stop) {
+  const every = spec.series.map((_, datasetIndex) => ({ datasetIndex, index: stop.index }));
+  const found = spec.x.type === "time" ? [stop] : every;
+  return found.filter(
+    ({ datasetIndex, index }) =>
+      chart.isDatasetVisible(datasetIndex) &&
+      chart.data.datasets[datasetIndex].data[index] !== undefined,
+  );
 }
 
 /** Let arrows, Home and End move the reading, Enter open the column, Escape leave; a click opens too. */
@@ -21,15 +33,17 @@ export function listen(canvas, chart, spec, open) {
   let index = -1;
 
   const point = (next) => {
-    const { lead, points } = pointsAt(chart, spec, next);
+    const stop = stops(chart, spec)[next];
+    const points = pointsAt(chart, spec, stop);
     if (!points.length) return;
     index = next;
-    const { x, y } = chart.getDatasetMeta(lead).data[index];
+    const meta = chart.getDatasetMeta(stop.datasetIndex);
+    const { x, y } = meta.data[stop.index];
     chart.setActiveElements(points);
     chart.tooltip.setActiveElements(points, { x, y });
     chart.update("none");
-    const parsed = chart.getDatasetMeta(lead)._parsed[index];
-    said.textContent = sentence(reading(chart, spec, { dataIndex: index, parsed }), canvas.dataset);
+    const found = { dataIndex: stop.index, parsed: meta._parsed[stop.index] };
+    said.textContent = sentence(reading(chart, spec, found), canvas.dataset);
   };
 
   const leave = () => {
@@ -40,8 +54,7 @@ export function listen(canvas, chart, spec, open) {
   };
 
   canvas.addEventListener("keydown", (event) => {
-    const lead = pointsAt(chart, spec, 0).lead;
-    const last = chart.data.datasets[lead].data.length - 1;
+    const last = stops(chart, spec).length - 1;
     const from = index < 0 && event.key === "ArrowLeft" ? last + 1 : index;
     if (event.key in STEPS) point(Math.max(0, Math.min(last, from + STEPS[event.key])));
     else if (event.key === "Home") point(0);
