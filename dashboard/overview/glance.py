@@ -54,6 +54,7 @@ class AccountCard:
     read: str
     numbers: dict[str, str]
     failure: str
+    lasts: str = ""
 
     @property
     def renewal(self) -> str:
@@ -80,6 +81,7 @@ class AccountCard:
             "cycle": self.cycle,
             "renews": self.renews,
             "read": self.read,
+            "lasts": self.lasts,
         }
 
     @cached_property
@@ -172,7 +174,10 @@ def _card(team: Team, one: Standing, *, at: datetime) -> AccountCard:
     numbers = {name: phrases.number(getattr(one, name)) for name in NUMBERS}
     known = one.included is not None
     numbers["allowance"] = _("of %(total)s") % {"total": numbers["included"]} if known else ""
-    return AccountCard(team.slug, one, kind, word, cycle, renews, read, numbers, failure(one))
+    lasts = telling.in_short(one.outlook, team.zone, remaining=one.remaining, at=at)
+    return AccountCard(
+        team.slug, one, kind, word, cycle, renews, read, numbers, failure(one), lasts
+    )
 
 
 def _state(one: Standing) -> tuple[str, str]:

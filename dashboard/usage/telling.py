@@ -69,6 +69,20 @@ def _told(
     return Told(label, KINDS[one.verdict], word(one.verdict), sentence(one, zone, at=at), chance)
 
 
+def in_short(found: Forecast | None, zone: ZoneInfo, *, remaining: int | None, at: datetime) -> str:
+    """Return "Lasts until renewal: no, between 24 and 29 Nov …"; empty without a forecast."""
+    if found is None or remaining is None:
+        return ""
+    one = found.included
+    if remaining == 0 or one is None:
+        verdict, range_of = Verdict.NO if remaining == 0 else Verdict.TOO_EARLY, ""
+    else:
+        verdict = one.verdict
+        range_of = when(one, zone, at=at) if verdict == Verdict.NO else ""
+    said = _("Lasts until renewal: %(word)s") % {"word": word(verdict)}
+    return f"{said}, {range_of}" if range_of else said
+
+
 def word(verdict: Verdict) -> str:
     """Return "yes", "no" or "too early to say"."""
     words = {

@@ -257,6 +257,7 @@ def test_the_overview_names_the_range_in_which_credits_run_out(wire, key, accoun
         shown = text(client.get("/teams/acme/"))
 
     assert "6,500 of 18,500 included credits are left. They run out before the renewal:" in shown
+    assert re.search(r"Lasts until renewal: no, (on|between) ", shown)
 
 
 NOV = [datetime(2026, 11, day, 12, tzinfo=UTC) for day in range(1, 31)]
