@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 
 from dashboard.keys.models import Account, ApiKey
 from dashboard.lib.heartbeat import last_beat
+from dashboard.overview.figures import account_figures, budget_figures
 from dashboard.removals.models import Removal, State
 
 
@@ -53,22 +54,30 @@ class Rows(Collector):
         paused = ApiKey.objects.active().exclude(paused_at=None).count()
         yield gauge("dashboard_keys_paused", "Keys paused after a refusal", paused)
         yield gauge(
-            "dashboard_queue_oldest_seconds", "Age of the oldest waiting removal", self.oldest()
+            "dashboard_queue_oldest_seconds",
+            "Age of the oldest waiting removal, in seconds; 0 when none waits",
+            self.oldest(),
         )
         heard = last_beat()
         silence = (self.at - heard).total_seconds() if heard else float("inf")
         yield gauge(
-            "dashboard_worker_silence_seconds", "Since a worker was last heard from", silence
+            "dashboard_worker_silence_seconds",
+            "Seconds since a worker was last heard from",
+            silence,
         )
+        yield from account_figures(at=self.at)
+        yield from budget_figures(at=self.at)
 
     def removals(self) -> Metric:
-        """Count removals by state and cost."""
+        """Count removals by how they came, their state and their cost."""
         family = GaugeMetricFamily(
-            "dashboard_removals", "Removals by state and cost", labels=["state", "charged"]
+            "dashboard_removals",
+            "Removals by how they came, their state, and whether they cost a credit",
+            labels=["source", "state", "charged"],
         )
-        rows = Removal.objects.values_list("state", "charged").annotate(count=Count("pk"))
-        for state, charged, count in rows.order_by("state", "charged"):
-            family.add_metric([state, charged], count)
+        rows = Removal.objects.values_list("source", "state", "charged").annotate(count=Count("pk"))
+        for *labels, count in rows.order_by("source", "state", "charged"):
+            family.add_metric(labels, count)
         return family
 
     def oldest(self) -> float:

@@ -7,9 +7,10 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from dashboard.keys.models import Account, AccountQuerySet
 from dashboard.teams.models import Team
@@ -158,6 +159,19 @@ def standings(team: Team, *, at: datetime) -> list[Standing]:
     return _standings(accounts.defer(*LONG_OF_OUTLOOK).order_by("label", "pk"), at=at)
 
 
+def everywhere(*, at: datetime) -> list[tuple[Account, Standing]]:
+    """Return every team's active accounts and where each stands (2 queries, however many)."""
+    accounts = _with_newest(Account.objects.active().select_related("team", "same_as"))
+    bare = _with_newest(Account.objects.active())
+    wanted = Q(pk__in=bare.values("newest_pk")) | Q(pk__in=bare.values("good_pk"))
+    readings = Snapshot.objects.defer(*LONG_FIELDS).filter(wanted)
+    by_pk = {reading.pk: reading for reading in readings}
+    return [
+        (one, standing_of(one, by_pk.get(one.good_pk), by_pk.get(one.newest_pk), at=at))
+        for one in accounts.order_by("team__slug", "created_at", "pk")
+    ]
+
+
 def standing(account: Account, *, at: datetime) -> Standing:
     """Return where one account stands (1 query); `same_as` and `outlook` are to be loaded."""
     readings = Snapshot.objects.filter(account=account, mode=Snapshot.Mode.CURRENT)
@@ -183,14 +197,17 @@ def total(standings: Iterable[Standing]) -> Total:
     )
 
 
-def _standings(accounts: AccountQuerySet, *, at: datetime) -> list[Standing]:
+def _with_newest(accounts: AccountQuerySet) -> QuerySet[Any]:
+    """Name each one's newest reading of the running cycle, and its newest good one."""
     readings = Snapshot.objects.filter(account=OuterRef("pk"), mode=Snapshot.Mode.CURRENT)
-    found = list(
-        accounts.annotate(
-            newest_pk=Subquery(readings.newest_first().values("pk")[:1]),
-            good_pk=Subquery(readings.good().newest_first().values("pk")[:1]),
-        )
+    return accounts.annotate(
+        newest_pk=Subquery(readings.newest_first().values("pk")[:1]),
+        good_pk=Subquery(readings.good().newest_first().values("pk")[:1]),
     )
+
+
+def _standings(accounts: AccountQuerySet, *, at: datetime) -> list[Standing]:
+    found = list(_with_newest(accounts))
     pks = {pk for one in found for pk in (one.newest_pk, one.good_pk) if pk}
     by_pk = Snapshot.objects.defer(*LONG_FIELDS).in_bulk(pks)
     return [
