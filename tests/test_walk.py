@@ -63,6 +63,8 @@ LEAST = {
     "settings/": "viewer",
     "settings/tokens/": "viewer",
     "settings/tokens/<int:pk>/revoke/": "viewer",
+    "sharing/": "admin",
+    "sharing/<uuid:pk>/revoke/": "admin",
     "virtual-keys/": "member",
     "virtual-keys/<uuid:pk>/": "member",
     "virtual-keys/<uuid:pk>/change/": "member",

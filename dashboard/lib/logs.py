@@ -5,6 +5,7 @@ import logging
 from datetime import UTC, datetime
 
 from dashboard.lib.redaction import redact
+from dashboard.lib.tokens import masked
 
 EXTRAS = ("request_id", "method", "path", "status", "milliseconds", "team", "user")
 
@@ -24,4 +25,4 @@ class JsonFormatter(logging.Formatter):
             line["error"] = self.formatException(record.exc_info)
         if record.stack_info:
             line["stack"] = self.formatStack(record.stack_info)
-        return redact(json.dumps(line, default=str))
+        return masked(redact(json.dumps(line, default=str)))

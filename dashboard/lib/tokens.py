@@ -1,6 +1,7 @@
 """Secrets that we issue: with prefix and checksum, so that scanners see them; kept as digests."""
 
 import hashlib
+import re
 import secrets
 import string
 import zlib
@@ -8,6 +9,14 @@ import zlib
 ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 RANDOM_LENGTH = 43  # 43 base62 characters carry 256 bits
 CHECK_LENGTH = 6  # 62**6 > 2**32
+
+# Whatever of ours stands in a text, however it came there.
+ISSUED = re.compile(r"(rb[a-z]_)[0-9A-Za-z]{49}")
+
+
+def masked(text: str) -> str:
+    """Return the text without the secrets that we issue; their prefixes stay."""
+    return ISSUED.sub(r"\1…", text)
 
 
 def mint(prefix: str) -> str:

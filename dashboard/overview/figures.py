@@ -14,7 +14,7 @@ from django.db.models import OuterRef, Subquery
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from dashboard.keys.models import Account
-from dashboard.lib.redaction import redact
+from dashboard.overview.plain import plain
 from dashboard.removals.budgets import Use
 from dashboard.removals.models import Budget, Spending
 from dashboard.removals.periods import first_accounts, running_cycle
@@ -129,9 +129,7 @@ def _infos(pairs: Pairs) -> Metric:
         labels=[*ACCOUNT, "label"],
     )
     for account, _one in pairs:
-        label = redact(account.label)
-        shown = str(account.pk) if "@" in label else label
-        family.add_metric([*_account(account), shown], 1)
+        family.add_metric([*_account(account), plain(account.label, str(account.pk))], 1)
     return family
 
 

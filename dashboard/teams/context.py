@@ -50,7 +50,12 @@ PAGES = (
         ("teams:members", "teams:invite", "removals:budget"),
     ),
     Page(_("Audit"), "history", "teams:audit", ("teams:audit",), Role.ADMIN),
-    Page(_("Settings"), "settings", "teams:settings", ("teams:settings", "teams:issue_token")),
+    Page(
+        _("Settings"),
+        "settings",
+        "teams:settings",
+        ("teams:settings", "teams:issue_token", "overview:sharing"),
+    ),
 )
 
 

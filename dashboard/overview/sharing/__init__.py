@@ -1,0 +1,1 @@
+"""Links that show a chart, the overview or a badge to people without an account here."""
