@@ -62,11 +62,12 @@ def page(request: HttpRequest, share: Share, *, token: str, at: datetime) -> Htt
     """Show the overview or a chart; `?kiosk` makes the overview a wall's."""
     if share.shows == Shows.OVERVIEW:
         return _overview(request, share, at=at)
-    chart = chart_of(share, at=at)
+    account = AccountPage(_account(share), share.team, at)
     context = {
-        "heading": plain(_account(share).label, _("Account")),
+        "heading": plain(account.account.label, _("Account")),
         "zone": share.team.time_zone,
-        "chart": chart,
+        "standing": account.standing,
+        "chart": chart_of(share, account),
         "chart_url": reverse("overview:shared_chart", args=[token]),
     }
     return render(request, "shared/chart.html", context)
@@ -75,7 +76,7 @@ def page(request: HttpRequest, share: Share, *, token: str, at: datetime) -> Htt
 @shared(*CHARTS)
 def chart(request: HttpRequest, share: Share, *, token: str, at: datetime) -> HttpResponse:
     """Answer the shared chart."""
-    found = chart_of(share, at=at)
+    found = chart_of(share, AccountPage(_account(share), share.team, at))
     if found is None:
         raise Http404
     return JsonResponse(found)
@@ -93,9 +94,8 @@ def badge(request: HttpRequest, share: Share, *, token: str, at: datetime) -> Ht
     )
 
 
-def chart_of(share: Share, *, at: datetime) -> Chart | None:
+def chart_of(share: Share, page: AccountPage) -> Chart | None:
     """Return the chart, without links into the house; None while nothing was read."""
-    page = AccountPage(_account(share), share.team, at)
     if page.window is None:
         return None
     this_cycle = share.shows == Shows.THIS_CYCLE
