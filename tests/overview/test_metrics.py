@@ -139,6 +139,17 @@ def test_a_budget_of_a_cycle_that_is_over_is_not_told_as_the_running_one_s(clien
     assert found["dashboard_budget_limit_credits"] == {limit: 9}
 
 
+def test_d8_of_two_cycles_that_share_today_only_the_running_one_is_told(client, acme, account):
+    budget = put(acme, Subject.TAG, "x", name="x", soft=None, hard=9, account=account, at=NOON)
+    Spending.objects.update(taken=3)
+    before = {"start_at": NOON - timedelta(days=20), "end_at": NOON + timedelta(days=1)}
+    budget.spendings.create(**before, taken=8)
+
+    found = figures(client)["dashboard_budget_used_credits"]
+
+    assert found == {frozenset({"acme", "tag", str(budget.pk)}): 3}
+
+
 def crowded(acme, alice, account) -> None:
     add_key(account, CANARY)
     read(account, raw=CANARY)
