@@ -16,6 +16,7 @@ from dashboard.removals.models import Charged, Removal, State
 from dashboard.teams.models import Membership, Role
 from dashboard.usage.models import Snapshot
 from dashboard.usage.polling import poll
+from dashboard.usage.windows import Window
 from tests.conftest import add_key, join, person
 from tests.keys.canary import leaks
 from tests.test_house import SOME_UUID, TEAM_ROUTES, filled
@@ -65,6 +66,13 @@ LEAST = {
     "settings/tokens/<int:pk>/revoke/": "viewer",
     "sharing/": "admin",
     "sharing/<uuid:pk>/revoke/": "admin",
+    "statements/": "viewer",
+    "statements/<uuid:pk>/<slug:key>.csv": "viewer",
+    "statements/<uuid:pk>/<slug:key>.xlsx": "viewer",
+    "statements/<uuid:pk>/<slug:key>/": "viewer",
+    "statements/<uuid:pk>/cycles/<slug:kind>.json": "viewer",
+    "statements/prices/": "viewer",
+    "statements/prices/<int:pk>/remove/": "admin",
     "virtual-keys/": "member",
     "virtual-keys/<uuid:pk>/": "member",
     "virtual-keys/<uuid:pk>/change/": "member",
@@ -76,7 +84,12 @@ LEAST = {
     "virtual-keys/review/": "admin",
 }
 # Where looking is for everyone, and a POST is not.
-LEAST_TO_POST = {"budgets/": "admin", "removals/": "member", "settings/": "admin"}
+LEAST_TO_POST = {
+    "budgets/": "admin",
+    "removals/": "member",
+    "settings/": "admin",
+    "statements/prices/": "admin",
+}
 PREFIX = "teams/<slug:slug>/"
 CANARY = "sandbox-canary-7f3e-voegel-91"
 
@@ -142,6 +155,8 @@ def pages(account) -> list[str]:
     """List the team's addresses, once for each account, key, reading, person and removal."""
     team = account.team
     found = []
+    cycle = Window.of(account.cycles.latest("start_at"))
+    of_cycle = {"key": cycle.key, "kind": cycle.kind}
     for route in TEAM_ROUTES:
         kind = route.removeprefix(PREFIX).split("/")[0]
         things = {
@@ -154,7 +169,7 @@ def pages(account) -> list[str]:
         }.get(kind, [account])
         for thing in things:
             for reading in Snapshot.objects.all()[:2] if "reading>" in route else [None]:
-                values = {"pk": thing.pk} | ({"reading": reading.pk} if reading else {})
+                values = {"pk": thing.pk} | of_cycle | ({"reading": reading.pk} if reading else {})
                 found.append(filled(route, **values))
     return list(dict.fromkeys(found))
 

@@ -12,6 +12,7 @@ from django.db.models import Case, F, Q, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from dashboard.keys.pricing import CreditPrice as CreditPrice
 from dashboard.keys.ring import ring
 from dashboard.lib.redaction import remember
 from dashboard.lib.sealing import DoesNotOpen, KeyRing, Sealed, SealError

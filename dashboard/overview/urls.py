@@ -2,10 +2,12 @@
 
 from django.urls import path
 
-from dashboard.overview import health, metrics, views
+from dashboard.overview import health, metrics, price_pages, statement_pages, views
 from dashboard.overview.sharing import pages, public
 
 app_name = "overview"
+STATEMENTS = "teams/<slug:slug>/statements/"
+STATEMENT = f"{STATEMENTS}<uuid:pk>/<slug:key>"
 urlpatterns = [
     path("teams/<slug:slug>/", views.team, name="team"),
     path("teams/<slug:slug>/sharing/", pages.sharing, name="sharing"),
@@ -14,6 +16,17 @@ urlpatterns = [
     path("shared/<str:token>/", public.page, name="shared"),
     path("shared/<str:token>/chart.json", public.chart, name="shared_chart"),
     path("shared/<str:token>/badge.svg", public.badge, name="badge"),
+    path(STATEMENTS, statement_pages.index, name="statements"),
+    path(f"{STATEMENTS}prices/", price_pages.index, name="prices"),
+    path(f"{STATEMENTS}prices/<int:pk>/remove/", price_pages.remove, name="remove_price"),
+    path(
+        f"{STATEMENTS}<uuid:pk>/cycles/<slug:kind>.json",
+        statement_pages.chart,
+        name="statements_chart",
+    ),
+    path(f"{STATEMENT}/", statement_pages.one, name="statement"),
+    path(f"{STATEMENT}.csv", statement_pages.as_csv, name="statement_csv"),
+    path(f"{STATEMENT}.xlsx", statement_pages.as_xlsx, name="statement_xlsx"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", metrics.metrics, name="metrics"),

@@ -40,6 +40,12 @@ class Link:
 PAGES = (
     Page(_("Overview"), "gauge", "overview:team", ("overview:",)),
     Page(_("Accounts"), "wallet", "usage:accounts", ("usage:",)),
+    Page(
+        _("Statements"),
+        "table",
+        "overview:statements",
+        ("overview:statement", "overview:price", "overview:remove_price"),
+    ),
     Page(_("Removals"), "scissors", "removals:index", ("removals:",)),
     Page(_("Keys"), "key-round", "keys:index", ("keys:", "usage:add_key", "usage:replace_key")),
     Page(_("Virtual keys"), "shield", "gateway:keys", ("gateway:",), Role.MEMBER),

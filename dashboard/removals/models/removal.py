@@ -137,6 +137,12 @@ class Removal(models.Model):
                 condition=~Q(virtual_key=None),
                 name="removal_of_virtual_key",
             ),
+            # A statement adds up what an account paid for in a cycle.
+            models.Index(
+                fields=["account", "sending_at", "charged"],
+                condition=~Q(charged=Charged.NO),
+                name="removal_paid_by",
+            ),
         ]
 
     def __str__(self) -> str:

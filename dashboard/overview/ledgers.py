@@ -1,0 +1,89 @@
+"""The books of cycles, read: what was charged to an account through us, and RemBG's counters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Count, Max, Q
+
+from dashboard.keys.models import Account
+from dashboard.overview.reconciling import Books, Share
+from dashboard.removals.models import Charged, Removal
+from dashboard.removals.models.queries import RemovalQuerySet
+from dashboard.usage.windows import Window
+
+GROUPS = ("user", "member", "virtual_key", "virtual_key_label", "tag")
+
+
+def booked_accounts(account: Account) -> list[UUID]:
+    """Name the account and those joined to it: their removals are in its counters (D14)."""
+    joined = Account.objects.filter(same_as=account).exclude(archived_at=None)
+    return [account.pk, *joined.values_list("pk", flat=True)]
+
+
+def read_until(window: Window) -> datetime:
+    """Return until when the counters speak: the last reading, at most the end of the window."""
+    return min(window.asked_at, window.end_at) if window.asked_at else window.end_at
+
+
+def books(account: Account, window: Window) -> Books:
+    """Return the books of one cycle, of removals sent until RemBG was last asked (2 queries)."""
+    paid = _paid(booked_accounts(account), window.start_at, read_until(window))
+    yes, unknown = Q(charged=Charged.YES), Q(charged=Charged.UNKNOWN)
+    rows = paid.values(*GROUPS).annotate(
+        yes=Count("pk", filter=yes), no_answer=Count("pk", filter=unknown), newest=Max("sending_at")
+    )
+    shares = tuple(
+        Share(
+            row["user"],
+            person_name(row["member"]),
+            row["virtual_key"],
+            row["virtual_key_label"],
+            row["tag"],
+            row["yes"],
+            row["no_answer"],
+            row["newest"],
+        )
+        for row in rows.order_by(*GROUPS)
+    )
+    return Books(window.app_usage, window.api_usage, shares)
+
+
+def sent_since(account: Account, window: Window) -> int:
+    """Return the removals of the cycle that were sent after its last reading (2 queries)."""
+    return _paid(booked_accounts(account), read_until(window), window.end_at).count()
+
+
+def sums(account: Account, windows: Sequence[Window]) -> list[Books]:
+    """Return the books of many cycles, each with one nameless share (2 queries)."""
+    counts = {}
+    for index, window in enumerate(windows):
+        within = Q(sending_at__gte=window.start_at, sending_at__lt=read_until(window))
+        counts[f"yes_{index}"] = Count("pk", filter=within & Q(charged=Charged.YES))
+        counts[f"unknown_{index}"] = Count("pk", filter=within & Q(charged=Charged.UNKNOWN))
+    if not windows:
+        return []
+    start, end = min(w.start_at for w in windows), max(w.end_at for w in windows)
+    found = _paid(booked_accounts(account), start, end).aggregate(**counts)
+    return [
+        Books(
+            window.app_usage,
+            window.api_usage,
+            (Share(None, "", None, "", "", found[f"yes_{i}"], found[f"unknown_{i}"], start),),
+        )
+        for i, window in enumerate(windows)
+    ]
+
+
+def person_name(member: str) -> str:
+    """Return a member's name; of one who gave none, the address without where it is delivered."""
+    name, at_sign, _host = member.partition("@")
+    return f"{name}@…" if at_sign else member
+
+
+def _paid(accounts: Sequence[UUID], start: datetime, end: datetime) -> RemovalQuerySet:
+    """Those that cost the accounts a credit, or may have, by when they were sent."""
+    charged = Removal.objects.exclude(charged=Charged.NO)
+    return charged.filter(account__in=accounts, sending_at__gte=start, sending_at__lt=end)
