@@ -4,6 +4,7 @@ from django.urls import include, path
 from ninja import NinjaAPI
 
 from dashboard.gateway.api import router as gateway
+from dashboard.overview.api import router as overview
 from dashboard.removals.api import router as removals
 from dashboard.teams.api import API_AUTH, answer_errors
 from dashboard.usage.api import router as usage
@@ -25,6 +26,7 @@ api.add_router("", usage)
 api.add_router("", history)
 api.add_router("", gateway)
 api.add_router("", removals)
+api.add_router("", overview)
 
 urlpatterns = [
     path("accounts/", include("allauth.account.urls")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import requests
@@ -13,6 +14,7 @@ from django.db import transaction
 
 from dashboard.gateway.issuing import Terms, issue
 from dashboard.keys.models import Account
+from dashboard.keys.pricing import CreditPrice
 from dashboard.rembg import pictures
 from dashboard.rembg.parameters import Parameters
 from dashboard.removals import budgets
@@ -105,6 +107,18 @@ def second_key(team: Team, label: str, secret: str, *, at: datetime) -> None:
     owner = User.objects.get(email=f"owner@{TEAM}.example")
     added = add_key(team, label=label, secret=secret, by=owner, at=at)
     join(added.account, by=owner, at=at, address=None)
+
+
+def price(account: Account, amount: str, currency: str, *, at: datetime) -> None:
+    """Say what a credit costs since the account's first cycle, for the statements."""
+    first = account.cycles.oldest_first().first()
+    if first is None:
+        return
+    CreditPrice.objects.get_or_create(
+        account=account,
+        from_at=first.start_at,
+        defaults={"amount": Decimal(amount), "currency": currency, "set_at": at},
+    )
 
 
 def removals(team: Team, *, at: datetime) -> int:

@@ -361,6 +361,38 @@ def test_the_list_costs_the_same_for_one_cycle_and_for_sixty(
             as_victor.get("/teams/acme/statements/")
 
 
+def api(account, rest="") -> str:
+    return f"/api/v1/teams/acme/accounts/{account.pk}/statements{rest}"
+
+
+def test_json_says_the_same_in_decimals_that_are_text(as_victor, account, mel):
+    cycle(account)
+    price(account)
+    removal(account, user=mel, tag="shop")
+    removal(account, user=mel, charged=Charged.UNKNOWN)
+
+    [listed] = as_victor.get(api(account)).json()["statements"]
+    one = as_victor.get(api(account, f"/{KEY}")).json()
+
+    assert {name: one[name] for name in listed} == listed
+    assert (one["key"], one["is_final"], one["is_running"]) == (KEY, True, False)
+    assert (one["credit_price"], one["currency"]) == ("0.05", "EUR")
+    assert one["period_end_unix"] == int(MIDDLE.timestamp()) - 1
+    assert one["total"]["credits"] == 100
+    assert one["total"]["amount"] == "5.00"
+    assert one["discrepancy"] is None
+    assert one["members"] == [{"name": "Mel", "credits": 1, "outcome_unknown": 1, "amount": "0.05"}]
+    assert [(tag["name"], tag["credits"]) for tag in one["tags"]] == [("shop", 1), ("No tag", 0)]
+
+
+def test_t1_json_of_another_team_is_not_there(client, mallory, account):
+    cycle(account)
+    client.force_login(mallory)
+
+    assert client.get(api(account)).status_code == 404
+    assert client.get(api(account, f"/{KEY}")).status_code == 404
+
+
 PRICES = "/teams/acme/statements/prices/"
 
 

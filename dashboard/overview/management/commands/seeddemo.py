@@ -18,8 +18,12 @@ class Command(BaseCommand):
         at = timezone.now()
         team = seeding.people()
         self.stdout.write(f"team {team.slug}: {team.memberships.count()} people")
-        for label, secret in (("Production", "sandbox-premium"), ("Studio", "sandbox-calendar")):
+        for label, secret, price in (
+            ("Production", "sandbox-premium", "0.0195"),
+            ("Studio", "sandbox-calendar", "0.024"),
+        ):
             account = seeding.account(team, label, secret, at=at)
+            seeding.price(account, price, "EUR", at=at)
             self.stdout.write(
                 f"account {label}: {account.cycles.count()} cycles, "
                 f"{account.snapshots.count()} readings"

@@ -1,0 +1,113 @@
+"""Statements for programs: read-only; `None` for what is unknown, money as decimal text."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django.http import Http404, HttpRequest
+from django.utils import timezone
+from ninja import Router, Schema
+
+from dashboard.keys.models import Account
+from dashboard.overview.reconciled import StatementsPage
+from dashboard.overview.statement_pages import find
+from dashboard.overview.statements import Entry, Statement, accounts_with_cycles
+from dashboard.teams.api import membership_for
+from dashboard.teams.models import Team
+
+router = Router(tags=["statements"])
+
+
+class EntryOut(Schema):
+    """A line: credits, removals whose outcome nobody knows (not added), and money."""
+
+    name: str
+    credits: int | None
+    outcome_unknown: int
+    amount: str | None
+
+
+class SummaryOut(Schema):
+    """A cycle's books: `through + outside_app + outside_api + discrepancy = total`."""
+
+    key: str
+    kind: str
+    period_start_unix: int
+    period_end_unix: int
+    is_running: bool
+    is_final: bool
+    as_of: datetime | None
+    currency: str | None
+    credit_price: str | None
+    through: EntryOut
+    outside_app: EntryOut
+    outside_api: EntryOut
+    discrepancy: EntryOut | None
+    total: EntryOut
+
+
+class StatementsOut(Schema):
+    """An account's statements, of each kind of cycles the newest 60, newest first."""
+
+    statements: list[SummaryOut]
+
+
+class StatementOut(SummaryOut):
+    """A cycle's books with who and what; the lines of each list add up to `through`."""
+
+    sent_since: int
+    members: list[EntryOut]
+    virtual_keys: list[EntryOut]
+    tags: list[EntryOut]
+
+
+@router.get("/teams/{slug}/accounts/{uuid:account_id}/statements", response=StatementsOut)
+def statements(request: HttpRequest, slug: str, account_id: UUID) -> dict[str, object]:
+    """List what each cycle used and cost."""
+    team = membership_for(request, slug).team
+    page = StatementsPage(team, _account(team, account_id), timezone.now())
+    return {"statements": [_summary(one) for one in page.statements]}
+
+
+@router.get("/teams/{slug}/accounts/{uuid:account_id}/statements/{key}", response=StatementOut)
+def statement(request: HttpRequest, slug: str, account_id: UUID, key: str) -> dict[str, object]:
+    """Tell what one cycle used and cost, by member, virtual key and tag."""
+    found = find(membership_for(request, slug).team, account_id, key)
+    lists = {section.slug: [_entry(one) for one in section.entries] for section in found.sections}
+    return {**_summary(found), **lists, "sent_since": found.sent_since}
+
+
+def _account(team: Team, pk: UUID) -> Account:
+    found = next((one for one in accounts_with_cycles(team) if one.pk == pk), None)
+    if found is None:
+        raise Http404
+    return found
+
+
+def _summary(one: Statement) -> dict[str, object]:
+    window, price = one.window, one.price
+    entries = {entry.role: _entry(entry) for entry in (*one.summary, one.total)}
+    return {
+        "key": window.key,
+        "kind": window.kind,
+        "period_start_unix": int(window.start_at.timestamp()),
+        # As RemBG counts it: the last second.
+        "period_end_unix": int(window.last_second().timestamp()),
+        "is_running": one.is_running,
+        "is_final": one.is_final,
+        "as_of": window.asked_at,
+        "currency": price.currency if price else None,
+        "credit_price": f"{price.amount.normalize():f}" if price else None,
+        "discrepancy": None,
+        **entries,
+    }
+
+
+def _entry(one: Entry) -> dict[str, object]:
+    return {
+        "name": one.name,
+        "credits": one.credits,
+        "outcome_unknown": one.unknown,
+        "amount": None if one.amount is None else f"{one.amount:f}",
+    }
