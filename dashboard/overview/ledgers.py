@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Max, Q, Value
 
 from dashboard.keys.models import Account
 from dashboard.overview.reconciling import Books, Share
@@ -57,23 +57,41 @@ def sent_since(account: Account, window: Window) -> int:
 
 
 def sums(account: Account, windows: Sequence[Window]) -> list[Books]:
-    """Return the books of many cycles, each with one nameless share (2 queries)."""
-    counts = {}
-    for index, window in enumerate(windows):
-        within = Q(sending_at__gte=window.start_at, sending_at__lt=read_until(window))
-        counts[f"yes_{index}"] = Count("pk", filter=within & Q(charged=Charged.YES))
-        counts[f"unknown_{index}"] = Count("pk", filter=within & Q(charged=Charged.UNKNOWN))
+    """Return the books of many cycles, each with one nameless share (2 queries).
+
+    Each cycle counts its own stretch of the index `removal_paid_by`, so that removals are looked
+    at once, however many cycles there are.
+    """
     if not windows:
         return []
-    start, end = min(w.start_at for w in windows), max(w.end_at for w in windows)
-    found = _paid(booked_accounts(account), start, end).aggregate(**counts)
+    accounts = booked_accounts(account)
+    counts = [
+        _paid(accounts, window.start_at, read_until(window))
+        .annotate(window=Value(index))
+        .values("window", "charged")
+        .annotate(count=Count("sending_at"))
+        .values_list("window", "charged", "count")
+        for index, window in enumerate(windows)
+    ]
+    found = {(index, charged): n for index, charged, n in counts[0].union(*counts[1:], all=True)}
     return [
         Books(
             window.app_usage,
             window.api_usage,
-            (Share(None, "", None, "", "", found[f"yes_{i}"], found[f"unknown_{i}"], start),),
+            (
+                Share(
+                    None,
+                    "",
+                    None,
+                    "",
+                    "",
+                    found.get((index, Charged.YES), 0),
+                    found.get((index, Charged.UNKNOWN), 0),
+                    window.start_at,
+                ),
+            ),
         )
-        for i, window in enumerate(windows)
+        for index, window in enumerate(windows)
     ]
 
 
