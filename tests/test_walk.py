@@ -27,6 +27,8 @@ LEAST = {
     "accounts/": "viewer",
     "accounts/<uuid:pk>/": "viewer",
     "accounts/<uuid:pk>/archive/": "admin",
+    "accounts/<uuid:pk>/compare.json": "viewer",
+    "accounts/<uuid:pk>/compare/": "viewer",
     "accounts/<uuid:pk>/cycles.json": "viewer",
     "accounts/<uuid:pk>/join/": "admin",
     "accounts/<uuid:pk>/keep-apart/": "admin",

@@ -121,3 +121,14 @@ class SpanForm(forms.Form):
         if day and not FIRST_YEAR <= day.year <= LAST_YEAR:
             raise forms.ValidationError(_("There is nothing to see in that year."))
         return day
+
+
+class CompareForm(forms.Form):
+    """How many of the last cycles to compare with."""
+
+    COUNTS = (1, 3, 6, 12)
+    USUAL = 3
+
+    last = forms.TypedChoiceField(
+        choices=[(count, count) for count in COUNTS], coerce=int, required=False
+    )

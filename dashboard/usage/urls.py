@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from dashboard.usage.views import accounts, daily, deeds, keys, readings
+from dashboard.usage.views import accounts, compare, daily, deeds, keys, readings
 
 app_name = "usage"
 ACCOUNTS = "teams/<slug:slug>/accounts/"
@@ -16,6 +16,8 @@ urlpatterns = [
     path(f"{ACCOUNT}months.json", accounts.months, name="months"),
     path(f"{ACCOUNT}days/", daily.days, name="days"),
     path(f"{ACCOUNT}days.json", daily.days_json, name="days_json"),
+    path(f"{ACCOUNT}compare/", compare.account, name="compare"),
+    path(f"{ACCOUNT}compare.json", compare.account_json, name="compare_json"),
     path(f"{ACCOUNT}rename/", accounts.edit, name="rename_account"),
     path(f"{ACCOUNT}archive/", deeds.archive, name="archive_account"),
     path(f"{ACCOUNT}refresh/", deeds.refresh, name="refresh"),

@@ -1,0 +1,180 @@
+"""The charts of a comparison, as pure functions: runs on the ruler of the day of the cycle."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from dashboard.usage import phrases
+from dashboard.usage.charts import Chart, Frame, chart, line
+from dashboard.usage.comparing import Difference, Run, difference
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One line of a comparison: its name, the role that gives its colour, and its run."""
+
+    label: str
+    role: str
+    run: Run
+    dashed: bool = False
+
+
+def by_day(
+    title: str, lanes: Sequence[Lane], *, frame: Frame, summary: str, base: Run | None = None
+) -> Chart:
+    """Return a line for each lane over the days of the cycle, from 1 to the longest one's last.
+
+    A day without a reading breaks a line; a cycle that nobody read is a dot at its end. With a
+    base the table has the first lane's difference to it, as of the same moment of both.
+    """
+    days = range(1, max(lane.run.days for lane in lanes) + 1)
+    return chart(
+        title,
+        frame=frame,
+        summary=summary,
+        x={
+            "type": "category",
+            "labels": [day_name(number) for number in days],
+            "short": [str(number) for number in days],
+        },
+        series=[
+            line(
+                lane.label,
+                lane.role,
+                [lane.run.on_day(number) for number in days],
+                dashed=lane.dashed,
+            )
+            for lane in lanes
+        ],
+        marks=_today(lanes[0].run, frame=frame) if base else [],
+        table=_table(lanes, days, base=base),
+    )
+
+
+def day_name(number: int) -> str:
+    """Return "Day 21"."""
+    return _("Day %(number)s") % {"number": number}
+
+
+def difference_on(this: Run, base: Run, number: int) -> Difference | None:
+    """Return the difference of a day; of the newest one up to the same moment, not to its end."""
+    newest = this.newest
+    if newest and this.day_of(newest.after) == number:
+        return same_moment(this, base)
+    return difference(this.on_day(number), base.on_day(number))
+
+
+def same_moment(this: Run, base: Run) -> Difference | None:
+    """Return the difference now: the newest credits against the base's, so long after renewal.
+
+    Of two closed cycles the totals are compared, whatever their lengths.
+    """
+    newest = this.newest
+    if newest is None:
+        return None
+    if this.final is not None:
+        return difference(this.final, base.final)
+    return difference(newest.used, base.by(newest.after))
+
+
+def told(this: Run, past: Sequence[Run]) -> str:
+    """Return the sentence under the chart: credits by now, and the same day of the last cycle."""
+    newest = this.newest
+    if newest is None:
+        return _("How many credits this cycle has used is unknown.")
+    day = this.day_of(newest.after)
+    used = ngettext(
+        "%(used)s credit used on day %(day)s",
+        "%(used)s credits used on day %(day)s",
+        newest.used,
+    ) % {"used": phrases.number(newest.used), "day": day}
+    if this.final is not None:
+        used = _("%(used)s credits used in the whole cycle") % {"used": phrases.number(newest.used)}
+    return used + _told_difference(this, past, day)
+
+
+def signed(found: Difference) -> str:
+    """Return "+1,200" or "−300", with a true minus; "0" for none."""
+    return _sign(found.credits) + phrases.number(abs(found.credits))
+
+
+def percent(found: Difference | None) -> str:
+    """Return "+15 %"; empty where the base is 0 or unknown."""
+    if found is None or found.percent is None:
+        return ""
+    if found.percent == 0 and found.credits:
+        return _("%(sign)sless than 1 %%") % {"sign": _sign(found.credits)}
+    return _("%(sign)s%(size)s %%") % {
+        "sign": _sign(found.percent),
+        "size": phrases.number(abs(found.percent)),
+    }
+
+
+def _sign(count: int) -> str:
+    return "+" if count > 0 else "\N{MINUS SIGN}" if count < 0 else ""
+
+
+def _told_difference(this: Run, past: Sequence[Run], day: int) -> str:
+    if not past:
+        return _(". There is no earlier cycle to compare with.")
+    found = same_moment(this, past[0])
+    if found is None:
+        return "; " + _why_unknown(this, past[0])
+    words = {"count": phrases.number(abs(found.credits)), "day": day, "percent": percent(found)}
+    whole = this.final is not None
+    if found.credits == 0:
+        same = (
+            _("; as many as in the last cycle.")
+            if whole
+            else _("; as many as on day %(day)s of the last cycle.")
+        )
+        return same % words
+    if whole:
+        more, less = (
+            _("; %(count)s more than in the last cycle"),
+            _("; %(count)s less than in the last cycle"),
+        )
+    else:
+        more = _("; %(count)s more than on day %(day)s of the last cycle")
+        less = _("; %(count)s less than on day %(day)s of the last cycle")
+    said = (more if found.credits > 0 else less) % words
+    return said + (f" ({words['percent']})." if words["percent"] else ".")
+
+
+def _why_unknown(this: Run, base: Run) -> str:
+    newest = this.newest
+    if newest and newest.after > base.length and base.final is not None:
+        return _("the last cycle had ended by then, with %(total)s.") % {
+            "total": phrases.number(base.final)
+        }
+    if not base.is_read and base.final is not None:
+        return _(
+            "how many on this day of the last cycle is unknown, as nobody read it while it ran; "
+            "it ended with %(total)s."
+        ) % {"total": phrases.number(base.final)}
+    return _("how many at this moment of the last cycle is unknown.")
+
+
+def _today(this: Run, *, frame: Frame) -> list[dict[str, str]]:
+    newest = this.newest
+    if newest is None or not this.window.runs(at=frame.at):
+        return []
+    return [{"x": day_name(this.day_of(newest.after)), "label": _("Today"), "role": "now"}]
+
+
+def _table(lanes: Sequence[Lane], days: range, *, base: Run | None) -> dict[str, Any]:
+    head = [_("Day of the cycle"), *(lane.label for lane in lanes)]
+    rows: list[list[str | int | None]] = [
+        [str(number), *(lane.run.on_day(number) for lane in lanes)] for number in days
+    ]
+    if base:
+        head.append(_("Difference to the last"))
+        for row, number in zip(rows, days, strict=True):
+            found = difference_on(lanes[0].run, base, number)
+            row.append(signed(found) if found else None)
+    return {"columns": head, "rows": rows}

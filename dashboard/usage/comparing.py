@@ -1,0 +1,143 @@
+"""Cycles on one ruler, the day of the cycle: pure values, compared at the same moment of each.
+
+A day of a cycle is 24 hours, counted from its renewal, so a cycle of 31 days has one day more than
+one of 30, and accounts that renew at different moments can stand beside each other. Counters are
+those of the window, app and API together; prepaid credits and calendar months are not in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from dashboard.usage.history.values import DAY, ZERO, Course
+from dashboard.usage.windows import Window
+
+# A reading further from the moment that is asked for says nothing about it.
+NEAR = timedelta(hours=6)
+
+
+@dataclass(frozen=True)
+class Dot:
+    """So long after the renewal, the window's counters stood at so many credits."""
+
+    after: timedelta
+    used: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is known of one cycle: readings in order, and its total once it was read after its end.
+
+    A cycle that nobody read while it ran has no dots: only its end is known, if that.
+    """
+
+    window: Window
+    dots: tuple[Dot, ...] = ()
+    final: int | None = None
+
+    @classmethod
+    def of(cls, window: Window, course: Course | None = None) -> Run:
+        """Return the run of a window, from the hours or days of its own counters."""
+        closed = window.asked_at is not None and window.asked_at >= window.end_at
+        found = _dots(window, course) if course else ()
+        return cls(window, tuple(found), window.used if closed else None)
+
+    @property
+    def length(self) -> timedelta:
+        """Return how long the cycle is."""
+        return self.window.end_at - self.window.start_at
+
+    @property
+    def days(self) -> int:
+        """Return how many days it has; the last may be a part of one."""
+        return -(-self.length // DAY)
+
+    @property
+    def is_read(self) -> bool:
+        """Say whether it was read while it ran."""
+        return bool(self.dots)
+
+    @property
+    def newest(self) -> Dot | None:
+        """Return how far it came: its total at its end, or the newest reading."""
+        if self.final is not None:
+            return Dot(self.length, self.final)
+        return self.dots[-1] if self.dots else None
+
+    def day_of(self, after: timedelta) -> int:
+        """Return the number of the day, from 1; the moment of the end is in the last one."""
+        return max(1, min(self.days, after // DAY + 1))
+
+    def on_day(self, number: int) -> int | None:
+        """Return the credits used until the end of a day, by its last reading; None if unknown."""
+        if number == self.days and self.final is not None:
+            return self.final
+        of_day = [dot.used for dot in self.dots if self.day_of(dot.after) == number]
+        return of_day[-1] if of_day else None
+
+    def by(self, after: timedelta) -> int | None:
+        """Return the credits used so long after the renewal, by the nearest reading; or None.
+
+        Readings more than six hours away do not count, and nothing is known past the end.
+        """
+        if after > self.length:
+            return None
+        known = [*self.dots]
+        if self.final is not None:
+            known.append(Dot(self.length, self.final))
+        nearest = min(known, key=lambda dot: abs(dot.after - after), default=None)
+        return nearest.used if nearest and abs(nearest.after - after) <= NEAR else None
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How many credits more (or less, below 0) than a base."""
+
+    credits: int
+    base: int
+
+    @property
+    def percent(self) -> int | None:
+        """Return it in whole per cent of the base, halves away from 0; None for a base of 0."""
+        if self.base <= 0:
+            return None
+        size = (200 * abs(self.credits) + self.base) // (2 * self.base)
+        return size if self.credits >= 0 else -size
+
+
+def difference(now: int | None, base: int | None) -> Difference | None:
+    """Return the difference to a base, None when either is unknown."""
+    return None if now is None or base is None else Difference(now - base, base)
+
+
+def same_kind_before(windows: Iterable[Window], this: Window, *, most: int) -> list[Window]:
+    """Return the last cycles of the same kind before this one, the newest first (D8)."""
+    earlier = [
+        one
+        for one in windows
+        if one.kind == this.kind and one.is_sound and one.start_at < this.start_at
+    ]
+    return sorted(earlier, key=lambda one: one.start_at, reverse=True)[:most]
+
+
+def common_moment(runs: Sequence[Run]) -> timedelta | None:
+    """Return the last moment of the cycle that every run has reached; None where one is unread."""
+    ends = [run.newest.after for run in runs if run.newest]
+    return min(ends) if ends and len(ends) == len(runs) else None
+
+
+def _dots(window: Window, course: Course) -> Iterable[Dot]:
+    for bucket in course.series.get(window.kind, ()):
+        levels = bucket.levels
+        if levels is None or levels.app is None or levels.api is None:
+            continue
+        after = levels.at - window.start_at
+        if ZERO <= after <= window.end_at - window.start_at:
+            yield Dot(after, levels.app + levels.api)
+
+
+def moment_of(run: Run, after: timedelta) -> datetime:
+    """Return when it was so long after the renewal."""
+    return run.window.start_at + after

@@ -1,0 +1,212 @@
+"""This cycle against the last ones: the day of the cycle is the ruler, unknown stays unknown."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from dashboard.keys.models import Account
+from dashboard.usage import compare_charts
+from dashboard.usage.comparing import Difference, Dot, Run, difference, same_kind_before
+from dashboard.usage.history.values import DAY
+from dashboard.usage.polling import poll
+from dashboard.usage.windows import Window
+from tests.usage.conftest import END, START, listed, usage
+
+AT = START + timedelta(days=20, hours=3)
+BEFORE = START - timedelta(days=31)
+OLDEST = BEFORE - timedelta(days=30)
+QUICK = settings(max_examples=80, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+HOURS = st.integers(0, 30 * 24)
+COUNTS = st.integers(0, 100_000)
+
+
+def window(start: datetime = START, days: int = 30, kind: str = "stripe", **more) -> Window:
+    return Window(kind, start, start + timedelta(days=days), **more)
+
+
+def run(*dots: tuple[float, int], final: int | None = None, days: int = 30) -> Run:
+    """A run from (hours after the renewal, credits)."""
+    known = tuple(Dot(timedelta(hours=hours), used) for hours, used in dots)
+    return Run(window(days=days), known, final)
+
+
+@QUICK
+@given(st.lists(st.tuples(HOURS, COUNTS), max_size=40), st.none() | COUNTS)
+def test_a_day_shows_a_reading_of_that_day_or_nothing(dots, final):
+    made = run(*sorted(dots), final=final)
+
+    for number in range(1, made.days + 1):
+        of_day = {used for hours, used in dots if made.day_of(timedelta(hours=hours)) == number}
+        allowed = of_day | ({final} if number == made.days else set())
+        shown = made.on_day(number)
+        assert shown in allowed if shown is not None else not of_day
+
+
+@QUICK
+@given(st.lists(st.tuples(HOURS, COUNTS), max_size=20), HOURS)
+def test_a_moment_far_from_every_reading_is_unknown(dots, hours):
+    found = run(*sorted(dots)).by(timedelta(hours=hours))
+
+    near = {used for at, used in dots if abs(at - hours) <= 6}
+    assert found in near if near else found is None
+
+
+@QUICK
+@given(COUNTS, COUNTS)
+def test_a_difference_and_its_base_give_the_number_back(now, base):
+    found = difference(now, base)
+
+    assert found.base + found.credits == now
+    if base:
+        assert abs(found.percent * base - found.credits * 100) * 2 <= base
+    else:
+        assert found.percent is None
+
+
+@pytest.mark.parametrize(("now", "base"), [(None, 5), (5, None), (None, None)])
+def test_what_is_unknown_has_no_difference(now, base):
+    assert difference(now, base) is None
+
+
+@pytest.mark.parametrize(
+    ("credits", "base", "said"),
+    [
+        (1200, 8100, "+15 %"),
+        (-1200, 8100, "\N{MINUS SIGN}15 %"),
+        (0, 8100, "0 %"),
+        (1, 8100, "+less than 1 %"),
+        (5, 0, ""),
+    ],
+)
+def test_per_cent_is_said_beside_a_base_only(credits, base, said):
+    assert compare_charts.percent(Difference(credits, base)) == said
+
+
+def test_the_newest_day_is_compared_up_to_the_same_moment_and_not_with_a_whole_day():
+    this = run((20 * 24 + 3, 9300))
+    last = run((20 * 24 + 3, 8100), (20 * 24 + 23, 8900))
+
+    assert compare_charts.told(this, [last]) == (
+        "9,300 credits used on day 21; 1,200 more than on day 21 of the last cycle (+15 %)."
+    )
+    assert compare_charts.difference_on(this, last, 21) == Difference(1200, 8100)
+
+
+def test_d8_the_two_kinds_of_windows_are_never_compared():
+    calendar = window(datetime(2026, 10, 1, tzinfo=UTC), 31, "calendar", app_usage=7, api_usage=7)
+    billing = window(BEFORE, 31)
+
+    assert same_kind_before([calendar, billing], window(), most=12) == [billing]
+
+
+def test_a_shorter_cycle_had_ended_by_day_31():
+    this = run((30 * 24 + 5, 9300), days=31)
+    last = run((29 * 24, 7000), final=7100, days=30)
+
+    assert "the last cycle had ended by then, with 7,100." in compare_charts.told(this, [last])
+    assert last.by(timedelta(days=30, hours=5)) is None
+
+
+def test_a_base_of_zero_has_credits_and_no_per_cent():
+    this, last = run((20, 40)), run((20, 0))
+
+    assert compare_charts.told(this, [last]) == (
+        "40 credits used on day 1; 40 more than on day 1 of the last cycle."
+    )
+
+
+def test_the_day_of_the_end_is_the_last_one_and_no_extra():
+    made = run((0, 0), (30 * 24, 55))
+
+    assert (made.days, made.on_day(1), made.on_day(30)) == (30, 0, 55)
+    assert made.day_of(DAY) == 2
+
+
+@pytest.fixture
+def url(account) -> str:
+    return f"/teams/acme/accounts/{account.pk}/compare"
+
+
+@pytest.fixture
+def read(wire, key, account) -> Account:
+    """The account: the last cycle read on three days, this one now, an older one from the list."""
+    for hours, app, api in ((3, 10, 20), (20 * 24 + 3, 3000, 5100), (21 * 24, 3300, 5600)):
+        at = BEFORE + timedelta(hours=hours)
+        wire.by_mode(current=usage(app=app, api=api, start=BEFORE, end=START))
+        with time_machine.travel(at, tick=False):
+            poll(account, at=at)
+            account.refresh_from_db()
+    cycles = ((OLDEST, BEFORE, 120, 880), (BEFORE, START, 4000, 7000), (START, END, 4200, 5100))
+    wire.by_mode(current=usage(), cycles=listed(*cycles))
+    account.cycles_due_at = AT
+    account.save()
+    with time_machine.travel(AT, tick=False):
+        poll(account, at=AT)
+    return account
+
+
+@pytest.fixture
+def as_victor(client, victor):
+    with time_machine.travel(AT + timedelta(minutes=3), tick=False):
+        client.force_login(victor)
+        yield client
+
+
+def text(answer) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", answer.text).split())
+
+
+def test_the_page_says_the_same_day_difference(as_victor, read, url):
+    page = text(as_victor.get(f"{url}/"))
+
+    assert (
+        "9,300 credits used on day 21; 1,200 more than on day 21 of the last cycle (+15 %)." in page
+    )
+    assert "8,100 +1,200 (+15 %) 11,000" in page
+    assert "A day is 24 hours counted from the renewal" in page
+
+
+def test_a_cycle_that_was_only_listed_shows_its_end_and_no_invented_line(as_victor, read, url):
+    page = text(as_victor.get(f"{url}/"))
+    chart = as_victor.get(f"{url}.json").json()
+
+    this, last, oldest = (one["data"] for one in chart["series"])
+    assert [day for day in oldest if day is not None] == [1000] and oldest[29] == 1000
+    assert "Nobody read it while it ran: only its end is known. 30 unknown unknown 1,000" in page
+    assert (last[0], last[20], last[30]) == (30, 8100, 11000) and last[1:20] == [None] * 19
+    assert this[20] == 9300 and this[21:] == [None] * 10
+
+
+def test_month_counters_are_not_in_the_comparison(as_victor, read, url):
+    """The wrong reading: 8,500 + 10,000 of the calendar month as this cycle's use."""
+    said = as_victor.get(f"{url}.json").text + as_victor.get(f"{url}/").text
+
+    assert "18500" not in said and "18,500" not in said
+
+
+def test_prepaid_credits_are_not_in_the_comparison(as_victor, read, url):
+    """The wrong reading: 9,300 used and 2,000 prepaid as one number."""
+    assert "11300" not in as_victor.get(f"{url}.json").text.replace(",", "")
+
+
+def test_how_many_cycles_is_picked_in_the_address(as_victor, read, url):
+    one = as_victor.get(f"{url}.json", {"last": 1}).json()
+
+    assert len(one["series"]) == 2
+    assert [row[-1] for row in one["table"]["rows"]][20] == "+1,200"
+    assert as_victor.get(f"{url}/", {"last": 2}).status_code == 404
+
+
+def test_an_account_that_was_never_read_has_nothing_to_compare(as_victor, account, url):
+    assert "Nothing read yet" in text(as_victor.get(f"{url}/"))
+    assert as_victor.get(f"{url}.json").status_code == 404
+
+
+def test_the_account_page_links_to_its_comparison(as_victor, read, url):
+    assert f'href="{url}/"' in as_victor.get(f"/teams/acme/accounts/{read.pk}/").text
