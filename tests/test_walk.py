@@ -42,6 +42,8 @@ LEAST = {
     "budgets/": "viewer",
     "budgets/<uuid:pk>/": "admin",
     "budgets/<uuid:pk>/remove/": "admin",
+    "explain/<slug:number>/": "viewer",
+    "explain/<slug:number>/<uuid:pk>/": "viewer",
     "keys/": "viewer",
     "keys/<uuid:pk>/archive/": "admin",
     "keys/<uuid:pk>/rename/": "admin",

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from dashboard.overview import health, metrics, price_pages, statement_pages, views
+from dashboard.overview import explain, health, metrics, price_pages, statement_pages, views
 from dashboard.overview.sharing import pages, public
 
 app_name = "overview"
@@ -27,6 +27,8 @@ urlpatterns = [
     path(f"{STATEMENT}/", statement_pages.one, name="statement"),
     path(f"{STATEMENT}.csv", statement_pages.as_csv, name="statement_csv"),
     path(f"{STATEMENT}.xlsx", statement_pages.as_xlsx, name="statement_xlsx"),
+    path("teams/<slug:slug>/explain/<slug:number>/", explain.of_team, name="explain"),
+    path("teams/<slug:slug>/explain/<slug:number>/<uuid:pk>/", explain.of_one, name="explain_one"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", metrics.metrics, name="metrics"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.http import Http404
 from django.urls import reverse
@@ -41,6 +42,7 @@ class CyclesChart:
     kind: str
     chart: Chart
     url: str
+    source_url: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,6 +165,7 @@ class AccountPage:
                 kind,
                 self.cycles_chart(kind),
                 f"{self._url('usage:cycles')}?{urlencode({'kind': kind})}",
+                self.reading_url(_newest_source(self.windows, kind)),
             )
             for kind in self.kinds
         ]
@@ -190,6 +193,26 @@ class AccountPage:
     def months_url(self) -> str:
         """The address of that chart's `.json`."""
         return self._url("usage:months")
+
+    @property
+    def months_source_url(self) -> str:
+        """The provenance of the newest calendar month."""
+        return self.reading_url(self.months[-1].snapshot_id if self.months else None)
+
+    @property
+    def standing_source_url(self) -> str:
+        """The provenance of where the account stands now."""
+        return self.reading_url(self.standing.source)
+
+    @property
+    def spendable_url(self) -> str:
+        """Where it is explained what can be spent."""
+        return self._explained("spendable")
+
+    @property
+    def used_url(self) -> str:
+        """Where it is explained what the running cycle has used."""
+        return self._explained("used")
 
     def link(self, window: Window) -> str:
         """Return the address of the page that shows this window."""
@@ -253,9 +276,17 @@ class AccountPage:
     def _frame(self, as_of: datetime | None) -> Frame:
         return Frame(self.at, self.team.zone, as_of, stale=self.standing.stale)
 
+    def _explained(self, number: str) -> str:
+        return reverse("overview:explain_one", args=[self.team.slug, number, self.account.pk])
+
     def _url(self, name: str) -> str:
         return reverse(name, args=[self.team.slug, self.account.pk])
 
 
 def _newest(points: Sequence[course.Point], window: Window) -> datetime | None:
     return points[-1].at if points else window.asked_at
+
+
+def _newest_source(windows: Sequence[Window], kind: str) -> UUID | None:
+    """Return the reading of the newest window of a kind."""
+    return next((one.source for one in reversed(windows) if one.kind == kind), None)

@@ -157,6 +157,10 @@ def _why_unknown(this: Run, base: Run) -> str:
             "how many on this day of the last cycle is unknown, as nobody read it while it ran; "
             "it ended with %(total)s."
         ) % {"total": phrases.number(base.final)}
+    if base.final is not None:
+        return _(
+            "how many at this moment of the last cycle is unknown; it ended with %(total)s."
+        ) % {"total": phrases.number(base.final)}
     return _("how many at this moment of the last cycle is unknown.")
 
 

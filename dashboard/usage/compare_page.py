@@ -111,6 +111,13 @@ class ComparePage:
         return f"{self._url('usage:compare_json')}?last={self.last}"
 
     @property
+    def why_url(self) -> str:
+        """The address that explains the difference."""
+        return reverse(
+            "overview:explain_one", args=[self.page.team.slug, "same-day", self.page.account.pk]
+        )
+
+    @property
     def day(self) -> int | None:
         """The number of the day that is compared."""
         newest = self.this.newest

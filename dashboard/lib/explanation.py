@@ -1,0 +1,28 @@
+"""How a number was computed: a formula and its operands, each with where it comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True)
+class Operand:
+    """One part of a formula, in credits (None is unknown), and the address of its own source."""
+
+    label: str
+    value: int | None
+    url: str = ""
+    as_of: datetime | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A computed number in credits, the formula in words, and what stood in it."""
+
+    title: str
+    formula: str
+    result: int | None
+    operands: tuple[Operand, ...] = ()
+    note: str = ""

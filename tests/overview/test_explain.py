@@ -1,0 +1,222 @@
+"""One click on any number: the reading it came in, or the formula and what stood in it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import timedelta
+from html.parser import HTMLParser
+
+import pytest
+from django.utils import timezone
+
+from dashboard.gateway.issuing import Terms, issue
+from dashboard.keys.models import Account
+from dashboard.removals import budgets
+from dashboard.removals.models import Charged, Removal, State, Subject
+from dashboard.usage.polling import poll
+from tests.conftest import add_key
+from tests.usage.conftest import listed, usage, wire  # noqa: F401
+
+HTMX = {"HX-Request": "true"}
+VOID = {"meta", "link", "input", "img", "br", "hr", "rect", "use", "path", "source", "col"}
+SOURCE = re.compile(r"/(readings/[0-9a-f-]{36}|explain/[a-z-]+(/[0-9a-f-]{36})?)/")
+
+
+@dataclass
+class Node:
+    """An element of a page."""
+
+    tag: str
+    attributes: dict[str, str | None] = field(default_factory=dict)
+    parent: Node | None = None
+    said: list[str | Node] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        return "".join(one if isinstance(one, str) else one.text for one in self.said)
+
+    @property
+    def elements(self) -> list[Node]:
+        return [node for one in self.said if isinstance(one, Node) for node in (one, *one.elements)]
+
+    @property
+    def credit(self) -> Node | None:
+        """The nearest element around it that says that credits stand in it."""
+        if "data-credit" in self.attributes:
+            return self
+        return self.parent.credit if self.parent else None
+
+    @property
+    def sources(self) -> list[str]:
+        hrefs = [one.attributes.get("href") or "" for one in self.elements]
+        return [href for href in hrefs if SOURCE.search(href)]
+
+
+class Page(HTMLParser):
+    """A page as a tree."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.root = self.here = Node("")
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        node = Node(tag, dict(attrs), self.here)
+        self.here.said.append(node)
+        if tag not in VOID:
+            self.here = node
+
+    def handle_endtag(self, tag: str) -> None:
+        node = self.here
+        while node.parent and node.tag != tag:
+            node = node.parent
+        if node.parent:
+            self.here = node.parent
+
+    def handle_data(self, data: str) -> None:
+        self.here.said.append(data)
+
+
+# What RemBG says of the accounts below and what follows of it, as pages write them.
+CREDITS = ("9,200", "9,300", "2,000", "11,200", "4,200", "5,100", "18,400", "4,000", "22,400")
+SAID = re.compile(rf"(?<![\d,])({'|'.join(CREDITS)})(?![\d,])")
+
+
+@pytest.fixture
+def told(acme, alice, wire, settings) -> list[Account]:  # noqa: F811
+    """Two accounts that were read, a budget of each kind, and a picture that cost a credit."""
+    now = timezone.now()
+    start, end = now - timedelta(days=20), now + timedelta(days=10)
+    current = usage(start=start, end=end)
+    current |= {"app_usage": 1, "api_usage": 1}
+    past = (start - timedelta(days=30), start, 4000, 0)
+    accounts = []
+    for label, earlier in (("Main", past), ("Shop", (past[0] + timedelta(days=1), start, 4000, 0))):
+        account = Account.objects.create(
+            team=acme, label=label, known_apart_at=now, next_poll_at=now, cycles_due_at=now
+        )
+        add_key(account, f"sandbox-{label.lower()}", label)
+        wire.by_mode(current=current, cycles=listed(earlier, (start, end, 4200, 5100)))
+        assert poll(account, at=now).is_good
+        accounts.append(account)
+    member = acme.memberships.get(user=alice)
+    issue(member, Terms("Script", account=accounts[0]), at=now)
+    for charged, state in ((Charged.YES, State.FAILED), (Charged.UNKNOWN, State.UNKNOWN)):
+        Removal.objects.create(
+            team=acme, user=alice, member=str(alice), account=accounts[0], nonce=state,
+            filename="a.png", picture="pictures/none.png", picture_type="image/png",
+            picture_bytes=10, width=4, height=3, parameters={"format": "png"}, state=state,
+            charged=charged, queued_at=now, not_before_at=now, tag="spring",
+            keep_until=now + timedelta(days=30),
+        )  # fmt: skip
+    for kind, subject in ((Subject.MEMBER, str(alice.pk)), (Subject.TAG, "spring")):
+        budgets.put(acme, kind, subject, name=subject, soft=5, hard=10, account=None, at=now)
+    return accounts
+
+
+def pages(accounts: list[Account]) -> list[str]:
+    one = f"/teams/acme/accounts/{accounts[0].pk}/"
+    names = ("", "accounts/", "keys/", "removals/", "virtual-keys/", "budgets/", "members/")
+    key = accounts[0].team.virtual_keys.get().pk
+    return [
+        *(f"/teams/acme/{name}" for name in names),
+        f"/teams/acme/virtual-keys/{key}/",
+        one,
+        f"{one}compare/",
+        "/teams/acme/explain/spendable/",
+        f"/teams/acme/explain/spendable/{accounts[0].pk}/",
+    ]
+
+
+def unsourced(page: str) -> list[str]:
+    """List the numbers of the page that no source stands beside."""
+    found = []
+    main = next(one for one in Page(page).root.elements if one.attributes.get("id") == "main")
+    for node in main.elements:
+        own = "".join(one for one in node.said if isinstance(one, str))
+        said = SAID.findall(own)
+        if said and (node.credit is None or not node.credit.sources):
+            found += [f"{number} in <{node.tag}>: {own.strip()}" for number in said]
+    return found
+
+
+def test_every_credit_number_of_every_page_has_a_source(client, alice, told):
+    client.force_login(alice)
+    shown = {address: client.get(address).text for address in pages(told)}
+
+    assert {address: bad for address, page in shown.items() if (bad := unsourced(page))} == {}
+    numbers = {number for page in shown.values() for number in SAID.findall(page)}
+    assert numbers == set(CREDITS)
+
+
+def test_every_place_that_says_credits_has_a_source_that_opens(client, alice, told):
+    client.force_login(alice)
+    wrong = []
+    for address in pages(told):
+        for node in Page(client.get(address).text).root.elements:
+            if "data-credit" not in node.attributes or not re.search(r"\d", node.text):
+                continue
+            opened = {client.get(url, headers=HTMX).status_code for url in node.sources}
+            if opened != {200}:
+                wrong.append((address, node.tag, node.text.split()[:8], opened))
+
+    assert wrong == []
+
+
+def text(answer) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", answer.text).split())
+
+
+def test_a_total_is_the_sum_over_accounts_each_linked_to_its_reading(client, victor, told):
+    client.force_login(victor)
+    answer = client.get("/teams/acme/explain/spendable/")
+
+    assert "each account once, however many keys it has" in text(answer)
+    assert "Main 11,200" in text(answer) and "Shop 11,200" in text(answer)
+    assert "Spendable, over all accounts 22,400" in text(answer)
+    assert len(set(re.findall(r"/readings/[0-9a-f-]{36}/", answer.text))) == 2
+
+
+def test_spendable_of_an_account_names_its_two_parts(client, victor, told):
+    client.force_login(victor)
+    page = text(client.get(f"/teams/acme/explain/spendable/{told[0].pk}/", headers=HTMX))
+
+    assert "Included credits left + prepaid credits" in page
+    assert "9,200" in page and "2,000" in page and "11,200" in page
+
+
+def test_an_unknown_part_makes_the_whole_unknown_and_is_named(client, victor, wire, told):  # noqa: F811
+    wire.always({**usage(prepaidCredits=...), "prepaidCredits": None})
+    told[0].refresh_from_db()
+    poll(told[0], at=timezone.now() + timedelta(seconds=1))
+    client.force_login(victor)
+
+    one = text(client.get(f"/teams/acme/explain/spendable/{told[0].pk}/"))
+    every = text(client.get("/teams/acme/explain/spendable/"))
+
+    assert "Spendable: Main unknown" in one
+    assert "Spendable, over all accounts 11,200" in every and "Main unknown" in every
+    assert "What is unknown is not counted as 0" in every
+
+
+def test_a_budget_is_explained_by_its_pictures_to_those_who_may_see_it(client, alice, mel, told):
+    team = told[0].team
+    budget = team.budgets.get(kind=Subject.MEMBER)
+    address = f"/teams/acme/explain/budget/{budget.pk}/"
+    client.force_login(alice)
+    mine = text(client.get(address))
+    client.force_login(mel)
+
+    assert "Pictures that cost a credit 1" in mine and "unknown outcome 1" in mine
+    assert client.get(address).status_code == 404
+
+
+@pytest.mark.parametrize("number", ["spendable", "used", "same-day", "budget", "virtual-key"])
+def test_t1_a_number_of_another_team_is_not_explained(client, mallory, told, number):
+    client.force_login(mallory)
+    things = [told[0].pk, told[0].team.budgets.first().pk, told[0].team.virtual_keys.get().pk]
+
+    for thing in things:
+        assert client.get(f"/teams/evil/explain/{number}/{thing}/").status_code == 404
+        assert client.get(f"/teams/acme/explain/{number}/{thing}/").status_code == 404
