@@ -42,6 +42,8 @@ LEAST = {
     "budgets/": "viewer",
     "budgets/<uuid:pk>/": "admin",
     "budgets/<uuid:pk>/remove/": "admin",
+    "compare.json": "viewer",
+    "compare/": "viewer",
     "explain/<slug:number>/": "viewer",
     "explain/<slug:number>/<uuid:pk>/": "viewer",
     "keys/": "viewer",

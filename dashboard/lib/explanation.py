@@ -19,10 +19,14 @@ class Operand:
 
 @dataclass(frozen=True)
 class Explanation:
-    """A computed number in credits, the formula in words, and what stood in it."""
+    """A computed number in credits, the formula in words, and what stood in it.
+
+    Without `has_result` there is no one result: the operands are numbers of their own.
+    """
 
     title: str
     formula: str
     result: int | None
     operands: tuple[Operand, ...] = ()
     note: str = ""
+    has_result: bool = True

@@ -21,6 +21,7 @@ from dashboard.usage import explaining as of_usage
 from dashboard.usage.account_page import AccountPage
 from dashboard.usage.compare_page import ComparePage
 from dashboard.usage.standing import Standing, standing, standings
+from dashboard.usage.views.compare import side_by_side
 
 TOTALS = ("spendable", "remaining", "prepaid")
 
@@ -29,6 +30,8 @@ TOTALS = ("spendable", "remaining", "prepaid")
 @team_view()
 def of_team(request: TeamRequest, team: Team, number: str) -> HttpResponse:
     """Explain a number of the whole team."""
+    if number == "by-day":
+        return _shown(request, of_usage.by_day(side_by_side(request, team)))
     if number not in TOTALS:
         raise Http404
     found = standings(team, at=timezone.now())

@@ -78,7 +78,12 @@ class Run:
         return of_day[-1] if of_day else None
 
     def by(self, after: timedelta) -> int | None:
-        """Return the credits used so long after the renewal, by the nearest reading; or None.
+        """Return the credits used so long after the renewal; None where they are not known."""
+        nearest = self.nearest(after)
+        return nearest.used if nearest else None
+
+    def nearest(self, after: timedelta) -> Dot | None:
+        """Return the reading nearest to the moment so long after the renewal; or None.
 
         Readings more than six hours away do not count, and nothing is known past the end.
         """
@@ -88,7 +93,7 @@ class Run:
         if self.final is not None:
             known.append(Dot(self.length, self.final))
         nearest = min(known, key=lambda dot: abs(dot.after - after), default=None)
-        return nearest.used if nearest and abs(nearest.after - after) <= NEAR else None
+        return nearest if nearest and abs(nearest.after - after) <= NEAR else None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
+from typing import Any, cast
+from uuid import UUID
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -121,6 +122,17 @@ class SpanForm(forms.Form):
         if day and not FIRST_YEAR <= day.year <= LAST_YEAR:
             raise forms.ValidationError(_("There is nothing to see in that year."))
         return day
+
+
+class AccountsForm(forms.Form):
+    """Which accounts to compare; none means the first ones."""
+
+    account = forms.TypedMultipleChoiceField(coerce=UUID, required=False)
+
+    def __init__(self, *args: Any, team: Team, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = cast(forms.TypedMultipleChoiceField, self.fields["account"])
+        field.choices = [(str(pk), pk) for pk in team.accounts.values_list("pk", flat=True)]
 
 
 class CompareForm(forms.Form):

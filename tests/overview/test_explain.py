@@ -124,6 +124,8 @@ def pages(accounts: list[Account]) -> list[str]:
         f"/teams/acme/virtual-keys/{key}/",
         one,
         f"{one}compare/",
+        "/teams/acme/compare/",
+        "/teams/acme/explain/by-day/",
         "/teams/acme/explain/spendable/",
         f"/teams/acme/explain/spendable/{accounts[0].pk}/",
     ]

@@ -14,8 +14,10 @@ from dashboard.keys.models import Account
 from dashboard.usage import compare_charts
 from dashboard.usage.comparing import Difference, Dot, Run, difference, same_kind_before
 from dashboard.usage.history.values import DAY
+from dashboard.usage.models import Snapshot
 from dashboard.usage.polling import poll
 from dashboard.usage.windows import Window
+from tests.conftest import add_key
 from tests.usage.conftest import END, START, listed, usage
 
 AT = START + timedelta(days=20, hours=3)
@@ -210,3 +212,89 @@ def test_an_account_that_was_never_read_has_nothing_to_compare(as_victor, accoun
 
 def test_the_account_page_links_to_its_comparison(as_victor, read, url):
     assert f'href="{url}/"' in as_victor.get(f"/teams/acme/accounts/{read.pk}/").text
+
+
+@pytest.fixture
+def two(read, wire) -> list[Account]:
+    """The account of before, on day 21, and one that renewed five days ago."""
+    shop = Account.objects.create(
+        team=read.team, label="Shop", known_apart_at=AT, next_poll_at=AT, cycles_due_at=AT
+    )
+    add_key(shop, "sandbox-shop", "Other")
+    start = AT - timedelta(days=5)
+    with time_machine.travel(AT, tick=False):
+        wire.by_mode(current=usage(app=300, api=40, start=start, end=start + timedelta(days=31)))
+        poll(shop, at=AT)
+    for after, app in ((5, 1000), (10, 2000)):
+        at = START + timedelta(days=after)
+        wire.by_mode(current=usage(app=app, api=11))
+        with time_machine.travel(at, tick=False):
+            poll(read, at=at)
+    return [read, shop]
+
+
+def test_accounts_with_different_windows_stand_on_the_same_day(as_victor, two):
+    page = text(as_victor.get("/teams/acme/compare/"))
+    chart = as_victor.get("/teams/acme/compare.json").json()
+
+    assert "Credits used by day 6, the last that all have reached: Main 1,011, Shop 340." in page
+    assert "1,011 21 of 30 9,300" in page and "340 6 of 31 340" in page
+    main, shop = (one["data"] for one in chart["series"])
+    assert (main[5], main[10], main[20]) == (1011, 2011, 9300)
+    assert shop[5] == 340 and shop[6:] == [None] * 25
+
+
+def test_overlapping_windows_of_accounts_are_never_added(as_victor, two):
+    """The wrong reading: 9,300 and 340, or 1,011 and 340, as one number."""
+    said = (
+        as_victor.get("/teams/acme/compare/").text + as_victor.get("/teams/acme/compare.json").text
+    )
+
+    assert "9640" not in said.replace(",", "") and "1351" not in said.replace(",", "")
+
+
+def test_two_keys_of_one_account_are_one_line(as_victor, two):
+    add_key(two[0], "sandbox-main-2", "Second")
+
+    chart = as_victor.get("/teams/acme/compare.json").json()
+
+    assert [one["label"] for one in chart["series"]] == ["Main", "Shop"]
+
+
+def test_a_twin_is_left_out_until_somebody_decided(as_victor, two):
+    Account.objects.filter(pk=two[1].pk).update(same_as=two[0], known_apart_at=None)
+
+    chart = as_victor.get("/teams/acme/compare.json").json()
+
+    assert [one["label"] for one in chart["series"]] == ["Main"]
+
+
+def test_accounts_are_chosen_in_the_address_and_only_those_of_the_team(as_victor, two, evil):
+    other = Account.objects.create(team=evil, label="Other")
+
+    one = as_victor.get("/teams/acme/compare.json", {"account": str(two[1].pk)}).json()
+
+    assert [line["label"] for line in one["series"]] == ["Shop"]
+    for wrong in (str(other.pk), "x"):
+        assert as_victor.get("/teams/acme/compare/", {"account": wrong}).status_code == 404
+
+
+def test_a_team_without_a_running_cycle_has_nothing_beside_each_other(as_victor, account):
+    assert "Nothing to compare yet" in text(as_victor.get("/teams/acme/compare/"))
+    assert as_victor.get("/teams/acme/compare.json").status_code == 404
+
+
+def test_the_same_day_of_accounts_is_explained(as_victor, two):
+    page = text(as_victor.get("/teams/acme/explain/by-day/"))
+
+    assert "Used by day 6 of each account" in page
+    assert "Main 1,011 2 weeks, 1 day" in page.replace("\xa0", " ")
+    assert "Shop 340" in page and "Nothing is added up." in page
+
+
+def test_the_difference_is_explained_with_the_reading_of_that_moment(as_victor, read):
+    answer = as_victor.get(f"/teams/acme/explain/same-day/{read.pk}/")
+
+    then = Snapshot.objects.get(asked_at=BEFORE + timedelta(days=20, hours=3))
+    assert "up to the same moment 8,100" in text(answer) and f"/readings/{then.pk}/" in answer.text
+    assert "1,200 +15 %" in text(answer)
