@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -39,6 +39,7 @@ class Concern:
     text: str
     url: str
     action: str
+    source_url: str = ""
 
 
 @dataclass(frozen=True)
@@ -229,9 +230,9 @@ def _account_concerns(team: Team, card: AccountCard) -> Iterator[Concern]:
         yield Concern("warn", title, text, card.url, open_it)
     elif one.is_read and one.remaining == 0:
         title = _("“%(account)s” has used its included credits up") % {"account": one.label}
-        yield Concern("bad", title, _prepaid_left(one), card.url, open_it)
+        yield Concern("bad", title, _prepaid_left(one), card.url, open_it, card.source_url)
     elif _is_low(one):
-        yield _low_concern(team, one, card.url, open_it)
+        yield replace(_low_concern(team, one, card.url, open_it), source_url=card.source_url)
 
 
 def _prepaid_left(one: Standing) -> str:
