@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from dashboard.usage.history.values import DAY, ZERO, Course
 from dashboard.usage.windows import Window
@@ -74,8 +75,11 @@ class Run:
         """Return the credits used until the end of a day, by its last reading; None if unknown."""
         if number == self.days and self.final is not None:
             return self.final
-        of_day = [dot.used for dot in self.dots if self.day_of(dot.after) == number]
-        return of_day[-1] if of_day else None
+        return self._last_of_days.get(number)
+
+    @cached_property
+    def _last_of_days(self) -> dict[int, int]:
+        return {self.day_of(dot.after): dot.used for dot in self.dots}
 
     def by(self, after: timedelta) -> int | None:
         """Return the credits used so long after the renewal; None where they are not known."""

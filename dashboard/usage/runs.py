@@ -17,7 +17,7 @@ HOURS_KEPT = timedelta(days=390)
 
 
 def run_of(account: Account, window: Window, *, at: datetime) -> Run:
-    """Return what is known of one cycle (4 queries)."""
+    """Return what is known of one cycle (4 queries, a few more where readings lack a number)."""
     end = min(window.end_at, at + HOUR)
     if at - window.start_at > HOURS_KEPT:
         return Run.of(window, asking.days(account, window.start_at, end, UTC, window=window))

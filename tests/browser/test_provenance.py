@@ -1,0 +1,48 @@
+"""A number's source opens beside it, and cycles stand beside each other: in somebody's hands."""
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import violations
+from tests.browser.deeds import charts_drawn
+from tests.browser.test_accessible import check
+
+
+def test_a_total_opens_its_formula_and_then_the_reading_of_a_part(visit):
+    page = visit("owner", "/teams/demo/")
+    page.locator("main .lead .source summary").click()
+    panel = page.locator("main .lead .source .menu-panel")
+
+    expect(panel).to_contain_text("each account once, however many keys it has")
+    # Before axe: it tries inline styles, and the page's policy complains about those.
+    assert page.complaints == []
+    assert violations(page) == []
+    panel.get_by_role("link", name="Production").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Reading of")
+
+
+def test_cycles_are_compared_from_the_account_page(visit):
+    page = visit("owner", "/teams/demo/")
+    page.get_by_role("link", name="Production").click()
+    page.get_by_role("link", name="Compare with the last cycles").click()
+    charts_drawn(page)
+    page.get_by_role("link", name="Last 12").click()
+    charts_drawn(page)
+    assert page.locator("#compare [data-chart-legend] li").count() == 13
+    page.locator("#compare").get_by_text("Show as table").click()
+
+    expect(page.locator("#compare table")).to_contain_text("Difference to the last")
+    check(page)
+
+
+def test_accounts_stand_beside_each_other(visit):
+    page = visit("owner", "/teams/demo/accounts/")
+    page.get_by_role("link", name="Compare accounts").click()
+    charts_drawn(page)
+    assert page.locator("#compare-accounts [data-chart-legend] li").count() == 2
+    page.get_by_text("Choose accounts").click()
+    page.get_by_role("checkbox", name="Studio").uncheck()
+    page.get_by_role("button", name="Compare").click()
+    charts_drawn(page)
+
+    expect(page.locator("main .lead")).not_to_contain_text("Studio")
+    check(page)
