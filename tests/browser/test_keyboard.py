@@ -99,7 +99,7 @@ def test_the_menu_of_a_phone_holds_all_pages(visit):
     expect(page.locator(".rail")).to_be_hidden()
 
     page.get_by_label("Menu", exact=True).click()
-    names = ("Overview", "Accounts", "Removals", "Keys", "Virtual keys", "Members")
+    names = ("Overview", "Accounts", "Statements", "Removals", "Keys", "Virtual keys", "Members")
     for name in (*names, "Audit", "Settings", "API reference"):
         link = page.locator(".topbar").get_by_role("link", name=name, exact=True)
         expect(link).to_be_visible()
