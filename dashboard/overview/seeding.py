@@ -37,6 +37,8 @@ PEOPLE = {
 PICTURES = Path(__file__).parent / "demo_pictures"
 BEFORE_CYCLE = timedelta(days=2)
 EVERY = timedelta(hours=3)
+# The last days are read often enough to tell their hours.
+LATELY, EVERY_LATELY = timedelta(hours=50), timedelta(hours=1)
 KEY_LIVES = timedelta(days=90)
 TIMEOUT = 10
 
@@ -179,9 +181,9 @@ def read_again(team: Team, *, at: datetime) -> None:
 def _moments(secret: str, *, at: datetime) -> Iterator[datetime]:
     start = _cycle_start(secret)
     moment = start - BEFORE_CYCLE
-    while moment < at - EVERY / 2:
+    while moment < at:
         yield moment
-        moment += EVERY
+        moment += EVERY_LATELY if at - moment < LATELY else EVERY
 
 
 def _cycle_start(secret: str) -> datetime:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from dashboard.usage.windows import Window
 
@@ -54,5 +55,5 @@ def duration(length: timedelta) -> str:
     """Return "9 hours" or "3 days"."""
     hours = round(length / timedelta(hours=1))
     if hours < 48:
-        return _("%(count)s hours") % {"count": hours}
+        return ngettext("%(count)s hour", "%(count)s hours", hours) % {"count": hours}
     return _("%(count)s days") % {"count": round(hours / 24)}
