@@ -30,6 +30,8 @@ LEAST = {
     "accounts/<uuid:pk>/compare.json": "viewer",
     "accounts/<uuid:pk>/compare/": "viewer",
     "accounts/<uuid:pk>/cycles.json": "viewer",
+    "accounts/<uuid:pk>/days.json": "viewer",
+    "accounts/<uuid:pk>/days/": "viewer",
     "accounts/<uuid:pk>/join/": "admin",
     "accounts/<uuid:pk>/keep-apart/": "admin",
     "accounts/<uuid:pk>/months.json": "viewer",

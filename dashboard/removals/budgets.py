@@ -157,7 +157,7 @@ def _take(budget: Budget, period: Period, *, at: datetime) -> Use:
     same = (row for row in covering if Period(row.start_at, row.end_at) == period)
     row = next(same, None) or _row(budget, period)
     if not Spending.objects.filter(pk=row.pk).take(below=budget.hard):
-        raise OverBudget(Refusal(budget.kind, budget.name, budget.hard or 0, period.end_at))
+        raise OverBudget.by(Refusal(budget.kind, budget.name, budget.hard or 0, period.end_at))
     if any(other.pk != row.pk for other in covering):
         budget.spendings.covering(at).exclude(pk=row.pk).take()
     return Use(budget, period, row.taken + 1)

@@ -103,6 +103,11 @@ class OverBudget(NotSent):
     code = "over_budget"
     sentence = "The budget for this cycle is used up. An owner or admin of the team can raise it."
 
-    def __init__(self, refusal: Refusal | None = None) -> None:
-        super().__init__(refusal.sentence if refusal else "")
-        self.refusal = refusal
+    refusal: Refusal | None = None
+
+    @classmethod
+    def by(cls, refusal: Refusal) -> OverBudget:
+        """Return the error that names the budget."""
+        error = cls(refusal.sentence)
+        error.refusal = refusal
+        return error

@@ -62,7 +62,7 @@ def test_a_key_is_rotated_paused_resumed_and_revoked_by_its_menu(visit):
     page.goto(HERE)
 
     def choose(action: str) -> None:
-        row(page, label).locator("summary").click()
+        row(page, label).locator(".menu summary").click()
         row(page, label).locator(".menu-panel").get_by_text(action).click()
 
     choose("Rotate")

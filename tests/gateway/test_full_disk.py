@@ -74,10 +74,13 @@ def test_u41_a_disk_that_fills_up_under_an_upload_is_507(db, small_disk, stage, 
     assert_refused(send(LARGE), stage)
 
 
-def test_u41_a_disk_that_fills_up_under_the_clean_copy_is_507(db, small_disk, stage, send):
-    picture = noise(600 * KB, "PNG") + bytes(80 * KB)
+def test_u41_a_picture_is_stripped_without_room_for_a_second_copy(db, small_disk, stage, send):
+    picture = noise(600 * KB, "PNG")
 
-    assert_refused(send(picture), stage)
+    answer = send(picture + bytes(80 * KB))
+
+    assert (answer.status_code, answer["X-Credits-Charged"]) == (200, "1")
+    assert picture in stage.bodies[0]
 
 
 def test_u41_a_disk_that_fills_up_under_the_kept_picture_is_507(

@@ -256,7 +256,7 @@ def test_with_an_idempotency_key_the_answer_is_kept_for_a_day_and_then_goes(call
 def test_what_is_paid_is_answered_even_when_budgets_cannot_be_read_any_more(
     gateway, stage, mine, key
 ):
-    """Their table is away while RemBG works and until it has answered."""
+    """Their table is away while RemBG works and until it has answered; what is left was told."""
     _, secret = issued(mine, hard=3)
 
     def play(scene):
@@ -272,7 +272,7 @@ def test_what_is_paid_is_answered_even_when_budgets_cannot_be_read_any_more(
 
     assert (answer.status_code, answer.content) == (200, ANSWER)
     assert answer.headers["X-Credits-Charged"] == "1"
-    assert "X-Budget-Remaining" not in answer.headers
+    assert answer.headers["X-Budget-Remaining"] == "2"
     assert Removal.objects.get().charged == "yes"
 
 
