@@ -71,11 +71,11 @@ class VirtualKeyQuerySet(models.QuerySet["VirtualKey"]):
         if not tokens.looks_valid(secret, VirtualKey.PREFIX):
             return None
         digest = tokens.digest(secret)
-        return (
-            self.select_related("membership__user", "team", "account", "parent", "budget")
-            .filter(Q(digest=digest) | Q(old_digest=digest, old_until__gt=at))
-            .first()
+        # Account and parent, which few keys have, are asked for when they are wanted.
+        found = self.select_related("membership__user", "team").filter(
+            Q(digest=digest) | Q(old_digest=digest, old_until__gt=at)
         )
+        return next(iter(found[:1]), None)
 
 
 class VirtualKey(models.Model):

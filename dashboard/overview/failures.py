@@ -5,6 +5,10 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
+# Here programs listen that were written for RemBG: every answer says what it cost.
+WIRE = ("/rmbg", "/api/membership-usage", "/api/openapi")
+CODES = {400: "bad_request", 403: "forbidden", 404: "not_found", 500: "broken"}
+
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Answer a request that cannot be understood."""
@@ -38,8 +42,11 @@ def _answer(request: HttpRequest, status: int, sentence: str) -> HttpResponse:
         or request.accepts("application/json")
         and not (request.accepts("text/html"))
     ):
-        answer = JsonResponse({"error": sentence, "status": status}, status=status)
-        if status == 500 and request.path == "/rmbg":
-            answer["X-Credits-Charged"] = "unknown"
+        said = {"error": sentence, "status": status, "code": CODES[status]}
+        said["request_id"] = getattr(request, "id", "")
+        answer = JsonResponse(said, status=status)
+        if request.path in WIRE:
+            broke = status == 500 and request.path == "/rmbg"
+            answer["X-Credits-Charged"] = "unknown" if broke else "0"
         return answer
     return render(request, f"{status}.html", {"sentence": sentence}, status=status)

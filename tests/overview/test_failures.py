@@ -34,3 +34,12 @@ def test_a_request_id_is_given_back_but_never_a_forged_one(client, db, header):
     assert client.get("/healthz", headers={header: "abcdef-123"})[header] == "abcdef-123"
     assert "\n" not in client.get("/healthz", headers={header: "a b\n<script>"})[header]
     assert "<" not in client.get("/healthz", headers={header: "a b<script>"})[header]
+
+
+def test_a_request_for_the_wire_that_nobody_understands_is_answered_in_its_shape(client, settings):
+    answer = client.get("/api/membership-usage", headers={"host": "two,hosts"})
+
+    assert answer.status_code == 400
+    assert answer["X-Credits-Charged"] == "0"
+    assert answer.json()["code"] == "bad_request"
+    assert answer.json()["request_id"] == answer["X-Request-Id"]
