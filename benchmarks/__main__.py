@@ -4,7 +4,16 @@ import argparse
 import subprocess
 import sys
 
-ALL = ("overview", "history", "backtest", "segmentation", "weight", "first_chart", "chaos")
+ALL = (
+    "overview",
+    "history",
+    "backtest",
+    "gateway",
+    "segmentation",
+    "weight",
+    "first_chart",
+    "chaos",
+)
 
 
 def main() -> int:
