@@ -86,9 +86,8 @@ def figures(course) -> list:
 
 def rows() -> list:
     names = [f.name for f in UsageSpan._meta.fields if f.name != "id"]
-    return list(
-        UsageSpan.objects.order_by("span", "kind", "start_at", "end_at").values_list(*names)
-    )
+    order = ("account", "span", "kind", "window_start_at", "start_at", "end_at")
+    return list(UsageSpan.objects.order_by(*order).values_list(*names))
 
 
 def until(account: Account) -> datetime:
