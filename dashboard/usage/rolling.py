@@ -97,7 +97,7 @@ def tidy(account: Account, *, at: datetime) -> None:
     delete_hours(account, at=at)
 
 
-def roll_up(account: Account) -> bool:
+def roll_up(account: Account, *, most: int = MOST_READINGS) -> bool:
     """Write the hours, days and gaps that are settled and new; say whether there may be more.
 
     After a late reading (D6), or when a cycle was closed or corrected, it begins again with the
@@ -110,7 +110,7 @@ def roll_up(account: Account) -> bool:
     begin = floor_day(since) if since else None
     good = Snapshot.objects.good().filter(account=account)
     readings = good.count()
-    source = _source(account, begin)
+    source = _source(account, begin, most=most)
     if source.newest is None:
         return False
     until = floor_hour(source.newest - SETTLED)
@@ -130,9 +130,8 @@ def roll_up(account: Account) -> bool:
     return source.is_cut
 
 
-def _source(account: Account, begin: datetime | None) -> Source:
+def _source(account: Account, begin: datetime | None, *, most: int) -> Source:
     """Return so many readings from there on that at least one hour among them is settled."""
-    most = MOST_READINGS
     while True:
         source = load(account, begin=begin, most=most)
         settled = source.newest and source.newest - SETTLED
