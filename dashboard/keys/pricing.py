@@ -1,9 +1,10 @@
-"""What a credit costs a team: its own figure, by account, from a day on."""
+"""What a credit costs a team: its own figure, for all accounts or for one, from a day on."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import ClassVar
+from uuid import UUID
 
 from django.core.validators import MinValueValidator
 from django.db import models
@@ -11,6 +12,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from dashboard.lib import currencies
+from dashboard.teams.models import Team
 
 PLACES = 6
 
@@ -18,14 +20,26 @@ PLACES = 6
 class CreditPriceQuerySet(models.QuerySet["CreditPrice"]):
     """Named questions about prices."""
 
+    def of_team(self, team: Team) -> CreditPriceQuerySet:
+        """Return the team's prices and those of its accounts."""
+        return self.filter(Q(team=team) | Q(account__team=team))
+
+    def that_may_hold_for(self, account: UUID, *, team: int) -> CreditPriceQuerySet:
+        """Return an account's own prices and its team's."""
+        return self.filter(Q(team=team) | Q(account=account))
+
     def newest_first(self) -> CreditPriceQuerySet:
         return self.order_by("-from_at", "-pk")
 
 
 class CreditPrice(models.Model):
-    """What a credit of an account costs from a moment on, until another price holds."""
+    """What a credit costs from a moment on, until another price holds.
 
-    account = models.ForeignKey("keys.Account", models.CASCADE, related_name="prices")
+    It is an account's own, or the team's: then it holds for accounts without a price of their own.
+    """
+
+    account = models.ForeignKey("keys.Account", models.CASCADE, null=True, related_name="prices")
+    team = models.ForeignKey("teams.Team", models.CASCADE, null=True, related_name="prices")
     amount = models.DecimalField(
         _("price of a credit"),
         max_digits=12,
@@ -44,6 +58,13 @@ class CreditPrice(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["account", "from_at"], name="creditprice_one_a_moment"),
+            models.UniqueConstraint(
+                fields=["team", "from_at"], name="creditprice_of_team_one_a_moment"
+            ),
+            models.CheckConstraint(
+                condition=Q(account=None, team__isnull=False) | Q(account__isnull=False, team=None),
+                name="creditprice_of_account_or_team",
+            ),
             models.CheckConstraint(condition=Q(amount__gte=0), name="creditprice_not_negative"),
         ]
 
@@ -52,6 +73,9 @@ class CreditPrice(models.Model):
 
 
 def holding(prices: list[CreditPrice], *, at: datetime) -> CreditPrice | None:
-    """Return the one of an account's prices that holds at a moment, None before the first."""
+    """Return the price that holds for an account at a moment, None before the first.
+
+    `prices` are its own and its team's: its own goes before, whenever the team's began.
+    """
     begun = [price for price in prices if price.from_at <= at]
-    return max(begun, key=lambda price: price.from_at, default=None)
+    return max(begun, key=lambda one: (one.account_id is not None, one.from_at), default=None)

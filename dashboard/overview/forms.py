@@ -29,9 +29,14 @@ class StatementsForm(forms.Form):
 
 
 class PriceForm(forms.Form):
-    """What a credit of an account costs, and from which day on."""
+    """What a credit of an account, or of all accounts, costs, and from which day on."""
 
-    account = forms.ModelChoiceField(label=_("Account"), queryset=Account.objects.none())
+    account = forms.ModelChoiceField(
+        label=_("Account"),
+        queryset=Account.objects.none(),
+        required=False,
+        empty_label=_("All accounts without a price of their own"),
+    )
     amount = forms.DecimalField(
         label=_("Price of a credit"), min_value=0, max_digits=12, decimal_places=PLACES
     )
@@ -47,9 +52,9 @@ class PriceForm(forms.Form):
         self.team = team
         accounts = team.accounts.order_by(F("archived_at").asc(nulls_first=True), "label", "pk")
         self.fields["account"].queryset = accounts  # type: ignore[attr-defined]
-        newest = CreditPrice.objects.filter(account__team=team).order_by("-set_at", "-pk").first()
+        newest = CreditPrice.objects.of_team(team).order_by("-set_at", "-pk").first()
         self.initial = {
-            "account": newest.account_id if newest else accounts.first(),
+            "account": newest.account_id if newest else None,
             "currency": newest.currency if newest else "EUR",
             "from_on": at.astimezone(team.zone).date().replace(day=1),
             **self.initial,

@@ -90,8 +90,9 @@ def windows_of(account: Account) -> list[Window]:
 
 
 def prices_of(account: Account) -> list[CreditPrice]:
-    """Return every price of the account."""
-    return list(account.prices.newest_first())
+    """Return every price of the account, and of its team."""
+    found = CreditPrice.objects.that_may_hold_for(account.pk, team=account.team_id)
+    return list(found.newest_first())
 
 
 def price_of(prices: list[CreditPrice], window: Window) -> Price | None:

@@ -422,6 +422,36 @@ def test_an_admin_sets_a_price_from_a_day_where_the_team_is(as_adam, acme, accou
     ]
 
 
+def test_a_price_of_the_team_holds_for_accounts_without_one_of_their_own(as_adam, acme, account):
+    own = Account.objects.create(team=acme, label="With its own")
+    for one in (account, own):
+        cycle(one)
+    price(own, "0.09", from_at=START - timedelta(days=90))
+    first_day = {"account": "", "amount": "0.02", "from_on": "2026-09-30"}
+
+    page = words(as_adam.post(PRICES, given(account, **first_day), follow=True))
+
+    assert "All accounts without a price of their own 0.02 EUR" in page
+    assert made(account).total.said == "2.00 EUR"
+    assert made(own).total.said == "9.00 EUR"
+    assert AuditEntry.objects.get(action="price.set").subject == "All accounts"
+    kept = CreditPrice.objects.get(team=acme)
+    as_adam.post(PRICES, given(account, **first_day, currency="USD"))
+    assert CreditPrice.objects.get(team=acme).pk == kept.pk
+    as_adam.post(f"{PRICES}{kept.pk}/remove/")
+    assert made(account).total.said == ""
+
+
+def test_t1_a_price_of_one_team_is_no_price_of_another(as_adam, evil, account):
+    theirs = CreditPrice.objects.create(
+        team=evil, amount=1, currency="EUR", from_at=START, set_at=NOW
+    )
+    cycle(account)
+
+    assert made(account).price is None
+    assert as_adam.post(f"{PRICES}{theirs.pk}/remove/").status_code == 404
+
+
 def test_a_removed_price_is_audited_and_the_one_before_holds(as_adam, account):
     cycle(account)
     price(account, "0.04", from_at=START - SECOND)
