@@ -10,6 +10,8 @@ from django.utils import timezone
 from ninja import Router, Schema
 
 from dashboard.keys.models import Account
+from dashboard.overview.month_pages import find as find_month
+from dashboard.overview.month_statements import Part, Sum, TeamCycles
 from dashboard.overview.reconciled import StatementsPage
 from dashboard.overview.statement_pages import find
 from dashboard.overview.statements import Entry, Statement, accounts_with_cycles
@@ -62,6 +64,75 @@ class StatementOut(SummaryOut):
     tags: list[EntryOut]
 
 
+class AmountOut(Schema):
+    """Money in one currency; currencies are never added to each other."""
+
+    currency: str
+    amount: str
+
+
+class SumOut(Schema):
+    """A line over several cycles: credits (null where none is known), and money by currency."""
+
+    name: str
+    credits: int | None
+    outcome_unknown: int
+    amounts: list[AmountOut]
+
+
+class PartOut(SummaryOut):
+    """A cycle in its month; `left_out` says why it is not in the sums, and is empty if it is."""
+
+    account_id: UUID
+    account: str
+    left_out: str
+
+
+class MonthsOut(Schema):
+    """The months (UTC) in which a cycle of the team ended or will end, newest first."""
+
+    months: list[str]
+
+
+class MonthOut(Schema):
+    """All accounts, by the cycles whose last second lies in a month (UTC)."""
+
+    month: str
+    is_running: bool
+    is_final: bool
+    total: SumOut
+    summary: list[SumOut]
+    statements: list[PartOut]
+    members: list[SumOut]
+    virtual_keys: list[SumOut]
+    tags: list[SumOut]
+
+
+@router.get("/teams/{slug}/statements", response=MonthsOut)
+def months(request: HttpRequest, slug: str) -> dict[str, object]:
+    """List the months that have a statement of all accounts."""
+    team = membership_for(request, slug).team
+    return {"months": [f"{month:%Y-%m}" for month in TeamCycles(team).months]}
+
+
+@router.get("/teams/{slug}/statements/{month}", response=MonthOut)
+def month(request: HttpRequest, slug: str, month: str) -> dict[str, object]:
+    """Tell what all accounts used and cost in the cycles that ended in a month, as "2026-10"."""
+    found = find_month(TeamCycles(membership_for(request, slug).team), month)
+    lists: dict[str, object] = {"members": [], "virtual_keys": [], "tags": []}
+    for section in found.sections:
+        lists[section.slug] = [_sum(one) for one in section.sums]
+    return {
+        "month": f"{found.month:%Y-%m}",
+        "is_running": found.is_running,
+        "is_final": found.is_final,
+        "total": _sum(found.total),
+        "summary": [_sum(one) for one in found.summary],
+        "statements": [_part(one) for one in found.parts],
+        **lists,
+    }
+
+
 @router.get("/teams/{slug}/accounts/{uuid:account_id}/statements", response=StatementsOut)
 def statements(request: HttpRequest, slug: str, account_id: UUID) -> dict[str, object]:
     """List what each cycle used and cost."""
@@ -101,6 +172,23 @@ def _summary(one: Statement) -> dict[str, object]:
         "credit_price": f"{price.amount.normalize():f}" if price else None,
         "discrepancy": None,
         **entries,
+    }
+
+
+def _part(part: Part) -> dict[str, object]:
+    account = part.statement.account
+    whose = {"account_id": account.pk, "account": account.label, "left_out": part.left_out}
+    return {**_summary(part.statement), **whose}
+
+
+def _sum(one: Sum) -> dict[str, object]:
+    return {
+        "name": one.name,
+        "credits": one.credits,
+        "outcome_unknown": one.unknown,
+        "amounts": [
+            {"currency": currency, "amount": f"{amount:f}"} for currency, amount in one.amounts
+        ],
     }
 
 

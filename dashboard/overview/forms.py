@@ -28,6 +28,12 @@ class StatementsForm(forms.Form):
         self.chosen = next(iter([*found, *accounts]), None)
 
 
+class MonthForm(forms.Form):
+    """Which month's statement: "2026-10"."""
+
+    month = forms.DateField(required=False, input_formats=["%Y-%m"])
+
+
 class PriceForm(forms.Form):
     """What a credit of an account, or of all accounts, costs, and from which day on."""
 

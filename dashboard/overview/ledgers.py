@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, Max, Q, Value
@@ -15,12 +17,23 @@ from dashboard.removals.models.queries import RemovalQuerySet
 from dashboard.usage.windows import Window
 
 GROUPS = ("user", "member", "virtual_key", "virtual_key_label", "tag")
+# SQLite takes at most 500 parts of a union.
+MOST_TOGETHER = 100
 
 
 def booked_accounts(account: Account) -> list[UUID]:
     """Name the account and those joined to it: their removals are in its counters (D14)."""
-    joined = Account.objects.filter(same_as=account).exclude(archived_at=None)
-    return [account.pk, *joined.values_list("pk", flat=True)]
+    return booked([account])[account.pk]
+
+
+def booked(accounts: Iterable[Account]) -> dict[UUID, list[UUID]]:
+    """Name for each account itself and those joined to it (1 query)."""
+    found = {account.pk: [account.pk] for account in accounts}
+    joined = Account.objects.filter(same_as__in=found).exclude(archived_at=None)
+    for account in joined:
+        assert account.same_as_id is not None
+        found[account.same_as_id].append(account.pk)
+    return found
 
 
 def read_until(window: Window) -> datetime:
@@ -30,25 +43,49 @@ def read_until(window: Window) -> datetime:
 
 def books(account: Account, window: Window) -> Books:
     """Return the books of one cycle, of removals sent until RemBG was last asked (2 queries)."""
-    paid = _paid(booked_accounts(account), window.start_at, read_until(window))
+    [found] = all_books([(booked_accounts(account), window)])
+    return found
+
+
+def all_books(cycles: Sequence[tuple[Sequence[UUID], Window]]) -> list[Books]:
+    """Return the books of cycles, each of its booked accounts (1 query for each 100)."""
+    shares: defaultdict[int, list[Share]] = defaultdict(list)
+    for first in range(0, len(cycles), MOST_TOGETHER):
+        some = list(enumerate(cycles))[first : first + MOST_TOGETHER]
+        one, *others = [_grouped(index, booked, window) for index, (booked, window) in some]
+        for row in one.union(*others, all=True) if others else one:
+            shares[row["window"]].append(_share(row))
+    return [
+        Books(window.app_usage, window.api_usage, tuple(shares[index]))
+        for index, (_booked, window) in enumerate(cycles)
+    ]
+
+
+def _grouped(index: int, booked: Sequence[UUID], window: Window) -> RemovalQuerySet:
     yes, unknown = Q(charged=Charged.YES), Q(charged=Charged.UNKNOWN)
-    rows = paid.values(*GROUPS).annotate(
-        yes=Count("pk", filter=yes), no_answer=Count("pk", filter=unknown), newest=Max("sending_at")
-    )
-    shares = tuple(
-        Share(
-            row["user"],
-            person_name(row["member"]),
-            row["virtual_key"],
-            row["virtual_key_label"],
-            row["tag"],
-            row["yes"],
-            row["no_answer"],
-            row["newest"],
+    paid = _paid(booked, window.start_at, read_until(window))
+    return (
+        paid.annotate(window=Value(index))
+        .values("window", *GROUPS)
+        .annotate(
+            yes=Count("pk", filter=yes),
+            no_answer=Count("pk", filter=unknown),
+            newest=Max("sending_at"),
         )
-        for row in rows.order_by(*GROUPS)
     )
-    return Books(window.app_usage, window.api_usage, shares)
+
+
+def _share(row: dict[str, Any]) -> Share:
+    return Share(
+        row["user"],
+        person_name(row["member"]),
+        row["virtual_key"],
+        row["virtual_key_label"],
+        row["tag"],
+        row["yes"],
+        row["no_answer"],
+        row["newest"],
+    )
 
 
 def sent_since(account: Account, window: Window) -> int:

@@ -38,6 +38,8 @@ class Line:
     name: str
     credits: int
     unknown: int = 0
+    # Whose it is in every cycle: the person, virtual key or tag. A name may change or be shared.
+    key: object = None
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,8 @@ def _lines(
             name(max(group, key=lambda one: (one.newest_at, name(one)))),
             sum(one.charged for one in group),
             sum(one.unknown for one in group),
+            whose,
         )
-        for group in grouped.values()
+        for whose, group in grouped.items()
     ]
     return sorted(lines, key=lambda line: (-line.credits, -line.unknown, line.name))

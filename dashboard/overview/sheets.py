@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
 from io import BytesIO
 
 from django.utils.translation import gettext as _
 from xlsxwriter import Workbook
-from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
-from dashboard.lib import csv_cells, currencies
+from dashboard.lib import csv_cells
 from dashboard.lib.csv_cells import Cell
-from dashboard.overview.statements import Entry, Statement
+from dashboard.overview.statement_lines import facts_of, full_head, full_lines, head, lines
+from dashboard.overview.statements import Statement
 from dashboard.rembg import filenames
 
+CSV = "text/csv; charset=utf-8"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 OPTIONS = {
     "in_memory": True,
@@ -35,90 +37,56 @@ def name_of(statement: Statement, extension: str) -> str:
 
 def csv_file(statement: Statement) -> bytes:
     """Return one flat table: each line says its account, cycle and section."""
-    window, price = statement.window, statement.price
-    head = [_("Account"), _("Cycle start (UTC)"), _("Cycle end (UTC)"), _("Final")]
-    facts: list[Cell] = [
-        statement.account.label,
-        window.start_at.astimezone(UTC).isoformat(),
-        window.end_at.astimezone(UTC).isoformat(),
-        _("yes") if statement.is_final else _("so far"),
-    ]
-    paid: list[Cell] = [price.amount.normalize() if price else None, _currency(statement)]
-    rows: list[list[Cell]] = [[*head, *_columns(), _("Price of a credit"), _("Currency")]]
-    rows += [[*facts, *row, *paid] for row in _rows(statement)]
-    return csv_cells.table(rows)
+    return csv_cells.table([full_head(), *full_lines(statement)])
 
 
 def xlsx_file(statement: Statement) -> bytes:
     """Return a workbook with one sheet; the same statement gives the same bytes."""
     file = BytesIO()
-    workbook = Workbook(file, OPTIONS)
-    # In place of the present moment.
-    workbook.set_properties(
-        {"created": statement.window.end_at.astimezone(UTC).replace(tzinfo=None)}
-    )
-    sheet = workbook.add_worksheet(_("Statement"))
-    bold = workbook.add_format({"bold": True})
-    credits = workbook.add_format({"num_format": "#,##0"})
-    money = workbook.add_format({"num_format": _money_format(statement)})
-    for column, width in enumerate(WIDTHS):
-        sheet.set_column(column, column, width)
-    top = _write_head(sheet, statement, bold)
-    for column, text in enumerate([*_columns(), _("Currency")]):
-        sheet.write_string(top, column, text, bold)
-    sheet.freeze_panes(top + 1, 0)
-    for number, row in enumerate(_rows(statement), start=top + 1):
-        _write_row(sheet, number, [*row, _currency(statement)], credits, money)
-    workbook.close()
-    return file.getvalue()
-
-
-def _columns() -> list[str]:
-    return [_("Section"), _("Name"), _("Credits"), _("Outcome unknown"), _("Amount")]
-
-
-def _rows(statement: Statement) -> Iterator[list[Cell]]:
-    for entry in (*statement.summary, statement.total):
-        yield _row(_("Summary"), entry)
-    for section in statement.sections:
-        for entry in section.entries:
-            yield _row(section.title, entry)
-
-
-def _row(section: str, entry: Entry) -> list[Cell]:
-    return [section, entry.name, entry.credits, entry.unknown, entry.amount]
-
-
-def _currency(statement: Statement) -> str:
-    return statement.price.currency if statement.price else ""
-
-
-def _money_format(statement: Statement) -> str:
-    places = currencies.decimals(_currency(statement))
-    return f"#,##0.{'0' * places}" if places else "#,##0"
-
-
-def _write_head(sheet: Worksheet, statement: Statement, bold: Format) -> int:
-    """Write what the statement is about; return the row below it."""
-    window, price = statement.window, statement.price
-    facts = (
-        (_("Account"), statement.account.label),
-        (_("Cycle start (UTC)"), window.start_at.astimezone(UTC).isoformat()),
-        (_("Cycle end (UTC)"), window.end_at.astimezone(UTC).isoformat()),
-        (_("Final"), _("yes") if statement.is_final else _("so far")),
-        (_("Price of a credit"), str(price) if price else _("none")),
-    )
+    book = workbook(file, created=statement.window.end_at)
+    sheet = book.add_worksheet(_("Statement"))
+    bold = book.add_format({"bold": True})
+    price = (_("Price of a credit"), str(statement.price) if statement.price else _("none"))
+    facts = [*facts_of(statement), price]
     for row, (name, value) in enumerate(facts):
         sheet.write_string(row, 0, name, bold)
         sheet.write_string(row, 1, value)
-    return len(facts) + 1
+    write_table(book, sheet, head(), lines(statement), top=len(facts) + 1, widths=WIDTHS)
+    book.close()
+    return file.getvalue()
 
 
-def _write_row(
-    sheet: Worksheet, number: int, row: list[Cell], credits: Format, money: Format
+def workbook(file: BytesIO, *, created: datetime) -> Workbook:
+    """Return a workbook in which a text stays a text; `created` stands for the present moment."""
+    book = Workbook(file, OPTIONS)
+    book.set_properties({"created": created.astimezone(UTC).replace(tzinfo=None)})
+    return book
+
+
+def write_table(
+    book: Workbook,
+    sheet: Worksheet,
+    names: Sequence[str],
+    rows: Iterable[list[Cell]],
+    *,
+    top: int = 0,
+    widths: Sequence[int],
 ) -> None:
-    for column, cell in enumerate(row):
-        if isinstance(cell, str):
-            sheet.write_string(number, column, cell)
-        elif cell is not None:
-            sheet.write_number(number, column, cell, credits if isinstance(cell, int) else money)
+    """Write rows below their names, each number with the decimals that it has."""
+    bold = book.add_format({"bold": True})
+    formats = [book.add_format({"num_format": f"#,##0.{'0' * n}".rstrip(".")}) for n in range(7)]
+    for column, width in enumerate(widths):
+        sheet.set_column(column, column, width)
+    for column, text in enumerate(names):
+        sheet.write_string(top, column, text, bold)
+    sheet.freeze_panes(top + 1, 0)
+    for number, row in enumerate(rows, start=top + 1):
+        for column, cell in enumerate(row):
+            if isinstance(cell, str):
+                sheet.write_string(number, column, cell)
+            elif cell is not None:
+                sheet.write_number(number, column, cell, formats[_decimals(cell)])
+
+
+def _decimals(number: int | Decimal) -> int:
+    return max(0, -int(Decimal(number).as_tuple().exponent))

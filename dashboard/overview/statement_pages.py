@@ -65,7 +65,7 @@ def one(request: TeamRequest, team: Team, pk: UUID, key: str) -> HttpResponse:
 def as_csv(request: TeamRequest, team: Team, pk: UUID, key: str) -> HttpResponse:
     """Download the statement as CSV."""
     found = find(team, pk, key)
-    return _file(sheets.csv_file(found), sheets.name_of(found, "csv"), "text/csv; charset=utf-8")
+    return file_answer(sheets.csv_file(found), sheets.name_of(found, "csv"), sheets.CSV)
 
 
 @require_safe
@@ -73,7 +73,7 @@ def as_csv(request: TeamRequest, team: Team, pk: UUID, key: str) -> HttpResponse
 def as_xlsx(request: TeamRequest, team: Team, pk: UUID, key: str) -> HttpResponse:
     """Download the statement as a workbook."""
     found = find(team, pk, key)
-    return _file(sheets.xlsx_file(found), sheets.name_of(found, "xlsx"), sheets.XLSX)
+    return file_answer(sheets.xlsx_file(found), sheets.name_of(found, "xlsx"), sheets.XLSX)
 
 
 def find(team: Team, pk: UUID, key: str) -> Statement:
@@ -85,7 +85,8 @@ def find(team: Team, pk: UUID, key: str) -> Statement:
     return statement(account, window, at=timezone.now())
 
 
-def _file(content: bytes, name: str, content_type: str) -> HttpResponse:
+def file_answer(content: bytes, name: str, content_type: str) -> HttpResponse:
+    """Answer a file to be saved under a name."""
     response = HttpResponse(content, content_type=content_type, headers=HEADERS)
     response["Content-Disposition"] = disposition(name, attached=True)
     return response

@@ -30,6 +30,7 @@ class Entry:
     unknown: int = 0
     amount: Decimal | None = None
     said: str = ""
+    key: object = None
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,10 @@ def _summary(books: Books) -> list[Entry]:
 def _section(
     slug: str, title: str, lines: Sequence[Line], through: Entry, price: Price | None, nameless: str
 ) -> Section:
-    entries = [Entry(slug, line.name or nameless, line.credits, line.unknown) for line in lines]
+    entries = [
+        Entry(slug, line.name or nameless, line.credits, line.unknown, key=line.key)
+        for line in lines
+    ]
     return Section(slug, title, tuple(_summed(entries, through, price)))
 
 

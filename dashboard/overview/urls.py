@@ -2,7 +2,15 @@
 
 from django.urls import path
 
-from dashboard.overview import explain, health, metrics, price_pages, statement_pages, views
+from dashboard.overview import (
+    explain,
+    health,
+    metrics,
+    month_pages,
+    price_pages,
+    statement_pages,
+    views,
+)
 from dashboard.overview.sharing import pages, public
 
 app_name = "overview"
@@ -17,6 +25,10 @@ urlpatterns = [
     path("shared/<str:token>/chart.json", public.chart, name="shared_chart"),
     path("shared/<str:token>/badge.svg", public.badge, name="badge"),
     path(STATEMENTS, statement_pages.index, name="statements"),
+    path(f"{STATEMENTS}months/", month_pages.newest, name="months"),
+    path(f"{STATEMENTS}months/<slug:month>/", month_pages.one, name="month"),
+    path(f"{STATEMENTS}months/<slug:month>.csv", month_pages.as_csv, name="month_csv"),
+    path(f"{STATEMENTS}months/<slug:month>.xlsx", month_pages.as_xlsx, name="month_xlsx"),
     path(f"{STATEMENTS}prices/", price_pages.index, name="prices"),
     path(f"{STATEMENTS}prices/<int:pk>/remove/", price_pages.remove, name="remove_price"),
     path(
