@@ -44,7 +44,7 @@ PAGES = (
         _("Statements"),
         "table",
         "overview:statements",
-        ("overview:statement", "overview:price", "overview:remove_price"),
+        ("overview:statement", "overview:month", "overview:price", "overview:remove_price"),
     ),
     Page(_("Removals"), "scissors", "removals:index", ("removals:",)),
     Page(_("Keys"), "key-round", "keys:index", ("keys:", "usage:add_key", "usage:replace_key")),

@@ -358,9 +358,11 @@ def test_month_ends_put_each_window_into_one_month(start, seconds):
     assert first <= window.last_second() < after
 
 
-def test_dates_in_the_picker_are_months(as_victor, account):
+def test_the_picker_names_months_and_the_rail_says_statements(as_victor, account):
     cycle(account)
 
-    page = as_victor.get(f"{URL}2026-10/").content.decode()
+    answer = as_victor.get(f"{URL}2026-10/")
+    page = answer.content.decode()
 
+    assert [link.label for link in answer.context["nav"] if link.current] == ["Statements"]
     assert '<option value="2026-10" selected>October 2026</option>' in page
