@@ -364,5 +364,5 @@ def test_the_picker_names_months_and_the_rail_says_statements(as_victor, account
     answer = as_victor.get(f"{URL}2026-10/")
     page = answer.content.decode()
 
-    assert [link.label for link in answer.context["nav"] if link.current] == ["Statements"]
+    assert [link.label for link in answer.context["nav"]() if link.current] == ["Statements"]
     assert '<option value="2026-10" selected>October 2026</option>' in page
