@@ -105,6 +105,19 @@ def test_templates_have_no_inline_script_or_style():
     assert wrong == []
 
 
+def test_every_module_that_charts_import_is_asked_for_at_once():
+    scripts = (ROOT / "templates" / "components" / "chart_scripts.html").read_text()
+    asked = set(re.findall(r"modulepreload\" href=\"{% static 'js/([\w-]+\.js)'", scripts))
+    found, waiting = set(), ["chart.js"]
+    while waiting:
+        source = (ROOT / "static" / "js" / waiting.pop()).read_text()
+        new = set(re.findall(r'from "\./([\w-]+\.js)"', source)) - found
+        found |= new
+        waiting += new
+
+    assert asked == found
+
+
 def test_o5_every_page_stays_out_of_caches(client, alice):
     client.force_login(alice)
 
