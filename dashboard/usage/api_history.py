@@ -20,6 +20,7 @@ from dashboard.usage.history.values import Bucket, Course, Span
 from dashboard.usage.models import Kind
 from dashboard.usage.outlook import steps_of
 from dashboard.usage.standing import standing
+from dashboard.usage.windows import Window, sharing
 
 router = Router(tags=["usage"])
 DAY = timedelta(days=1)
@@ -74,7 +75,8 @@ class UseOut(Schema):
     """What one kind of windows used in an hour or a day, in credits.
 
     `complete` is false where not all of it was read: then the use is at least this. `estimated`
-    says that credits were shared out over a border by time.
+    says that credits were shared out over a border by time; `overlaps` that two windows of a kind
+    ran at once, whose credits are not added: then the use is unknown.
     """
 
     start_at: datetime
@@ -84,16 +86,21 @@ class UseOut(Schema):
     api_usage: int | None
     complete: bool
     estimated: bool
+    overlaps: bool
 
 
 class GapOut(Schema):
-    """A stretch between readings: its credits are known only as a whole, and in no hour or day."""
+    """A stretch between readings: its credits are known only as a whole, and in no hour or day.
+
+    Those of a window that `overlaps` another of its kind are not to be added to anything.
+    """
 
     start_at: datetime
     end_at: datetime
     kind: str
     app_usage: int | None
     api_usage: int | None
+    overlaps: bool
 
 
 class MarkOut(Schema):
@@ -158,7 +165,7 @@ def days(
     if not timedelta() <= last - first < MOST_DAYS or first.year < 2000 or last.year > 2200:
         raise HttpError(400, "Ask for 1 to 400 days, from the year 2000 on.")
     start, end = (datetime.combine(day, time(), zone) for day in (first, last + DAY))
-    return _history(asking.days(account, start, end, zone), str(zone))
+    return _history(account, asking.days(account, start, end, zone))
 
 
 @router.get("/teams/{slug}/accounts/{uuid:account_id}/hours", response=HistoryOut)
@@ -176,7 +183,7 @@ def hours(
     if not 2000 <= first.year <= 2200:
         raise HttpError(400, "Ask for a day from the year 2000 on.")
     start, end = (datetime.combine(one, time(), zone) for one in (first, first + count * DAY))
-    return _history(asking.hours(account, start, end), str(zone))
+    return _history(account, asking.hours(account, start, end))
 
 
 def _find(request: HttpRequest, slug: str, account_id: UUID) -> Account:
@@ -196,12 +203,14 @@ def _spread(one: Spread | None) -> SpreadOut | None:
     return SpreadOut(low=one.low, median=one.median, high=one.high) if one else None
 
 
-def _history(found: Course, zone: str) -> HistoryOut:
+def _history(account: Account, found: Course) -> HistoryOut:
+    windows = [Window.of(cycle) for cycle in account.cycles.all()]
+    shared = {(kind, one.start_at) for kind in Kind.values for one in sharing(windows, kind)}
     return HistoryOut(
-        time_zone=zone,
+        time_zone=str(account.team.zone),
         read_until=found.read_until,
         use=[_use(one, Kind(kind)) for kind in found.series for one in found.series[kind]],
-        gaps=[_gap(one) for one in found.gaps],
+        gaps=[_gap(one, shared) for one in found.gaps],
         marks=[
             MarkOut(at=one.at, role=one.role, what=one.what, before=one.before, after=one.after)
             for one in found.marks
@@ -218,14 +227,16 @@ def _use(one: Bucket, kind: Kind) -> UseOut:
         api_usage=one.api.credits,
         complete=one.is_complete,
         estimated=one.is_estimated,
+        overlaps=one.overlaps,
     )
 
 
-def _gap(one: Span) -> GapOut:
+def _gap(one: Span, shared: set[tuple[str, datetime]]) -> GapOut:
     return GapOut(
         start_at=one.start_at,
         end_at=one.end_at,
         kind=one.place.kind,
         app_usage=one.app.credits,
         api_usage=one.api.credits,
+        overlaps=one.place in shared,
     )

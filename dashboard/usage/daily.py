@@ -27,7 +27,11 @@ MOST_WORDS = 4
 
 @dataclass(frozen=True)
 class Ask:
-    """What to draw: use of one kind of windows, by the hour or by the day, under a title."""
+    """What to draw: use of one kind of windows, by the hour or by the day, under a title.
+
+    `shared` are the starts of windows that overlap others of their kind: where several windows
+    are shown their totals are not added (D5).
+    """
 
     title: str
     kind: str
@@ -35,6 +39,7 @@ class Ask:
     frame: Frame
     every: timedelta
     link: Callable[[datetime], str] | None = None
+    shared: frozenset[datetime] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,11 @@ class Bar:
         """Say whether its number is an estimate, or only a part."""
         return not self.runs and self.bucket.used is not None and bool(self.note)
 
+    @property
+    def back(self) -> int:
+        """Return the credits that RemBG took back: they lessen no use, but the total."""
+        return self.bucket.app.back + self.bucket.api.back
+
 
 def use_chart(found: Course, ask: Ask) -> Chart:
     """Return app and API credits in stacked columns; what is unknown has no column."""
@@ -59,10 +69,11 @@ def use_chart(found: Course, ask: Ask) -> Chart:
     buckets = [one for one in found.series.get(ask.kind, ()) if one.start_at < frame.at]
     bars = _bars(buckets, ask)
     gaps = [one for one in found.gaps if one.place.kind == ask.kind]
+    held = [one for one in gaps if found.holds(one)]
     return chart(
         ask.title,
         frame=frame,
-        summary=_told(bars, [one for one in gaps if found.holds(one)], ask),
+        summary=_told(bars, held, ask),
         x={
             "type": "category",
             "labels": [one.label for one in bars],
@@ -77,7 +88,7 @@ def use_chart(found: Course, ask: Ask) -> Chart:
         pale=[index for index, one in enumerate(bars) if one.is_partial],
         notes=[one.note or None for one in bars],
         links=[ask.link(one.bucket.start_at) if ask.link else None for one in bars],
-        table=_table(bars, ask),
+        table=_table(bars, held, ask),
     )
 
 
@@ -180,27 +191,39 @@ def _gap(gap: Span) -> str:
 
 def _told(bars: Sequence[Bar], gaps: Sequence[Span], ask: Ask) -> str:
     """Return what the columns say together, and what is missing from them."""
+    apart = [one for one in gaps if one.place.start_at not in ask.shared]
+    between = sum(credits for one in apart if (credits := _sum(one)) is not None)
+    told = [_told_used(bars, between), *_missing(bars, ask)]
+    if len(apart) < len(gaps):
+        told.append(_("What windows of RemBG used that overlap is not added."))
+    return " ".join(told)
+
+
+def _told_used(bars: Sequence[Bar], between: int) -> str:
     known = [(one.bucket.used, one) for one in bars if one.bucket.used is not None]
-    if not known:
+    if not known and not between:
         return _("Nothing is known of this time: nobody read the account.")
+    gaps = {"credits": phrases.number(between)}
+    if not known:
+        words = _("%(credits)s credits were used between readings too far apart to say when.")
+        return words % gaps
     used = sum(credits for credits, _bar in known)
     most, top = max(known, key=lambda pair: pair[0])
-    told = [
-        _("%(used)s credits used; most, %(most)s, on %(when)s.")
-        % {"used": phrases.number(used), "most": phrases.number(most), "when": top.label}
-        if used
-        else _("No credits were used in the time that was read.")
-    ]
-    return " ".join([*told, *_missing(bars, gaps, ask)])
+    told = _("No credits were used in the time that was read.")
+    if used:
+        told = _("%(used)s credits used; most, %(most)s, on %(when)s.") % {
+            "used": phrases.number(used),
+            "most": phrases.number(most),
+            "when": top.label,
+        }
+    more = _("%(credits)s more were used between readings too far apart to say when.")
+    return f"{told} {more % gaps}" if between else told
 
 
-def _missing(bars: Sequence[Bar], gaps: Sequence[Span], ask: Ask) -> list[str]:
+def _missing(bars: Sequence[Bar], ask: Ask) -> list[str]:
     told = []
-    between = [credits for one in gaps if (credits := _sum(one)) is not None]
-    if sum(between):
-        words = _("%(credits)s more were used between readings too far apart to say when.")
-        told.append(words % {"credits": phrases.number(sum(between))})
-    if unknown := sum(one.bucket.used is None for one in bars):
+    unknown = sum(one.bucket.used is None for one in bars)
+    if 0 < unknown < len(bars):
         words = (
             ngettext("%(count)s hour is unknown.", "%(count)s hours are unknown.", unknown)
             if ask.by_hour
@@ -212,10 +235,33 @@ def _missing(bars: Sequence[Bar], gaps: Sequence[Span], ask: Ask) -> list[str]:
     return told
 
 
-def _table(bars: Sequence[Bar], ask: Ask) -> dict[str, Any]:
+def _table(bars: Sequence[Bar], gaps: Sequence[Span], ask: Ask) -> dict[str, Any]:
+    """Return the columns, and what stands in none of them so that rows add up, newest first."""
     first = _("Hour") if ask.by_hour else _("Day")
-    rows: list[list[str | int | None]] = [
-        [one.label, one.bucket.app.credits, one.bucket.api.credits, one.bucket.used, one.note]
-        for one in reversed(bars)
+    rows: list[tuple[datetime, list[str | int | None]]] = [
+        (
+            one.bucket.start_at,
+            [one.label, one.bucket.app.credits, one.bucket.api.credits, one.bucket.used, one.note],
+        )
+        for one in bars
     ]
-    return {"columns": [first, _("App"), _("API"), _("Used"), _("Note")], "rows": rows}
+    rows += [(one.bucket.start_at, _back_row(one)) for one in bars if one.back]
+    rows += [(one.start_at, _gap_row(one, ask)) for one in gaps]
+    rows.sort(key=lambda pair: pair[0], reverse=True)
+    columns = [first, _("App"), _("API"), _("Used"), _("Note")]
+    return {"columns": columns, "rows": [row for _at, row in rows]}
+
+
+def _back_row(bar: Bar) -> list[str | int | None]:
+    app, api = bar.bucket.app.back, bar.bucket.api.back
+    return [bar.label, -app, -api, -bar.back, _("RemBG corrected its counters")]
+
+
+def _gap_row(gap: Span, ask: Ask) -> list[str | int | None]:
+    zone, at = ask.frame.zone, ask.frame.at
+    ends = [phrases.clock(moment, zone, at=at) for moment in (gap.start_at, gap.end_at)]
+    if gap.place.start_at in ask.shared:
+        note = _("not added, as its window overlaps another: %(credits)s")
+        return [" – ".join(ends), None, None, None, note % {"credits": phrases.number(_sum(gap))}]
+    note = _("between readings too far apart to say when")
+    return [" – ".join(ends), gap.app.credits, gap.api.credits, _sum(gap), note]

@@ -18,6 +18,7 @@ from dashboard.usage.daily import Ask, use_chart
 from dashboard.usage.history import asking
 from dashboard.usage.history.values import HOUR, Course
 from dashboard.usage.models import Kind
+from dashboard.usage.windows import sharing
 
 CYCLE, HOURS = "cycle", "48"
 DAYS = {"30": 30, "90": 90}
@@ -89,9 +90,16 @@ class DailyPage:
         frame = Frame(page.at, page.team.zone, self.found.read_until, stale=stale)
         link = None if self.by_hour else self._url_of_day
         every = timedelta(seconds=settings.POLL_SECONDS)
-        return use_chart(
-            self.found, Ask(self.title, self.shown_kind, self.by_hour, frame, every, link)
-        )
+        ask = Ask(self.title, self.shown_kind, self.by_hour, frame, every, link, self._shared)
+        return use_chart(self.found, ask)
+
+    @property
+    def _shared(self) -> frozenset[datetime]:
+        """The starts of windows that may not be added to others of their kind (D5)."""
+        if self.day is None and self.span == CYCLE:
+            return frozenset()
+        kind = self.shown_kind
+        return frozenset(one.start_at for one in sharing(self.page.windows, kind))
 
     @property
     def title(self) -> str:

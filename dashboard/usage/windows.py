@@ -105,6 +105,11 @@ def overlapping(windows: Iterable[Window]) -> set[Window]:
     return found
 
 
+def sharing(windows: Iterable[Window], kind: str) -> set[Window]:
+    """Return the sound windows of a kind that share time with another one of it (D5)."""
+    return overlapping(one for one in windows if one.kind == kind and one.is_sound)
+
+
 def gaps(windows: Sequence[Window]) -> list[tuple[Window, Window]]:
     """Return the pairs of neighbours, oldest first, with more than a day between them."""
     return [

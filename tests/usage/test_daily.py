@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
+from django.db.models import F
 
 from dashboard.keys.models import Account
 from dashboard.usage import rolling
@@ -138,6 +139,34 @@ def test_a_gap_has_no_column_and_is_marked_with_its_sum(account, get):
     assert "1 day is unknown." in chart["summary"]
     assert chart["notes"][3] == "unknown: not read"
     assert chart["notes"][2] == "at least: not read all the time" and 2 in chart["pale"]
+
+
+def test_the_rows_below_the_columns_add_up_to_rembgs_counters(account, get):
+    app = read_until(account, AT, without=lambda at: START + 2 * DAY < at < START + 4 * DAY)
+    later = AT - 2 * HOUR
+    Snapshot.objects.filter(asked_at=later).update(app_usage=F("app_usage") - 30)
+    Snapshot.objects.filter(asked_at__gt=later).update(app_usage=F("app_usage") - 30)
+
+    rows = get().json()["table"]["rows"]
+
+    assert [row for row in rows if row[1] == 192] == [
+        ["5 Nov, 09:30 – 7 Nov, 09:30", 192, 384, 576, "between readings too far apart to say when"]
+    ]
+    assert ["Fri 13 Nov", -29, 0, -29, "RemBG corrected its counters"] in rows
+    assert sum(row[1] or 0 for row in rows) == app - 30
+    assert sum(row[2] or 0 for row in rows) == app * 2
+
+
+def test_a_cycle_that_was_only_listed_says_what_it_used(account, get):
+    read_until(account, AT)
+    window = {"start_at": START - 30 * DAY, "end_at": START, "asked_at": AT, "first_seen_at": AT}
+    Cycle.objects.create(account=account, kind="stripe", app_usage=120, api_usage=880, **window)
+
+    chart = get(cycle=f"{int((START - 30 * DAY).timestamp())}-stripe").json()
+
+    words = "1,000 credits were used between readings too far apart to say when."
+    assert chart["summary"] == words and chart["empty"]
+    assert [row[1:4] for row in chart["table"]["rows"] if row[3]] == [[120, 880, 1000]]
 
 
 def test_what_is_shared_out_over_midnight_is_said_to_be_an_estimate(account, get):
