@@ -210,7 +210,7 @@ def _history(account: Account, found: Course) -> HistoryOut:
         time_zone=str(account.team.zone),
         read_until=found.read_until,
         use=[_use(one, Kind(kind)) for kind in found.series for one in found.series[kind]],
-        gaps=[_gap(one, shared) for one in found.gaps],
+        gaps=[_gap(one, shared) for one in found.gaps if not one.is_of_balance],
         marks=[
             MarkOut(at=one.at, role=one.role, what=one.what, before=one.before, after=one.after)
             for one in found.marks

@@ -68,7 +68,8 @@ def use_chart(found: Course, ask: Ask) -> Chart:
     frame = ask.frame
     buckets = [one for one in found.series.get(ask.kind, ()) if one.start_at < frame.at]
     bars = _bars(buckets, ask)
-    gaps = [one for one in found.gaps if one.place.kind == ask.kind]
+    ours = [one for one in found.gaps if one.place.kind == ask.kind]
+    gaps = [one for one in ours if not one.is_of_balance]
     held = [one for one in gaps if found.holds(one)]
     return chart(
         ask.title,

@@ -180,6 +180,17 @@ def test_what_is_shared_out_over_midnight_is_said_to_be_an_estimate(account, get
     assert "Pale columns" in chart["summary"]
 
 
+def test_a_gap_of_the_prepaid_balance_alone_is_no_gap_of_use(account, get):
+    before = {"period_start_at": START - 30 * DAY, "period_end_at": START, "prepaid_credits": 2100}
+    row(account, START - 30 * HOUR, 500, 500, **before).save()
+    row(account, START + 30 * HOUR, 5, 7).save()
+    listed(account)
+
+    labels = [one["label"] for one in get().json()["marks"] if one["role"] == "gap"]
+
+    assert "Not read" not in labels
+
+
 def test_a_counter_that_upstream_does_not_give_is_unknown_and_not_0(account, get):
     rows = [row(account, START + n * QUARTER, n, None) for n in range(1, 979)]
     Snapshot.objects.bulk_create(rows)

@@ -435,6 +435,15 @@ def test_a_midnight_in_the_middle_of_an_hour_shares_that_hour_and_says_so():
     assert all(bucket.is_estimated for bucket in course.series["stripe"])
 
 
+def test_credits_of_the_running_hour_never_stand_in_a_day_that_is_still_to_come():
+    midnight = datetime(2026, 11, 5, 18, 30, tzinfo=UTC)
+    read = [reading(midnight - timedelta(minutes=m), 40 - m) for m in (30, 20, 10)]
+
+    course = daily(rolled(read), "Asia/Kolkata", midnight - DAY, midnight)
+
+    assert [bucket.app.credits for bucket in course.series["stripe"]] == [20], "some are tomorrow's"
+
+
 # --- sums that close ----------------------------------------------------------------------------
 
 

@@ -78,16 +78,20 @@ def rolled(
         if tally:
             tally.marks.append(mark)
     ends = {window.place: window.end_at for window in windows}
+    latest = ordered[-1].at if ordered else None
     return Rolled(
-        tuple(_within(span, ends.get(span.place)) for span in _spans(hours)),
+        tuple(_within(span, ends.get(span.place), latest) for span in _spans(hours)),
         tuple(_gaps(found, longest)),
     )
 
 
-def _within(hour: Span, end: datetime | None) -> Span:
-    """Return the part of an hour that lies in its window, so that no more of it is shared out."""
+def _within(hour: Span, *ends: datetime | None) -> Span:
+    """Return the part of an hour in its window that was read, so that no more is shared out.
+
+    Else a midnight in the middle of the running hour would move credits to a day still to come.
+    """
     start_at = max(hour.start_at, hour.place.start_at)
-    end_at = min(hour.end_at, end) if end else hour.end_at
+    end_at = min([hour.end_at, *(end for end in ends if end and end > start_at)])
     return replace(hour, start_at=start_at, end_at=end_at) if start_at < end_at else hour
 
 

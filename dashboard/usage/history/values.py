@@ -146,6 +146,11 @@ class Span:
         """Say whether anything is known of the window's counters."""
         return self.app.credits is not None or self.api.credits is not None
 
+    @property
+    def is_of_balance(self) -> bool:
+        """Say whether it tells of the prepaid balance alone, which runs on over a renewal."""
+        return not self.is_counted and self.prepaid != NOTHING
+
 
 @dataclass(frozen=True)
 class Bucket:
