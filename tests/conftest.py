@@ -30,20 +30,24 @@ NOON = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
 PASSWORD = "correct-horse-battery"
 
 
-class BrowserTogether(LoadScopeScheduling):
-    """Spreads single tests over the processes; those in a browser stay in one, with one demo.
+# Those that share a demo, which takes long to make.
+TOGETHER = ("tests/browser/", "tests/overview/test_demo_sums.py")
+
+
+class DemoTogether(LoadScopeScheduling):
+    """Spreads single tests over the processes; those of a demo stay in one, with that demo.
 
     In place of `xdist_group`, which xdist 3.8 writes into a place that pytest 9.2 does not read.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "browser" if nodeid.startswith("tests/browser/") else nodeid
+        return next((one for one in TOGETHER if nodeid.startswith(one)), nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> BrowserTogether:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> DemoTogether:
     """Choose how tests are spread."""
-    return BrowserTogether(config, log)
+    return DemoTogether(config, log)
 
 
 @dataclass(frozen=True)

@@ -130,15 +130,20 @@ def removals(team: Team, *, at: datetime) -> int:
         nonce = f"demo-{number}"
         if team.removals.filter(nonce=nonce).exists():
             continue
-        email = f"{wanted.person}@{TEAM}.example"
-        by = team.memberships.select_related("user").get(user__email=email)
-        with (PICTURES / wanted.picture).open("rb") as image:
-            picture = pictures.inspect(image, filename=wanted.picture)
-            image.seek(0)
-            wish = Wish(wanted.picture, wanted.parameters, None, nonce, wanted.tag)
-            accept(by, image, picture, wish, at=at)
+        send(team, wanted, nonce=nonce, at=at)
         new += 1
     return new
+
+
+def send(team: Team, wanted: Wanted, *, nonce: str, at: datetime) -> None:
+    """Send one of the demo's pictures as its person does."""
+    email = f"{wanted.person}@{TEAM}.example"
+    by = team.memberships.select_related("user").get(user__email=email)
+    with (PICTURES / wanted.picture).open("rb") as image:
+        picture = pictures.inspect(image, filename=wanted.picture)
+        image.seek(0)
+        wish = Wish(wanted.picture, wanted.parameters, None, nonce, wanted.tag)
+        accept(by, image, picture, wish, at=at)
 
 
 def virtual_key(team: Team, label: str, *, at: datetime) -> None:

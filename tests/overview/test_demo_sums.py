@@ -1,0 +1,204 @@
+"""RemBG's counter = the cycle = its days = its statement: every account and cycle of the demo.
+
+And of a year that was read across the changes of clocks, through a fall back to calendar months.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import requests
+import time_machine
+from django.core.management import call_command
+from django.db import transaction
+from django.test import Client, override_settings
+from django.utils import timezone
+
+from dashboard.overview import seeding
+from dashboard.rembg.parameters import Parameters
+from dashboard.teams.models import Membership, Role, Team
+from dashboard.usage import rolling
+from dashboard.usage.adding import add_key
+from tests.conftest import Sandbox, person
+from tests.overview.counted import Counted, Shown, World, utc
+
+pytestmark = pytest.mark.django_db
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+# A whole hour that changes twice a year, none that does, half an hour, and half an hour that does.
+ZONES = ["UTC", "Europe/Berlin", "Asia/Kolkata", "Australia/Lord_Howe"]
+SEEN = datetime(2026, 11, 20, 10, 20, 30, tzinfo=UTC)
+# Nights in which the clocks of one of these zones change, and a month ends.
+TURNS = [datetime(2026, *day, tzinfo=UTC) for day in ((3, 29), (4, 4), (10, 3), (10, 25), (10, 31))]
+LATER = [
+    pytest.param(DAY, id="hours-and-readings"),
+    pytest.param(41 * DAY, id="readings-deleted"),
+    pytest.param(430 * DAY, id="hours-deleted"),
+]
+
+
+@pytest.fixture(scope="module")
+def world(django_db_setup, django_db_blocker, sandbox_process) -> Iterator[Sandbox]:
+    """The sandbox as new, and a database that is as before in the end."""
+    url = sandbox_process.url
+    requests.post(f"{url}/sandbox/reset", json={"key": None}, timeout=5)
+    upstream = override_settings(REMBG_API_URL=url, REMBG_SITE_URL=url)
+    with django_db_blocker.unblock(), upstream, transaction.atomic():
+        yield sandbox_process
+        transaction.set_rollback(True)
+
+
+@pytest.fixture(scope="module")
+def demo(world) -> World:
+    """The demo's own data, as `make demo` makes it, with all clocks stopped."""
+    call_command("seeddemo", stdout=io.StringIO())
+    secrets = {"Production": "sandbox-premium", "Studio": "sandbox-calendar"}
+    made = World(Team.objects.get(slug=seeding.TEAM), world, secrets, timezone.now())
+    made.read(at=made.at)
+    return made
+
+
+def moments() -> list[datetime]:
+    """Every six days, and every five hours around the nights in which something turns."""
+    calm = [TURNS[0] - 9 * DAY + n * 6 * DAY for n in range(42)]
+    near = [turn + n * 5 * HOUR for turn in TURNS for n in range(-7, 8)]
+    return sorted(one for one in {*calm, *near} if one < SEEN)
+
+
+@pytest.fixture(scope="module")
+def year(world) -> World:
+    """An account that was read since March, and fell back to calendar months for a while."""
+    team = Team.objects.create(name="Year", slug="year")
+    owner = person("yves")
+    Membership.objects.create(user=owner, team=team, role=Role.OWNER)
+    secret = "sandbox-switch"
+    made = World(team, world, {"Switch": secret}, SEEN)
+    made.set_clocks(SEEN)
+    first, *others = moments()
+    made.set_clocks(first)
+    add_key(team, label="Switch", secret=secret, account_label="Switch", by=owner, at=first)
+    for moment in others:
+        made.poll(at=moment)
+    made.read(at=SEEN)
+    return made
+
+
+def shown(world: World, account, *, zone: str = "UTC") -> Shown:
+    """Sign an owner in, with the team in a zone."""
+    world.team.time_zone = zone
+    world.team.save()
+    client = Client()
+    client.force_login(world.team.memberships.get(role=Role.OWNER).user)
+    return Shown(client, world.team.accounts.get(pk=account.pk), world.at)
+
+
+def cycles(world: World) -> list[tuple[Shown, list[Counted]]]:
+    return [(shown(world, one), world.counted(one)) for one in world.accounts]
+
+
+def assert_days_close(world: World, zone: str, *, newest: int = 99) -> int:
+    """Compare the days of every cycle with RemBG's counter; return how many cycles there were."""
+    count = 0
+    for account in world.accounts:
+        seen = shown(world, account, zone=zone)
+        for one in world.counted(account)[:newest]:
+            assert seen.days(one.key) == (one.app, one.api), (zone, one)
+            count += 1
+    return count
+
+
+def assert_everything_says(world: World, *, newest: int = 99) -> None:
+    """Compare the rows, the page, the charts and the statements with RemBG's counters."""
+    for seen, counted in cycles(world):
+        assert seen.rows() == Counter(counted)
+        for one in counted[:newest]:
+            assert seen.said(one.key) == (one.app, one.api, one.used)
+            assert seen.statement(one.key) == one.used
+        for kind in {one.kind for one in counted}:
+            mine = [one for one in counted[::-1] if one.kind == kind]
+            assert seen.cut(kind) == [one.used for one in mine]
+            columns = seen.columns(kind)
+            assert columns.pop(None, (None, None)) == (None, None)
+            assert columns == {one.key: (one.app, one.api) for one in mine}
+
+
+def test_page_charts_api_and_statement_say_upstreams_counter_of_every_cycle_of_the_demo(demo):
+    assert [len(demo.counted(one)) for one in demo.accounts] == [14, 14]
+
+    assert_everything_says(demo)
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_the_days_of_every_cycle_of_the_demo_add_up_to_upstreams_counter(demo, zone):
+    assert assert_days_close(demo, zone) == 28
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_days_to_programs_add_up_to_a_year_of_upstreams_counters(demo, zone):
+    for account in demo.accounts:
+        counted = demo.counted(account)[:12]
+        summed = shown(demo, account, zone=zone).history(utc(counted[-1].start))
+
+        assert summed == {
+            counted[0].kind: (sum(one.app for one in counted), sum(one.api for one in counted))
+        }
+
+
+@pytest.mark.parametrize("later", LATER)
+def test_rolled_up_the_days_of_the_demo_still_add_up(demo, later):
+    for account in demo.accounts:
+        rolling.tidy(account, at=demo.at)
+        rolling.tidy(account, at=demo.at + later)
+
+    for zone in ("UTC", "Australia/Lord_Howe"):
+        assert assert_days_close(demo, zone) == 28
+
+
+def test_removals_of_ours_and_of_others_and_a_correction_leave_every_sum_closed(demo):
+    seen = [shown(demo, one) for one in demo.accounts]
+    running = [demo.counted(one)[0] for one in demo.accounts]
+    before = sum(one.through(cycle.key) for one, cycle in zip(seen, running, strict=True))
+    charged = sum(len(demo.sandbox.ledger(secret)) for secret in demo.secrets.values())
+    assert before == charged == len(seeding.REMOVALS)
+
+    moved = demo.moved(HOUR)
+    ours = seeding.Wanted("mug.jpg", "member", Parameters(format="png"), "shop")
+    with time_machine.travel(moved.at - HOUR / 2):
+        seeding.send(demo.team, ours, nonce="one-more", at=timezone.now())
+        seeding.finish_removals(demo.team)
+    with (seeding.PICTURES / "mug.jpg").open("rb") as image:
+        call = {"files": {"image": image}, "headers": {"x-api-key": "sandbox-premium-2"}}
+        requests.post(f"{demo.sandbox.url}/rmbg", **call, timeout=60).raise_for_status()
+    demo.sandbox.set_account("sandbox-calendar", app_usage=running[1].app + 70)
+    moved.read(at=moved.at)
+    demo.sandbox.set_account("sandbox-premium", api_usage=running[0].api - 40)
+    moved = moved.moved(HOUR)
+    moved.read(at=moved.at)
+
+    assert_everything_says(moved, newest=2)
+    for zone in ZONES:
+        assert assert_days_close(moved, zone, newest=2) == 4
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_a_year_of_readings_across_changes_of_the_clock_adds_up(year, zone):
+    assert assert_days_close(year, zone) == 16
+
+
+def test_a_year_that_fell_back_to_calendar_months_is_upstreams_in_every_place(year):
+    assert {one.kind for one in year.counted(year.accounts[0])} == {"stripe", "calendar"}
+
+    assert_everything_says(year)
+
+
+def test_a_year_rolled_up_in_pieces_adds_up(year):
+    for account in year.accounts:
+        while rolling.roll_up(account, most=30):
+            pass
+        rolling.tidy(account, at=year.at + 430 * DAY)
+
+    for zone in ("UTC", "Europe/Berlin"):
+        assert assert_days_close(year, zone) == 16
