@@ -144,6 +144,8 @@ def answer(total_spendable: int | None, standings: Sequence[Standing]) -> str:
     """Say in one sentence how much is left and until when."""
     if not standings:
         return _("No account yet: add a RemBG key, and its credits and cycles appear here.")
+    if total_spendable is None and any(one.is_read for one in standings):
+        return _("How many credits are left is unknown: RemBG did not say.")
     if total_spendable is None:
         return _("How many credits are left is unknown: no account could be read yet.")
     text = ngettext(
