@@ -444,7 +444,7 @@ def test_credits_of_the_running_hour_never_stand_in_a_day_that_is_still_to_come(
     assert [bucket.app.credits for bucket in course.series["stripe"]] == [20], "some are tomorrow's"
 
 
-# --- sums that close ----------------------------------------------------------------------------
+# --- sums that close (of a cycle and its days: test_random_sums.py) -----------------------------
 
 
 @dataclass
@@ -453,7 +453,6 @@ class Truth:
 
     readings: list[Reading]
     closings: list[Closing]
-    counters: dict[Place, tuple[int, int]]
     prepaid: int
     start: datetime
     end: datetime
@@ -473,53 +472,23 @@ def histories(draw) -> Truth:
     at = draw(st.sampled_from(TURNS)) - timedelta(minutes=draw(st.integers(0, 3000)))
     length = timedelta(minutes=draw(st.integers(300, 6000)))
     window, counts, prepaid = at, {"app": 0, "api": 0}, 5000
-    truth = Truth([], [], {}, 0, at, at)
+    truth = Truth([], [], 0, at, at)
     for minutes, app, api, bought, missing in draw(st.lists(STEP, min_size=1, max_size=40)):
         at += timedelta(minutes=minutes)
         while at >= window + length:
             place = Place("stripe", window)
             used = counts["app"] + max(0, app), counts["api"] + max(0, api)
             truth.closings.append(Closing(place, window + length, *used, is_final=True))
-            truth.counters[place] = used
             window, counts = window + length, {"app": 0, "api": 0}
         counts = {"app": max(0, counts["app"] + app), "api": max(0, counts["api"] + api)}
         prepaid += bought
         told = {**counts, "prepaid": prepaid, missing: None}
         told.pop("", None)
         truth.readings.append(Reading(at, "stripe", window, window + length, synced=True, **told))
-        for what in ("app", "api"):
-            if what != missing:
-                before = truth.counters.get(Place("stripe", window), (None, None))
-                one = (counts["app"], before[1]) if what == "app" else (before[0], counts["api"])
-                truth.counters[Place("stripe", window)] = one
     seen = [one.prepaid for one in truth.readings if one.prepaid is not None]
     truth.prepaid = seen[0] - seen[-1] if seen else 0
     truth.end = window + length
     return truth
-
-
-def windows_of(truth: Truth) -> list[Window]:
-    places = sorted(truth.counters)
-    ends = [*(place.start_at for place in places[1:]), truth.end]
-    return [Window(p.kind, p.start_at, end) for p, end in zip(places, ends, strict=True)]
-
-
-@pytest.mark.parametrize("zone", ZONES)
-@settings(deadline=None, max_examples=25, phases=QUICK)
-@given(truth=histories())
-def test_the_sum_of_days_is_the_cycles_total_is_upstreams_counter(zone, truth):
-    spans = rolled(truth.readings, truth.closings)
-
-    for window in windows_of(truth):
-        counters = truth.counters[Place("stripe", window.start_at)]
-        for course in (
-            daily(spans, zone, window.start_at, window.end_at, window),
-            hourly(spans, window.start_at, window.end_at, window),
-        ):
-            for what, counter in zip(("app", "api"), counters, strict=True):
-                total = course.total(what, kind="stripe")
-                assert total == counter or (not counter and total is None)
-            assert all(credits >= 0 for credits in known(course) + known(course, what="api"))
 
 
 @pytest.mark.parametrize("zone", ZONES)
