@@ -192,6 +192,12 @@ class Shown:
         assert whole(said[1]) == total
         return total
 
+    def runs(self) -> list[int]:
+        """Return where each line of the comparison ends: this cycle, then the last twelve."""
+        chart = self.get(f"{self.page}compare.json", last=12).json()
+        lines = ([one for one in line["data"] if one is not None] for line in chart["series"])
+        return [line[-1] for line in lines]
+
     def cut(self, kind: str) -> list[int]:
         """Return what the columns of the statements' chart add up to, oldest first."""
         chart = self.get(f"{self.statements}cycles/{kind}.json").json()

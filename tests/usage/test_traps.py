@@ -344,9 +344,10 @@ def sent(account: Account, at: datetime) -> None:
 def fallen_back(told) -> House:
     """After the sample RemBG falls back to the calendar month, and counts that."""
     month = {"periodStartUnix": int(MARCH.timestamp()), "periodEndUnix": 1743465599}
-    counters = {"appUsage": 8500, "apiUsage": 10000, "usedIncludedCredits": 18500}
-    counters |= {"remainingIncludedCredits": 0, "stripeBillingSynced": False}
-    told.read(sample(month | counters), at=AT + HOUR / 20)
+    month |= {"remainingIncludedCredits": 0, "stripeBillingSynced": False}
+    for minutes, app, api in ((1, 8480, 9990), (3, 8500, 10000)):
+        counters = {"appUsage": app, "apiUsage": api, "usedIncludedCredits": app + api}
+        told.read(sample(month | counters), at=AT + minutes * HOUR / 60)
     return told
 
 
