@@ -161,6 +161,11 @@ def assert_closes(course: Course, total: dict[str, int], *, kind: str) -> None:
         assert min(bucket.app.credits or 0, bucket.api.credits or 0) >= 0
 
 
+def begins_a_day(moment: datetime, zone: ZoneInfo) -> bool:
+    before = (moment - SECOND).astimezone(zone)
+    return before.date() < moment.astimezone(zone).date()
+
+
 @pytest.mark.parametrize("zone", ZONES)
 @settings(deadline=None, max_examples=30, phases=QUICK)
 @given(history=histories())
@@ -169,6 +174,7 @@ def test_days_and_hours_with_gaps_are_the_cycles_total_is_upstreams_counter(zone
 
     for window, total in zip(history.windows, history.totals.values(), strict=True):
         edges = day_edges(window.start_at, window.end_at, ZoneInfo(zone))
+        assert all(begins_a_day(edge, ZoneInfo(zone)) for edge in edges)
         assert_closes(buckets.course(spans, edges, window=window), total, kind=window.kind)
         assert_closes(hourly(spans, window), total, kind=window.kind)
 
