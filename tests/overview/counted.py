@@ -170,6 +170,11 @@ class Shown:
             mine.update({name: one[f"{name}_usage"] or 0 for name in mine})
         return {kind: (mine["app"], mine["api"]) for kind, mine in sums.items()}
 
+    def use(self, day: str) -> list[dict]:
+        """Return what the API says of a day, for each kind of windows that was read in it."""
+        found = self.get(f"{self.api}days", since=day, until=day).json()["use"]
+        return [one for one in found if one["app_usage"] is not None]
+
     def through(self, key: str) -> int:
         """Return what a statement says went through the house."""
         return self.get(f"{self.api}statements/{key}").json()["through"]["credits"]
