@@ -48,6 +48,7 @@ def test_every_icon_that_a_template_names_is_in_the_sprite():
     known = set(re.findall(r'<symbol id="([^"]+)"', SPRITE.read_text()))
     pages = "\n".join(file.read_text() for file in TEMPLATES.rglob("*.html"))
     named = set(re.findall(r'icon\.html" with name="([^"]+)"', pages))
+    named |= set(re.findall(r'{% icon "([^"]+)"', pages))
     named |= set(re.findall(r'icon="([a-z0-9-]+)"', pages))
 
     assert named
