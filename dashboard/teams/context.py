@@ -66,7 +66,10 @@ PAGES = (
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
-    """Return the frame's context: one query, and none where no frame is shown."""
+    """Return the frame's context: one query, and none where no frame is shown.
+
+    A page names each part more than once, so each is made at most once.
+    """
     membership: Membership | None = getattr(request, "membership", None)
     team = membership.team if membership else None
     every = _teams_of(request)
@@ -75,16 +78,24 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "membership": membership,
         "team": team,
         "teams": lambda: [other for other in every() if other != team],
-        "team_links": lambda: [
-            Link(other.name, reverse("overview:team", args=[other.slug]), current=other == team)
-            for other in every()
-        ],
-        "nav": lambda: _nav(request, membership) if membership else [],
-        "person_links": [
-            Link(_("Your teams"), reverse("teams:index"), "users"),
-            Link(_("API reference"), reverse("reference:index"), "circle-help"),
-        ],
+        "team_links": cache(lambda: _team_links(every(), team)),
+        "nav": cache(lambda: _nav(request, membership) if membership else []),
+        "person_links": cache(_person_links),
     }
+
+
+def _team_links(teams: list[Team], current: Team | None) -> list[Link]:
+    return [
+        Link(team.name, reverse("overview:team", args=[team.slug]), current=team == current)
+        for team in teams
+    ]
+
+
+def _person_links() -> list[Link]:
+    return [
+        Link(_("Your teams"), reverse("teams:index"), "users"),
+        Link(_("API reference"), reverse("reference:index"), "circle-help"),
+    ]
 
 
 def _nav(request: HttpRequest, membership: Membership) -> list[Link]:
