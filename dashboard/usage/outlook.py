@@ -6,7 +6,7 @@ Pages, the team's list and the API read what stands here; none of them forecasts
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from dashboard.keys.models import Account
 from dashboard.usage import course
@@ -124,15 +124,28 @@ def _days(account: Account, window: Window) -> dict[date, int]:
     return known
 
 
-def outlook_of(account: Account, window: Window | None) -> Forecast | None:
-    """Return what was kept of this window; `account.outlook` is to be loaded already."""
-    try:
-        row = account.outlook
-    except AccountOutlook.DoesNotExist:
-        return None
-    if window is None or (row.kind, row.start_at) != (window.kind, window.start_at):
-        return None
-    return forecast_of(row.said, as_of=row.as_of)
+class Kept(NamedTuple):
+    """An outlook as it was kept, as far as a list of accounts needs it."""
+
+    kind: str
+    start_at: datetime
+    as_of: datetime
+    said: dict[str, Any]
+
+    @classmethod
+    def of(cls, account: Account) -> Kept | None:
+        """Return the account's; `account.outlook` is to be loaded already."""
+        try:
+            row = account.outlook
+        except AccountOutlook.DoesNotExist:
+            return None
+        return cls(row.kind, row.start_at, row.as_of, row.said)
+
+    def about(self, window: Window) -> Forecast | None:
+        """Return the forecast if it is of this window."""
+        if (self.kind, self.start_at) != (window.kind, window.start_at):
+            return None
+        return forecast_of(self.said, as_of=self.as_of)
 
 
 def steps_of(account: Account) -> tuple[Step, ...]:

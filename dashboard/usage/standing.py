@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.conf import settings
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import Q, Subquery
 
-from dashboard.keys.models import Account, AccountQuerySet
+from dashboard.keys.models import Account
 from dashboard.teams.models import Team
 from dashboard.usage.forecast import Forecast, RunOut, Verdict
 from dashboard.usage.models import Kind, Snapshot
-from dashboard.usage.outlook import outlook_of
+from dashboard.usage.newest import Line, Listed, lines, listed, newest_of, with_newest
+from dashboard.usage.outlook import Kept
 from dashboard.usage.windows import Window
 
 STALE_AFTER_POLLS = 3
 LONG_FIELDS = ("raw",)
-# What a list of accounts does not need of their outlooks.
-LONG_OF_OUTLOOK = ("outlook__course", "outlook__days")
+
+Reading = Snapshot | Line
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,10 @@ class Standing:
     account_id: uuid.UUID
     label: str
     at: datetime
+    twin_of: str = ""
+    failed_at: datetime | None = None
+    last_error: str = ""
+    last_message: str = ""
     plan: str = ""
     included: int | None = None
     used: int | None = None
@@ -46,10 +50,6 @@ class Standing:
     source: uuid.UUID | None = None
     problems: tuple[dict[str, str], ...] = ()
     clock_skew_seconds: int | None = None
-    failed_at: datetime | None = None
-    last_error: str = ""
-    last_message: str = ""
-    twin_of: str = ""
     outlook: Forecast | None = None
 
     @property
@@ -102,42 +102,13 @@ class Total:
 
 
 def standing_of(
-    account: Account, good: Snapshot | None, newest: Snapshot | None, *, at: datetime
+    account: Account, good: Reading | None, newest: Reading | None, *, at: datetime
 ) -> Standing:
     """Return where the account stands, from its newest good reading and its newest one."""
-    failed = newest if newest is not None and (good is None or newest.pk != good.pk) else None
-    known = Standing(
-        account_id=account.pk,
-        label=account.label,
-        at=at,
-        twin_of=account.same_as.label if account.same_as else "",
-        failed_at=failed.asked_at if failed else None,
-        last_error=failed.error if failed else "",
-        last_message=failed.message if failed else "",
-    )
-    if good is None:
-        return known
-    window = window_of(good)
-    return replace(
-        known,
-        plan=good.membership,
-        included=good.included_credits,
-        used=good.used,
-        app_usage=good.app_usage,
-        api_usage=good.api_usage,
-        remaining=good.left,
-        prepaid=good.prepaid_credits,
-        window=window,
-        synced=good.synced,
-        as_of=good.asked_at,
-        stale=failed is not None or _is_old(good, window, at=at),
-        source=good.pk,
-        problems=tuple(good.problems),
-        clock_skew_seconds=good.clock_skew_seconds,
-    )
+    return _stand(_listed(account), good, newest, at=at)
 
 
-def window_of(reading: Snapshot) -> Window | None:
+def window_of(reading: Reading) -> Window | None:
     """Return the window that a reading speaks of; None when it does not say."""
     start, end = reading.period_start_at, reading.period_end_at
     if start is None or end is None or end <= start:
@@ -155,17 +126,19 @@ def window_of(reading: Snapshot) -> Window | None:
 
 def standings(team: Team, *, at: datetime) -> list[Standing]:
     """Return where each active account of the team stands, by label (2 queries)."""
-    accounts = team.accounts.active().select_related("same_as", "outlook")
-    return _standings(accounts.defer(*LONG_OF_OUTLOOK).order_by("label", "pk"), at=at)
+    accounts = listed(team.accounts.active().order_by("label", "pk"))
+    by_pk = newest_of(accounts)
+    return [
+        _stand(one, _of(one.good_pk, by_pk), _of(one.newest_pk, by_pk), at=at) for one in accounts
+    ]
 
 
 def everywhere(*, at: datetime) -> list[tuple[Account, Standing]]:
     """Return every team's active accounts and where each stands (2 queries, however many)."""
-    accounts = _with_newest(Account.objects.active().select_related("team", "same_as"))
-    bare = _with_newest(Account.objects.active())
+    accounts = with_newest(Account.objects.active().select_related("team", "same_as"))
+    bare = with_newest(Account.objects.active())
     wanted = Q(pk__in=bare.values("newest_pk")) | Q(pk__in=bare.values("good_pk"))
-    readings = Snapshot.objects.defer(*LONG_FIELDS).filter(wanted)
-    by_pk = {reading.pk: reading for reading in readings}
+    by_pk = {line.pk: line for line in lines(Snapshot.objects.filter(wanted))}
     return [
         (one, standing_of(one, by_pk.get(one.good_pk), by_pk.get(one.newest_pk), at=at))
         for one in accounts.order_by("team__slug", "created_at", "pk")
@@ -180,7 +153,8 @@ def standing(account: Account, *, at: datetime) -> Standing:
     found = Snapshot.objects.defer(*LONG_FIELDS).filter(newest | newest_good).newest_first()
     rows = list(found)
     good = next((row for row in rows if row.is_good), None)
-    return _ahead(account, standing_of(account, good, rows[0] if rows else None, at=at))
+    one = _listed(account)._replace(kept=Kept.of(account))
+    return _stand(one, good, rows[0] if rows else None, at=at)
 
 
 def total(standings: Iterable[Standing]) -> Total:
@@ -197,33 +171,53 @@ def total(standings: Iterable[Standing]) -> Total:
     )
 
 
-def _with_newest(accounts: AccountQuerySet) -> QuerySet[Any]:
-    """Name each one's newest reading of the running cycle, and its newest good one."""
-    readings = Snapshot.objects.filter(account=OuterRef("pk"), mode=Snapshot.Mode.CURRENT)
-    return accounts.annotate(
-        newest_pk=Subquery(readings.newest_first().values("pk")[:1]),
-        good_pk=Subquery(readings.good().newest_first().values("pk")[:1]),
+def _listed(account: Account) -> Listed:
+    return Listed(account.pk, account.label, account.same_as.label if account.same_as else "")
+
+
+def _of(pk: uuid.UUID | None, readings: Mapping[uuid.UUID, Line]) -> Line | None:
+    return readings[pk] if pk else None
+
+
+def _stand(one: Listed, good: Reading | None, newest: Reading | None, *, at: datetime) -> Standing:
+    failed = newest if newest is not None and (good is None or newest.pk != good.pk) else None
+    known = Standing(
+        one.pk,
+        one.label,
+        at,
+        one.twin_of,
+        failed_at=failed.asked_at if failed else None,
+        last_error=failed.error if failed else "",
+        last_message=failed.message if failed else "",
+    )
+    return known if good is None else _read(known, good, one.kept)
+
+
+def _read(known: Standing, good: Reading, kept: Kept | None) -> Standing:
+    """Add what a good reading says."""
+    window, at = window_of(good), known.at
+    return replace(
+        known,
+        plan=good.membership,
+        included=good.included_credits,
+        used=good.used,
+        app_usage=good.app_usage,
+        api_usage=good.api_usage,
+        remaining=good.left,
+        prepaid=good.prepaid_credits,
+        window=window,
+        synced=good.synced,
+        as_of=good.asked_at,
+        stale=known.failed_at is not None or _is_old(good, window, at=at),
+        source=good.pk,
+        problems=tuple(good.problems),
+        clock_skew_seconds=good.clock_skew_seconds,
+        # An outlook is of its window, while that runs.
+        outlook=kept.about(window) if kept and window and window.runs(at=at) else None,
     )
 
 
-def _standings(accounts: AccountQuerySet, *, at: datetime) -> list[Standing]:
-    found = list(_with_newest(accounts))
-    pks = {pk for one in found for pk in (one.newest_pk, one.good_pk) if pk}
-    by_pk = Snapshot.objects.defer(*LONG_FIELDS).in_bulk(pks)
-    return [
-        _ahead(one, standing_of(one, by_pk.get(one.good_pk), by_pk.get(one.newest_pk), at=at))
-        for one in found
-    ]
-
-
-def _ahead(account: Account, known: Standing) -> Standing:
-    """Return it with the outlook of its window, while that runs."""
-    if known.window is None or not known.window.runs(at=known.at):
-        return known
-    return replace(known, outlook=outlook_of(account, known.window))
-
-
-def _is_old(good: Snapshot, window: Window | None, *, at: datetime) -> bool:
+def _is_old(good: Reading, window: Window | None, *, at: datetime) -> bool:
     limit = timedelta(seconds=settings.POLL_SECONDS * STALE_AFTER_POLLS)
     return at - good.asked_at > limit or (window is not None and window.end_at <= at)
 

@@ -120,9 +120,7 @@ class Snapshot(models.Model):
     @property
     def used(self) -> int | None:
         """Return app and API credits of the window; upstream's own sum where one is unknown."""
-        if self.app_usage is None or self.api_usage is None:
-            return self.used_included_credits
-        return self.app_usage + self.api_usage
+        return used_of(self.app_usage, self.api_usage, self.used_included_credits)
 
     @property
     def spendable(self) -> int | None:
@@ -134,8 +132,16 @@ class Snapshot(models.Model):
     @property
     def left(self) -> int | None:
         """Return the included credits left, by the contract's formula where upstream is silent."""
-        if self.remaining_included_credits is not None:
-            return self.remaining_included_credits
-        if self.included_credits is None or self.used is None:
-            return None
-        return max(0, self.included_credits - self.used)
+        return left_of(self.included_credits, self.remaining_included_credits, self.used)
+
+
+def used_of(app: int | None, api: int | None, upstream: int | None) -> int | None:
+    """Return app and API credits together; upstream's own sum where one is unknown."""
+    return upstream if app is None or api is None else app + api
+
+
+def left_of(included: int | None, remaining: int | None, used: int | None) -> int | None:
+    """Return the included credits left, by the contract's formula where upstream is silent."""
+    if remaining is not None:
+        return remaining
+    return None if included is None or used is None else max(0, included - used)
