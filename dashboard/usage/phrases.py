@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from django.utils.formats import date_format, number_format
+from django.utils.formats import date_format, get_format, number_format
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from dashboard.usage.windows import Window
 
@@ -16,24 +17,49 @@ def number(count: int | None) -> str:
     """Return "9,300", or "unknown"."""
     if count is None:
         return _("unknown")
-    return str(number_format(count, use_l10n=True, force_grouping=True))
+    separator = _thousands(get_language())
+    if separator is None:
+        return str(number_format(count, use_l10n=True, force_grouping=True))
+    return f"{count:,}".replace(",", separator)
+
+
+@lru_cache
+def _thousands(language: str | None) -> str | None:
+    """Return what stands between groups of three digits; None where a language groups otherwise."""
+    by_three = get_format("NUMBER_GROUPING", language, use_l10n=True) == 3
+    return get_format("THOUSAND_SEPARATOR", language, use_l10n=True) if by_three else None
+
+
+def written(moment: date, pattern: str) -> str:
+    """Return the day in the reader's language, by Django's letters: "j M" is "3 Nov"."""
+    day = moment.date() if isinstance(moment, datetime) else moment
+    return _written(day, pattern, get_language())
+
+
+# A page says a few dozen days some hundred times, and each takes 25 µs to write.
+@lru_cache(maxsize=4096)
+def _written(day: date, pattern: str, _language: str | None) -> str:
+    return str(date_format(day, pattern))
 
 
 def day(moment: datetime, zone: ZoneInfo, *, at: datetime) -> str:
     """Return "3 Nov", with the year where it is not this year."""
-    local = moment.astimezone(zone)
-    this_year = local.year == at.astimezone(zone).year
-    return str(date_format(local, "j M" if this_year else "j M Y"))
+    return _day(moment.astimezone(zone), at.astimezone(zone))
+
+
+def _day(local: datetime, now: datetime) -> str:
+    return written(local, "j M" if local.year == now.year else "j M Y")
 
 
 def clock(moment: datetime, zone: ZoneInfo, *, at: datetime) -> str:
     """Return "3 Nov, 14:05"."""
-    return f"{day(moment, zone, at=at)}, {date_format(moment.astimezone(zone), 'H:i')}"
+    local = moment.astimezone(zone)
+    return f"{_day(local, at.astimezone(zone))}, {local:%H:%M}"
 
 
 def month(start: datetime) -> str:
     """Return "Nov 2026"; `start` is in UTC, as the month is."""
-    return str(date_format(start, "M Y"))
+    return written(start, "M Y")
 
 
 def span(window: Window, zone: ZoneInfo, *, at: datetime) -> str:
@@ -45,10 +71,15 @@ def span(window: Window, zone: ZoneInfo, *, at: datetime) -> str:
         return _("%(month)s (UTC)") % {"month": month(window.start_at.astimezone(UTC))}
     first, last = window.start_at.astimezone(zone), window.last_second().astimezone(zone)
     if first.year == last.year == at.astimezone(zone).year:
-        return f"{date_format(first, 'j M')} – {date_format(last, 'j M')}"
+        return f"{written(first, 'j M')} – {written(last, 'j M')}"
     if first.year == last.year:
-        return f"{date_format(first, 'j M')} – {date_format(last, 'j M Y')}"
-    return f"{date_format(first, 'j M Y')} – {date_format(last, 'j M Y')}"
+        return f"{written(first, 'j M')} – {written(last, 'j M Y')}"
+    return f"{written(first, 'j M Y')} – {written(last, 'j M Y')}"
+
+
+def days(count: int) -> str:
+    """Return "1 day" or "9 days"."""
+    return ngettext("%(count)s day", "%(count)s days", count) % {"count": count}
 
 
 def duration(length: timedelta) -> str:
