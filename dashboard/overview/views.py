@@ -6,11 +6,16 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from dashboard.keys.locks import locked
-from dashboard.overview import glance
+from dashboard.overview import glance, table
+from dashboard.overview.cards import account_cards
+from dashboard.overview.concerns import concerns
 from dashboard.removals import budgets
 from dashboard.teams.access import TeamRequest, team_view
 from dashboard.teams.models import Team
 from dashboard.usage.standing import standings, total
+
+# More accounts than this are read faster in a table.
+MOST_CARDS = 6
 
 
 @require_safe
@@ -22,15 +27,15 @@ def team(request: TeamRequest, team: Team) -> HttpResponse:
     sums = total(accounts)
     keys = team.api_keys.paused().order_by("label", "pk")
     removals, unknown = glance.recent_removals(team, at=at)
-    cards = glance.account_cards(team, accounts, at=at)
+    cards = account_cards(team, accounts, at=at)
     mine = request.membership
     strained = budgets.strained(mine, at=at)
     context = {
         "answer": glance.answer(sums.spendable, accounts),
         "total": sums,
         "cards": cards,
-        "as_table": len(accounts) > glance.MOST_CARDS,
-        "concerns": glance.concerns(mine, cards, keys, unknown, strained, locked=locked()),
+        "rows": table.rows(cards) if len(cards) > MOST_CARDS else "",
+        "concerns": concerns(mine, cards, keys, unknown, strained, locked=locked()),
         "removals": removals,
     }
     return render(request, "overview/team.html", context)

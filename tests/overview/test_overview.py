@@ -192,6 +192,32 @@ def test_many_accounts_that_need_attention_leave_room_for_the_rest(as_alice, acm
     assert f'href="{address}"' in page
 
 
+def test_o2_the_table_shows_names_as_they_were_typed(as_alice, acme):
+    add_history(acme, accounts=7, cycles=0, snapshots=1)
+    odd = acme.accounts.order_by("label").first()
+    Account.objects.filter(pk=odd.pk).update(label='<b>{url}"%s {')
+    Snapshot.objects.filter(account=odd).update(membership="<i>{0}")
+
+    page = as_alice.get(URL).text
+
+    address = reverse("usage:account", args=["acme", odd.pk])
+    assert f'<a href="{address}">&lt;b&gt;{{url}}&quot;%s {{</a>' in page
+    assert '<span class="sub">&lt;i&gt;{0}</span>' in page
+
+
+def test_an_account_never_read_has_a_row_without_numbers_or_a_source(as_alice, acme):
+    add_history(acme, accounts=6, cycles=0, snapshots=1)
+    never = Account.objects.create(team=acme, label="Never")
+
+    row = re.search(
+        r"<tr data-credit[^>]*>(?:(?!</tr>).)*Never</a>.*?</tr>", as_alice.get(URL).text, re.S
+    )
+
+    assert row and row[0].count("unknown</") == 5 and "/readings/" not in row[0]
+    assert reverse("usage:account", args=["acme", never.pk]) in row[0]
+    assert "Not read yet" in row[0] and ">Never</td>" in row[0]
+
+
 def test_removals_nobody_knows_the_cost_of_need_a_decision(as_alice, acme, alice, account):
     lost = removal(acme, alice, state=State.UNKNOWN, charged=Charged.UNKNOWN, nonce="a")
     removal(acme, alice, state=State.UNKNOWN, charged=Charged.UNKNOWN, nonce="b")

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_safe
 
 from dashboard.keys.models import Account
 from dashboard.overview import glance
+from dashboard.overview.cards import account_cards
 from dashboard.overview.models import Share
 from dashboard.overview.plain import plain
 from dashboard.overview.sharing import badges
@@ -111,7 +112,7 @@ def _overview(request: HttpRequest, share: Share, *, at: datetime) -> HttpRespon
         "at": at,
         "total": total(found),
         "answer": glance.answer(total(found).spendable, found),
-        "cards": glance.account_cards(share.team, found, at=at),
+        "cards": account_cards(share.team, found, at=at),
     }
     part = "#figures" if kiosk and getattr(request, "htmx", False) else ""
     return render(request, f"shared/{'kiosk' if kiosk else 'overview'}.html{part}", context)

@@ -1,0 +1,92 @@
+"""The accounts of a team on its overview: where each stands, in a word and in figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from dashboard.teams.models import Team
+from dashboard.usage import phrases, telling
+from dashboard.usage.standing import Standing
+from dashboard.usage.states import failure
+
+LOW_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class AccountCard:
+    """An account on the overview: where it stands, its state in a word, and its times as text."""
+
+    standing: Standing
+    url: str
+    kind: str
+    word: str
+    cycle: str
+    renews: str
+    read: str
+    lasts: str
+
+    @property
+    def renewal(self) -> str:
+        """Return the cycle and when it renews, in one phrase."""
+        return ", ".join(part for part in (self.cycle, self.renews) if part)
+
+    @property
+    def source_url(self) -> str:
+        """Return the address of the reading that the numbers come from, empty without one."""
+        return f"{self.url}readings/{self.standing.source}/" if self.standing.source else ""
+
+    @property
+    def failure(self) -> str:
+        """Return why the last reading failed, empty where it did not."""
+        return failure(self.standing)
+
+
+def account_cards(team: Team, standings: Iterable[Standing], *, at: datetime) -> list[AccountCard]:
+    """Return a card for each account, in the given order."""
+    # Accounts lie below their list; `reverse` for each would cost as much as the rest of a card.
+    below, zone = reverse("usage:accounts", args=[team.slug]), team.zone
+    return [_card(one, f"{below}{one.account_id}/", zone, at=at) for one in standings]
+
+
+def is_low(one: Standing) -> bool:
+    """Say whether the included credits run out, or a tenth of them is left."""
+    if one.included is None or one.remaining is None:
+        return False
+    return one.runs_out is not None or one.remaining <= one.included * LOW_SHARE
+
+
+def _card(one: Standing, url: str, zone: ZoneInfo, *, at: datetime) -> AccountCard:
+    kind, word = _state(one)
+    days = one.renews_in_days
+    return AccountCard(
+        one,
+        url,
+        kind,
+        word,
+        cycle=phrases.span(one.window, zone, at=at) if one.window else "",
+        renews="" if days is None else _("renews in %(days)s") % {"days": phrases.days(days)},
+        read=phrases.clock(one.as_of, zone, at=at) if one.as_of else "",
+        lasts=telling.in_short(one.outlook, zone, remaining=one.remaining, at=at),
+    )
+
+
+def _state(one: Standing) -> tuple[str, str]:
+    if not one.is_read:
+        return ("bad", _("Cannot be read")) if one.failed_at else ("neutral", _("Not read yet"))
+    if one.stale:
+        return "warn", _("Stale")
+    if one.remaining is None:
+        return "neutral", _("Credits unknown")
+    if one.remaining == 0:
+        return "bad", _("Included credits used up")
+    if is_low(one):
+        return "warn", _("Running low")
+    if not one.is_counted:
+        return "info", _("Same as %(account)s?") % {"account": one.twin_of}
+    return "ok", _("Healthy")

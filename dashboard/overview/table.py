@@ -1,0 +1,55 @@
+"""The accounts of a team as rows of a table: a team may have fifty, and the page 20 ms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from dashboard.overview.cards import AccountCard
+from dashboard.usage import phrases
+
+ROW = "overview/account_row.html"
+NUMBERS = ("remaining", "app_usage", "api_usage", "prepaid")
+
+
+def rows(cards: Iterable[AccountCard]) -> SafeString:
+    """Return the rows as HTML: the template makes one, with places to fill, and not fifty."""
+    read, unread = render_to_string(f"{ROW}#read"), render_to_string(f"{ROW}#unread")
+    return SafeString(
+        "".join((read if one.standing.is_read else unread).format_map(_cells(one)) for one in cards)
+    )
+
+
+def _cells(card: AccountCard) -> dict[str, str]:
+    """Return what fills the places of a row, escaped."""
+    one = card.standing
+    cells = {name: phrases.number(getattr(one, name)) for name in NUMBERS}
+    cells |= {f"{name}_is": _look(getattr(one, name)) for name in NUMBERS}
+    cells |= {
+        "row_is": "stale" if one.stale else "",
+        "url": card.url,
+        "label": one.label,
+        "plan": one.plan,
+        "kind": card.kind,
+        "word": card.word,
+        "of_included": _of(one.included),
+        "cycle": card.cycle or _("unknown"),
+        "cycle_is": _look(one.window),
+        "renews": card.renews,
+        "lasts": card.lasts,
+        "source_url": card.source_url,
+        "read": card.read,
+    }
+    return {name: escape(text) for name, text in cells.items()}
+
+
+def _look(value: object | None) -> str:
+    return "unknown" if value is None else ""
+
+
+def _of(included: int | None) -> str:
+    return "" if included is None else _("of %(total)s") % {"total": phrases.number(included)}
