@@ -137,7 +137,11 @@ TEMPLATES = [
         "DIRS": [ROOT / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
-            "builtins": ["template_partials.templatetags.partials", "dashboard.lib.icons"],
+            "builtins": [
+                "template_partials.templatetags.partials",
+                "dashboard.lib.icons",
+                "dashboard.lib.markup",
+            ],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
