@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db.models import Count, Subquery
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from dashboard.removals.models import Removal, State
+from dashboard.removals.rows import Row
 from dashboard.teams.models import Team
 from dashboard.usage import phrases
 from dashboard.usage.standing import Standing
@@ -19,7 +19,7 @@ RECENT = 6
 UNKNOWN_DAYS = 30
 
 
-def recent_removals(team: Team, *, at: datetime) -> tuple[list[Removal], int]:
+def recent_removals(team: Team, *, at: datetime) -> tuple[list[Row], int]:
     """Return the newest removals, and how many of 30 days have an outcome that nobody knows.
 
     Those that a person ran again are decided. Both come with one query.
@@ -29,9 +29,9 @@ def recent_removals(team: Team, *, at: datetime) -> tuple[list[Removal], int]:
         team=team, state=State.UNKNOWN, queued_at__gte=since, runs_again=None
     )
     count = unknown.order_by().values("team").annotate(count=Count("pk")).values("count")
-    rows = team.removals.select_related("account").newest_first()
-    newest: list[Any] = list(rows.annotate(unknown_count=Subquery(count))[:RECENT])
-    return newest, newest[0].unknown_count or 0 if newest else 0
+    newest = team.removals.newest_first().annotate(unknown_count=Subquery(count))
+    found = list(newest.values_list("unknown_count", *Row._fields)[:RECENT])
+    return [Row(*row) for _count, *row in found], found[0][0] or 0 if found else 0
 
 
 def answer(total_spendable: int | None, standings: Sequence[Standing]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Count, F, OuterRef, Q, Subquery
+from django.db.models import Count, F, Q, Subquery
 
 from dashboard.keys.models import Account
 from dashboard.removals.errors import OverBudget, Refusal
@@ -127,7 +127,7 @@ def strained(membership: Membership, *, at: datetime) -> list[Use]:
 
     One query: a cycle without a row has seen nothing taken.
     """
-    first = first_accounts(OuterRef("budget__team"))
+    first = first_accounts(membership.team_id)
     rows = Spending.objects.covering(at).filter(
         Q(taken__gte=F("budget__soft")) | Q(taken__gte=F("budget__hard")),
         budget__in=Budget.objects.seen_by(membership),

@@ -24,6 +24,7 @@ from dashboard.removals.errors import (
     PictureGone,
 )
 from dashboard.removals.models import Charged, Phase, Removal, State, Subject
+from dashboard.removals.rows import Row
 
 # Formats without transparency; RemBG puts the subject on white (contract 1).
 FLAT = ("jpeg", "bmp")
@@ -74,7 +75,7 @@ def phase_sentence(removal: Removal, *, at: datetime) -> str:
     return str(State(removal.state).label)
 
 
-def cost_sentence(removal: Removal) -> str:
+def cost_sentence(removal: Removal | Row) -> str:
     """Say what a removal cost; "" while it runs."""
     if not removal.is_final:
         return ""

@@ -8,7 +8,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from dashboard.removals import wording
-from dashboard.removals.models import Charged, Removal, State
+from dashboard.removals.models import Charged, Removal, Source, State
+from dashboard.removals.rows import Row
 
 register = template.Library()
 
@@ -24,7 +25,7 @@ COST_BADGES = {Charged.YES: "neutral", Charged.NO: "ok", Charged.UNKNOWN: "warn"
 
 
 @register.filter
-def asked(removal: Removal) -> str:
+def asked(removal: Removal | Row) -> str:
     """Say what was asked."""
     return wording.asked_sentence(removal.asked)
 
@@ -36,7 +37,7 @@ def phase(removal: Removal) -> str:
 
 
 @register.filter
-def cost(removal: Removal) -> str:
+def cost(removal: Removal | Row) -> str:
     """Say what it cost."""
     return wording.cost_sentence(removal)
 
@@ -54,7 +55,19 @@ def next_step(removal: Removal) -> str:
 
 
 @register.filter
-def badge(removal: Removal) -> str:
+def state(removal: Removal | Row) -> str:
+    """Name its state."""
+    return str(State(removal.state).label)
+
+
+@register.filter
+def source(removal: Removal | Row) -> str:
+    """Name where it came from."""
+    return str(Source(removal.source).label)
+
+
+@register.filter
+def badge(removal: Removal | Row) -> str:
     """Return the kind of badge for its state."""
     return BADGES[State(removal.state)]
 
