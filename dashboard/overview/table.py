@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from html import escape
 
 from django.template.loader import render_to_string
@@ -19,15 +19,19 @@ NUMBERS = ("remaining", "app_usage", "api_usage", "prepaid")
 def rows(cards: Iterable[AccountCard]) -> SafeString:
     """Return the rows as HTML: the template makes one, with places to fill, and not fifty."""
     read, unread = render_to_string(f"{ROW}#read"), render_to_string(f"{ROW}#unread")
+    number, of = phrases.numbers(), _("of %(total)s")
     return SafeString(
-        "".join((read if one.standing.is_read else unread).format_map(_cells(one)) for one in cards)
+        "".join(
+            (read if one.standing.is_read else unread).format_map(_cells(one, number, of))
+            for one in cards
+        )
     )
 
 
-def _cells(card: AccountCard) -> dict[str, str]:
+def _cells(card: AccountCard, number: Callable[[int | None], str], of: str) -> dict[str, str]:
     """Return what fills the places of a row, escaped."""
     one = card.standing
-    cells = {name: phrases.number(getattr(one, name)) for name in NUMBERS}
+    cells = {name: number(getattr(one, name)) for name in NUMBERS}
     cells |= {f"{name}_is": _look(getattr(one, name)) for name in NUMBERS}
     cells |= {
         "row_is": "stale" if one.stale else "",
@@ -36,8 +40,8 @@ def _cells(card: AccountCard) -> dict[str, str]:
         "plan": one.plan,
         "kind": card.kind,
         "word": card.word,
-        "of_included": _of(one.included),
-        "cycle": card.cycle or _("unknown"),
+        "of_included": "" if one.included is None else of % {"total": number(one.included)},
+        "cycle": card.cycle or number(None),
         "cycle_is": _look(one.window),
         "renews": card.renews,
         "lasts": card.lasts,
@@ -49,7 +53,3 @@ def _cells(card: AccountCard) -> dict[str, str]:
 
 def _look(value: object | None) -> str:
     return "unknown" if value is None else ""
-
-
-def _of(included: int | None) -> str:
-    return "" if included is None else _("of %(total)s") % {"total": phrases.number(included)}

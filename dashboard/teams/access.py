@@ -92,10 +92,10 @@ def to_sign_in(request: HttpRequest) -> HttpResponse:
 
 def _membership(request: PersonRequest, slug: str) -> Membership | None:
     membership = (
-        Membership.objects.select_related("team", "user")
-        .filter(user=request.user, team__slug=slug)
-        .first()
+        Membership.objects.select_related("team").filter(user=request.user, team__slug=slug).first()
     )
+    if membership:
+        membership.user = request.user
     if membership and request.session.get(LAST_TEAM) != slug:
         request.session[LAST_TEAM] = slug
     return membership

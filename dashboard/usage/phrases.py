@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -15,12 +16,21 @@ from dashboard.usage.windows import Window
 
 def number(count: int | None) -> str:
     """Return "9,300", or "unknown"."""
-    if count is None:
-        return _("unknown")
-    separator = _thousands(get_language())
-    if separator is None:
-        return str(number_format(count, use_l10n=True, force_grouping=True))
-    return f"{count:,}".replace(",", separator)
+    return numbers()(count)
+
+
+def numbers() -> Callable[[int | None], str]:
+    """Return `number` in the language of now, for a page that says hundreds."""
+    separator, unknown = _thousands(get_language()), _("unknown")
+
+    def say(count: int | None) -> str:
+        if count is None:
+            return unknown
+        if separator is None:
+            return str(number_format(count, use_l10n=True, force_grouping=True))
+        return f"{count:,}".replace(",", separator)
+
+    return say
 
 
 @lru_cache
