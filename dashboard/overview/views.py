@@ -25,7 +25,7 @@ def team(request: TeamRequest, team: Team) -> HttpResponse:
     at = timezone.now()
     accounts = standings(team, at=at)
     sums = total(accounts)
-    keys = team.api_keys.paused().order_by("label", "pk").only("label")
+    keys = team.api_keys.paused().order_by("label", "pk").only("team", "label")
     removals, unknown = glance.recent_removals(team, at=at)
     cards = account_cards(team, accounts, at=at)
     mine = request.membership

@@ -66,10 +66,11 @@ class Listed(NamedTuple):
 
 def with_newest(accounts: AccountQuerySet) -> QuerySet[Any]:
     """Name each one's newest reading of the running cycle, and its newest good one."""
-    readings = Snapshot.objects.filter(account=OuterRef("pk"), mode=Snapshot.Mode.CURRENT)
+    readings = Snapshot.objects.filter(account=OuterRef("pk"))
+    newest = readings.filter(mode=Snapshot.Mode.CURRENT).newest_first()
     return accounts.annotate(
-        newest_pk=Subquery(readings.newest_first().values("pk")[:1]),
-        good_pk=Subquery(readings.good().newest_first().values("pk")[:1]),
+        newest_pk=Subquery(newest.values("pk")[:1]),
+        good_pk=Subquery(readings.newest_good().values("pk")[:1]),
     )
 
 

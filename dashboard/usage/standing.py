@@ -147,9 +147,10 @@ def everywhere(*, at: datetime) -> list[tuple[Account, Standing]]:
 
 def standing(account: Account, *, at: datetime) -> Standing:
     """Return where one account stands (1 query); `same_as` and `outlook` are to be loaded."""
-    readings = Snapshot.objects.filter(account=account, mode=Snapshot.Mode.CURRENT)
-    newest = Q(pk=Subquery(readings.newest_first().values("pk")[:1]))
-    newest_good = Q(pk=Subquery(readings.good().newest_first().values("pk")[:1]))
+    readings = Snapshot.objects.filter(account=account)
+    ours = readings.filter(mode=Snapshot.Mode.CURRENT)
+    newest = Q(pk=Subquery(ours.newest_first().values("pk")[:1]))
+    newest_good = Q(pk=Subquery(readings.newest_good().values("pk")[:1]))
     found = Snapshot.objects.defer(*LONG_FIELDS).filter(newest | newest_good).newest_first()
     rows = list(found)
     good = next((row for row in rows if row.is_good), None)
