@@ -21,11 +21,11 @@ def number(count: int | None) -> str:
 
 def numbers() -> Callable[[int | None], str]:
     """Return `number` in the language of now, for a page that says hundreds."""
-    separator, unknown = _thousands(get_language()), _("unknown")
+    separator = _thousands(get_language())
 
     def say(count: int | None) -> str:
         if count is None:
-            return unknown
+            return _("unknown")
         if separator is None:
             return str(number_format(count, use_l10n=True, force_grouping=True))
         return f"{count:,}".replace(",", separator)
@@ -64,7 +64,7 @@ def _day(local: datetime, now: datetime) -> str:
 def clock(moment: datetime, zone: ZoneInfo, *, at: datetime) -> str:
     """Return "3 Nov, 14:05"."""
     local = moment.astimezone(zone)
-    return f"{_day(local, at.astimezone(zone))}, {local:%H:%M}"
+    return f"{_day(local, at.astimezone(zone))}, {local.time().isoformat('minutes')}"
 
 
 def month(start: datetime) -> str:

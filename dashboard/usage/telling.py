@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from dashboard.usage import phrases
@@ -85,12 +84,9 @@ def in_short(found: Forecast | None, zone: ZoneInfo, *, remaining: int | None, a
 
 def word(verdict: Verdict) -> str:
     """Return "yes", "no" or "too early to say"."""
-    words = {
-        Verdict.YES: _("yes"),
-        Verdict.NO: _("no"),
-        Verdict.TOO_EARLY: _("too early to say"),
-    }
-    return words[verdict]
+    if verdict == Verdict.TOO_EARLY:
+        return _("too early to say")
+    return _("yes") if verdict == Verdict.YES else _("no")
 
 
 def sentence(one: RunOut, zone: ZoneInfo, *, at: datetime) -> str:
@@ -122,7 +118,7 @@ def _short(one: datetime, other: datetime, zone: ZoneInfo, *, at: datetime) -> s
     """Return the day without its month where the other day is of the same one."""
     first, last = one.astimezone(zone), other.astimezone(zone)
     if (first.year, first.month) == (last.year, last.month):
-        return str(date_format(first, "j"))
+        return str(first.day)
     return phrases.day(one, zone, at=at)
 
 
