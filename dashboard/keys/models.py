@@ -32,9 +32,6 @@ class AccountQuerySet(models.QuerySet["Account"]):
         """Leave out those whose answers match another account until a person has decided (D14)."""
         return self.active().filter(same_as=None)
 
-    def due_for_poll(self, *, at: datetime) -> AccountQuerySet:
-        return self.active().filter(next_poll_at__lte=at).order_by("next_poll_at", "pk")
-
 
 class Account(models.Model):
     """A RemBG account: plan, credits and cycles belong to it; it has one or more keys."""
@@ -51,6 +48,10 @@ class Account(models.Model):
     next_poll_at = models.DateTimeField(default=timezone.now)
     cycles_due_at = models.DateTimeField(default=timezone.now)
     failed_polls = models.PositiveIntegerField(default=0)
+    # When RemBG last said anything about it, and since when it says nothing although it was asked:
+    # all accounts together tell an outage from one account's trouble (SAFETY R2).
+    answered_at = models.DateTimeField(null=True)
+    silent_since = models.DateTimeField(null=True)
     # Credits, as of the last good reading; the poller writes it, a removal picks an account by it.
     spendable_credits = models.BigIntegerField(null=True)
     # The running billing cycle `[start, end)` as last read; budgets count in it.

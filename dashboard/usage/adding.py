@@ -23,10 +23,11 @@ from dashboard.rembg.usage import CyclesAnswer, Month, UsageAnswer
 from dashboard.teams import audit
 from dashboard.teams.models import Team, User
 from dashboard.usage import bringing, readings, schedule
+from dashboard.usage.keeping import Answer, keep
 from dashboard.usage.models import Snapshot
-from dashboard.usage.polling import Answer, fetch, keep
 from dashboard.usage.readings import CURRENT, CYCLES, Asked, Mode, Question
 from dashboard.usage.sameness import Likeness
+from dashboard.usage.turns import fetch
 from dashboard.usage.twins import likeness_to, look_for_twin
 from dashboard.usage.windows import Window, months_before
 

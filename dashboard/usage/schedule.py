@@ -1,15 +1,21 @@
-"""When an account is read next: jittered, claimed by one worker, later after failures."""
+"""When an account is read next: jittered, claimed by one worker, later after failures.
+
+No account is asked about more than twice in 60 seconds, whoever wants it (SAFETY R2).
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+from typing import Any
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models.functions import Coalesce
 
-from dashboard.keys.models import Account, ApiKey
+from dashboard.keys.models import Account, AccountQuerySet, ApiKey
+from dashboard.rembg import errors
 from dashboard.rembg.usage import Month
 from dashboard.usage.models import CalendarMonth, Refresh, Snapshot
 from dashboard.usage.windows import months_before, next_month
@@ -22,7 +28,21 @@ AFTER_RENEWAL = timedelta(seconds=20)
 CYCLES_EVERY = timedelta(days=1)
 MONTHS = 12
 MONTH_AGAIN = timedelta(hours=6)
-REFRESH_EVERY = timedelta(seconds=30)
+REFRESH_EVERY = timedelta(minutes=1)
+MOST_REQUESTS, REQUESTS_IN = 2, timedelta(minutes=1)
+NO_KEY, KEY_LOCKED = "no_usable_key", "key_locked"
+# For these nothing was sent, so they say nothing about RemBG and count as no request.
+OURS = frozenset({NO_KEY, KEY_LOCKED})
+UNSENT = OURS | {errors.BreakerOpen.code}
+# RemBG said something about the key, so it is there; any other failure may be everybody's.
+ANSWERS = frozenset(
+    {
+        *(leaf.code for leaf in (errors.BadKey, errors.Unverified, errors.Forbidden)),
+        *(leaf.code for leaf in (errors.AccountRefused, errors.TwoCredentials)),
+        *(leaf.code for leaf in (errors.RateShort, errors.RateUnknown)),
+        *(leaf.code for leaf in (errors.RateDaily, errors.RateMonthly, errors.BudgetSpent)),
+    }
+)
 
 
 def jittered(account: Account, length: timedelta, *, at: datetime) -> timedelta:
@@ -39,14 +59,44 @@ def interval(failed_polls: int) -> timedelta:
     return max(period, min(LONGEST, period * 2 ** min(max(0, failed_polls - 1), 12)))
 
 
-def claim_due(*, at: datetime, limit: int) -> Iterator[Account]:
-    """Yield the due accounts that this worker was the first to claim (one UPDATE each)."""
-    due = Q(next_poll_at__lte=at) | Q(next_poll_at__gt=at + max(NO_PLAN, interval(0) * 2))
+@dataclass(frozen=True)
+class Due:
+    """An account whose turn it is, and how many requests may be made about it."""
+
+    account: Account
+    requests: int
+
+
+def due(*, at: datetime, limit: int) -> list[Due]:
+    """Return what is due and may be asked about, the longest due first (1 query)."""
+    is_due = Q(next_poll_at__lte=at) | Q(next_poll_at__gt=at + max(NO_PLAN, interval(0) * 2))
+    return askable(readable().filter(is_due).order_by("next_poll_at", "pk"), at=at, limit=limit)
+
+
+def readable() -> AccountQuerySet:
+    """Return the active accounts with a key."""
     with_key = Exists(ApiKey.objects.active().filter(account=OuterRef("pk")))
-    accounts = Account.objects.active().filter(due, with_key)
-    for account in accounts.order_by("next_poll_at", "pk")[:limit]:
-        if claim(account, at=at):
-            yield account
+    return Account.objects.active().filter(with_key)
+
+
+def askable(accounts: AccountQuerySet, *, at: datetime, limit: int) -> list[Due]:
+    """Return the first of these about which less than two requests were made in 60 seconds."""
+    sent = _sent(at=at).filter(account=OuterRef("pk")).order_by().values("account")
+    counted = Subquery(sent.annotate(count=Count("pk")).values("count"))
+    counting: QuerySet[Any] = accounts.annotate(sent=Coalesce(counted, 0))
+    found = counting.filter(sent__lt=MOST_REQUESTS).select_related("team")[:limit]
+    return [Due(account, MOST_REQUESTS - account.sent) for account in found]
+
+
+def requests_left(account: Account, *, at: datetime) -> int:
+    """Return how many requests may be made about the account now."""
+    return max(0, MOST_REQUESTS - _sent(at=at).filter(account=account).count())
+
+
+def _sent(*, at: datetime) -> QuerySet[Snapshot]:
+    recent = Snapshot.objects.filter(asked_at__gt=at - REQUESTS_IN, asked_at__lte=at)
+    # The modes are named for the index's sake: it begins with account and mode.
+    return recent.filter(mode__in=Snapshot.Mode.values).exclude(error__in=UNSENT)
 
 
 def claim(account: Account, *, at: datetime) -> bool:
@@ -61,7 +111,9 @@ def claim(account: Account, *, at: datetime) -> bool:
 
 
 def claim_refresh(account: Account, *, at: datetime) -> bool:
-    """Take a person's wish to read now; False within 30 seconds of the last one."""
+    """Take a person's wish to read now; False within a minute of the last, or of two requests."""
+    if not requests_left(account, at=at):
+        return False
     Refresh.objects.get_or_create(account=account, defaults={"at": at - REFRESH_EVERY})
     before = Q(at__lte=at - REFRESH_EVERY) | Q(at__gt=at)
     return bool(Refresh.objects.filter(before, account=account).update(at=at))
@@ -69,17 +121,26 @@ def claim_refresh(account: Account, *, at: datetime) -> bool:
 
 def settle(account: Account, newest: Snapshot, *, at: datetime, not_before: datetime) -> None:
     """Plan the next reading after this one; a claim made meanwhile by another worker stands."""
-    good = newest.is_good
-    failed_polls = 0 if good else account.failed_polls + 1
-    plan = max(not_before, at + jittered(account, interval(failed_polls), at=at))
+    good, unsent = newest.is_good, newest.error == errors.BreakerOpen.code
+    failed_polls = 0 if good else max(1, account.failed_polls + (not unsent))
+    # Where nothing was sent, nothing is to be spared: it is tried again after a period.
+    wait = interval(0 if unsent else failed_polls)
+    plan = max(not_before, at + jittered(account, wait, at=at))
     renewal = newest.period_end_at
     if good and renewal and at < renewal + AFTER_RENEWAL < plan:
         plan = renewal + AFTER_RENEWAL + jittered(account, AFTER_RENEWAL, at=at)
-    Account.objects.filter(pk=account.pk).update(failed_polls=failed_polls)
-    Account.objects.filter(pk=account.pk, next_poll_at=account.next_poll_at).update(
-        next_poll_at=plan
-    )
+    seen = account.next_poll_at
     account.failed_polls, account.next_poll_at = failed_polls, plan
+    if good or newest.error in ANSWERS:
+        account.answered_at, account.silent_since = at, None
+    elif newest.error not in OURS:
+        account.silent_since = account.silent_since or at
+    Account.objects.filter(pk=account.pk).update(
+        failed_polls=failed_polls,
+        answered_at=account.answered_at,
+        silent_since=account.silent_since,
+        next_poll_at=Case(When(next_poll_at=seen, then=Value(plan)), default=F("next_poll_at")),
+    )
 
 
 def settle_cycles(account: Account, *, at: datetime, renewal: datetime | None) -> None:

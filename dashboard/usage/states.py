@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from dashboard.keys.models import ApiKey
 from dashboard.keys.refusals import explain, explain_question
 from dashboard.rembg.errors import WrongAnswer
+from dashboard.usage.schedule import OURS
 from dashboard.usage.standing import Standing
 
 PROBLEMS = {
@@ -93,9 +94,6 @@ def notes(standing: Standing) -> list[Note]:
         words = _("RemBG's clock differs from ours by %(minutes)s minutes; ours is used.")
         found.append(Note("info", _("The clocks differ."), words % {"minutes": minutes}))
     return found
-
-
-OURS = frozenset({"no_usable_key", "key_locked"})
 
 
 def failure(standing: Standing) -> str:

@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
-import logging
-
+from django.conf import settings
 from django.utils import timezone
 from huey import crontab
 from huey.contrib.djhuey import db_periodic_task
 
 from dashboard.usage.history.values import floor_hour
 from dashboard.usage.models import Tick
-from dashboard.usage.polling import poll
 from dashboard.usage.rolling import take_turns, tidy
-from dashboard.usage.schedule import claim_due
+from dashboard.usage.rounds import Round
 
-MOST_A_TICK = 200
 SECONDS_A_TICK = 50
 # The accounts that are left keep their turn: the next hour begins with them.
 SECONDS_A_ROLL_UP = 600
-log = logging.getLogger(__name__)
 
 
 @db_periodic_task(crontab(minute="*"))
 def poll_due() -> int:
-    """Read the accounts that are due, at most for the length of a tick; return how many."""
-    began, count = timezone.now(), 0
-    for account in claim_due(at=began, limit=MOST_A_TICK):
-        snapshot = poll(account, at=timezone.now())
-        count += 1
-        if not snapshot.is_good:
-            log.warning("account %s: %s", account.pk, snapshot.error or snapshot.outcome)
-        if (timezone.now() - began).total_seconds() > SECONDS_A_TICK:
-            break
-    return count
+    """Read the accounts that are due, for as long as a tick lasts; return how many."""
+    return Round(timezone.now, SECONDS_A_TICK, settings.POLL_THREADS).run()
 
 
 @db_periodic_task(crontab(minute="43"))

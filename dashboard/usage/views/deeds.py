@@ -24,14 +24,14 @@ from dashboard.usage.polling import poll
 @team_view(role=Role.MEMBER)
 @unlocked
 def refresh(request: TeamRequest, team: Team, pk: UUID) -> HttpResponse:
-    """Read the account now, at most once in 30 seconds."""
+    """Read the account now, at most once a minute."""
     account = get_object_or_404(team.accounts.active(), pk=pk)
     at = timezone.now()
     if not schedule.claim_refresh(account, at=at):
-        messages.info(request, _("It was read less than 30 seconds ago."))
+        messages.info(request, _("It was read less than a minute ago."))
         return redirect("usage:account", team.slug, account.pk)
     schedule.claim(account, at=at)
-    snapshot = poll(account, at=at)
+    snapshot = poll(account, at=at, requests=schedule.requests_left(account, at=at))
     if snapshot.is_good:
         messages.success(request, _("Read just now."))
     else:

@@ -34,8 +34,12 @@ class Command(BaseCommand):
     def read(self, account: Account) -> bool:
         """Read one account, say one line about it, and return whether it went well."""
         at = timezone.now()
+        left = schedule.requests_left(account, at=at)
+        if not left:
+            self.stderr.write(f"{account.pk} {account.label}: it was read less than a minute ago")
+            return True
         schedule.claim(account, at=at)
-        snapshot = poll(account, at=at)
+        snapshot = poll(account, at=at, requests=left)
         if snapshot.is_good:
             self.stdout.write(f"{account.pk} {account.label}: {self.summary(snapshot)}")
         else:

@@ -1,0 +1,62 @@
+"""Keeping an answer: its row as it came, and the cycle and month that it brings up to date."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from dashboard.keys.models import Account, ApiKey
+from dashboard.rembg import errors
+from dashboard.rembg.usage import CyclesAnswer, Month, UsageAnswer
+from dashboard.usage import bringing, readings
+from dashboard.usage.models import Snapshot
+from dashboard.usage.readings import Asked, Mode
+
+Answer = UsageAnswer | CyclesAnswer
+
+
+def keep(asked: Asked, answer: Answer) -> Snapshot:
+    """Write an answer down with the cycles and the month that it brings up to date."""
+    with transaction.atomic():
+        if isinstance(answer, CyclesAnswer):
+            snapshot = readings.write_cycles(asked, answer)
+            if snapshot.is_good:
+                bringing.bring_listed(asked.account, answer, snapshot)
+            return snapshot
+        snapshot = readings.write_usage(asked, answer)
+        if snapshot.mode == Mode.CURRENT:
+            _keep_current(asked.account, answer, snapshot)
+        elif isinstance(asked.question.window, Month) and snapshot.is_good:
+            bringing.bring_month(asked.account, asked.question.window, snapshot)
+    return snapshot
+
+
+def _keep_current(account: Account, answer: UsageAnswer, snapshot: Snapshot) -> None:
+    if not snapshot.is_good:
+        return
+    if not account.snapshots.good().filter(asked_at__gt=snapshot.asked_at).exists():
+        wake_if_bought(account, snapshot)
+        account.note_standing(
+            spendable=snapshot.spendable,
+            cycle_start_at=snapshot.period_start_at,
+            cycle_end_at=snapshot.period_end_at,
+        )
+    bringing.bring_running(account, snapshot)
+    if month := bringing.month_of(snapshot):
+        bringing.bring_now(account, month, answer, snapshot)
+
+
+def wake_if_bought(account: Account, snapshot: Snapshot) -> None:
+    """End the rest of keys that ran out of credits once there are more than before (F19)."""
+    before = (
+        Snapshot.objects.good()
+        .filter(account=account, asked_at__lt=snapshot.asked_at)
+        .newest_first()
+        .defer("raw")
+        .first()
+    )
+    credits = (snapshot.left or 0) + (snapshot.prepaid_credits or 0)
+    if before is None or credits <= (before.left or 0) + (before.prepaid_credits or 0):
+        return
+    resting = ApiKey.objects.filter(account=account, rest_reason=errors.RateMonthly.code)
+    for key in resting:
+        key.wake()

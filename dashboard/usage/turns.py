@@ -1,0 +1,180 @@
+"""An account's turn, step by step: what to ask with which key, and what becomes of each answer.
+
+The steps yield calls and take their outcomes, so that somebody else decides when and where a call
+is made: a person's request makes it at once, a round makes many at a time (`usage.rounds`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from dashboard.keys import locks
+from dashboard.keys.models import Account, ApiKey
+from dashboard.lib.sealing import SealError
+from dashboard.rembg import errors
+from dashboard.rembg.client import Client
+from dashboard.rembg.errors import RembgError
+from dashboard.usage import readings, schedule
+from dashboard.usage.keeping import Answer, keep
+from dashboard.usage.models import Snapshot
+from dashboard.usage.readings import CURRENT, CYCLES, Asked, Mode, Question
+from dashboard.usage.schedule import KEY_LOCKED, MOST_REQUESTS, NO_KEY
+from dashboard.usage.twins import look_for_twin
+
+# A limit on removals does not keep us from reading; only so do we see that credits were bought.
+READABLE_RESTS = (errors.RateDaily.code, errors.RateMonthly.code)
+# The answer was about the key, so that another key of the account may do.
+TRY_ANOTHER_KEY = frozenset(
+    {
+        errors.BadKey.code,
+        errors.Unverified.code,
+        errors.Forbidden.code,
+        errors.AccountRefused.code,
+        errors.TwoCredentials.code,
+        errors.RateShort.code,
+        errors.RateUnknown.code,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Call:
+    """A question to be put to RemBG; whoever makes the call hands its outcome back."""
+
+    client: Client
+    question: Question
+
+    def make(self) -> Outcome:
+        """Ask, and return the answer or how it failed; never called inside a transaction."""
+        try:
+            return fetch(self.client, self.question)
+        except RembgError as error:
+            return error
+
+
+Outcome = Answer | RembgError
+Steps = Generator[Call, Outcome, Snapshot]
+
+
+def fetch(client: Client, question: Question) -> Answer:
+    """Ask one question; raise a RembgError. Never called inside a transaction."""
+    if question.mode == Mode.CYCLES:
+        return client.cycles()
+    return client.usage(question.window, expand=question.expand)
+
+
+@dataclass
+class Turn:
+    """One account's turn: its keys in order, and the requests that are left of the two."""
+
+    account: Account
+    at: datetime
+    requests_left: int = MOST_REQUESTS
+    not_before: datetime = field(init=False)
+    began: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self.not_before = self.at
+        self._asked_once = False
+
+    def steps(self) -> Steps:
+        """Read the running cycle, and one more thing that is due; return the first reading."""
+        account, at = self.account, self.at
+        snapshot = yield from self.read(CURRENT)
+        if snapshot.is_good:
+            yield from self._read_more(renewal=snapshot.period_end_at)
+            look_for_twin(account, at=at)
+        schedule.settle(account, snapshot, at=at, not_before=self.not_before)
+        return snapshot
+
+    def read(self, question: Question) -> Steps:
+        """Ask with one key after the other until one answers; return the last row written."""
+        asked = Asked(self.account, None, question, self._now())
+        newest: Snapshot | None = None
+        for key in self._keys():
+            if self.requests_left == 0:
+                break
+            asked = Asked(self.account, key, question, self._now())
+            try:
+                client = key.client()
+            except SealError:
+                if not locks.locked():
+                    locks.alarm(key, at=self.at)
+                continue
+            self.requests_left -= 1
+            self._asked_once = True
+            outcome = yield Call(client, question)
+            newest = self._keep(replace(asked, answered_at=self._now()), outcome)
+            if newest.error not in TRY_ANOTHER_KEY:
+                break
+        return newest or self._unasked(asked)
+
+    def _read_more(self, *, renewal: datetime | None) -> Generator[Call, Outcome, None]:
+        if self.requests_left == 0:
+            return
+        if self.account.cycles_due_at <= self.at:
+            if (yield from self.read(CYCLES)).is_good:
+                schedule.settle_cycles(self.account, at=self.at, renewal=renewal)
+        elif month := schedule.month_due(self.account, at=self.at):
+            yield from self.read(Question(Mode.MONTH, month))
+
+    def _now(self) -> datetime:
+        if not self._asked_once:
+            return self.at
+        return self.at + timedelta(seconds=time.monotonic() - self.began)
+
+    def _keys(self) -> list[ApiKey]:
+        awake = Q(resting_until=None) | Q(resting_until__lte=self.at)
+        awake |= Q(rest_reason__in=READABLE_RESTS)
+        keys = ApiKey.objects.active().filter(awake, account=self.account, paused_at=None)
+        return list(keys.order_by("refusals", "added_at", "pk"))
+
+    def _keep(self, asked: Asked, outcome: Outcome) -> Snapshot:
+        if isinstance(outcome, RembgError):
+            self._note(asked, outcome)
+            return readings.write_error(asked, outcome)
+        # An answer that is not RemBG's, a portal's page say, tells nothing about the key.
+        if asked.api_key is not None and outcome.is_usable:
+            asked.api_key.note_accepted(at=asked.at)
+        return keep(asked, outcome)
+
+    def _note(self, asked: Asked, error: RembgError) -> None:
+        """Let the key rest or pause as RemBG asks (F15-F21), and the account wait."""
+        key = asked.api_key
+        if key is None:
+            return
+        if isinstance(error, errors.AccountRefused):
+            key.note_refused(error, at=asked.at)
+        elif isinstance(error, errors.Limited):
+            until = rest_until(self.account, error, at=asked.at)
+            key.rest(until=until, reason=error.code)
+            if not isinstance(error, errors.RateMonthly):
+                self.not_before = until
+
+    def _unasked(self, asked: Asked) -> Snapshot:
+        locked = asked.api_key is not None
+        return readings.write_failed(
+            asked,
+            code=KEY_LOCKED if locked else NO_KEY,
+            message=_("The account's keys are locked.")
+            if locked
+            else _("The account has no key that can be used."),
+        )
+
+
+def rest_until(account: Account, error: errors.Limited, *, at: datetime) -> datetime:
+    """Return when a limit is over: after the pause it asks for, at 00:00 UTC, at the renewal."""
+    if isinstance(error, errors.RateDaily):
+        return schedule.end_of_day(at)
+    if isinstance(error, errors.RateMonthly):
+        renewal = (
+            account.cycles.running(at=at).order_by("-start_at").values_list("end_at", flat=True)
+        )
+        return renewal.first() or schedule.end_of_day(at)
+    return at + timedelta(seconds=error.retry_after or 30)
