@@ -83,6 +83,8 @@ def _state(one: Standing) -> tuple[str, str]:
         return "warn", _("Stale")
     if one.remaining is None:
         return "neutral", _("Credits unknown")
+    if not one.adds_up:
+        return "warn", _("Contradictory")
     if one.remaining == 0:
         return "bad", _("Included credits used up")
     if is_low(one):

@@ -79,11 +79,22 @@ def _account_concerns(team: Team, card: AccountCard) -> Iterator[Concern]:
         title = _("“%(account)s” could not be read") % {"account": one.label}
         text = card.failure or _("Its numbers are older than they should be.")
         yield Concern("warn", title, text, card.url, open_it)
+    elif not one.adds_up:
+        title = _("RemBG contradicts itself about “%(account)s”") % {"account": one.label}
+        yield Concern("warn", title, _contradiction(one), card.url, open_it, card.source_url)
     elif one.is_read and one.remaining == 0:
         title = _("“%(account)s” has used its included credits up") % {"account": one.label}
         yield Concern("bad", title, _prepaid_left(one), card.url, open_it, card.source_url)
     elif is_low(one):
         yield replace(_low_concern(team, one, card.url, open_it), source_url=card.source_url)
+
+
+def _contradiction(one: Standing) -> str:
+    return _("%(left)s left, though %(used)s of %(included)s are used.") % {
+        "left": phrases.number(one.remaining),
+        "used": phrases.number(one.used),
+        "included": phrases.number(one.included),
+    }
 
 
 def _prepaid_left(one: Standing) -> str:

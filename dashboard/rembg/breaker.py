@@ -85,17 +85,20 @@ class Breaker:
 
 
 class Breakers:
-    """One breaker for each host, shared by every client of the process."""
+    """One breaker for each host, shared by every client of the process.
+
+    `clock` is what all of them tell the time by, in seconds.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+        self.clock = clock
         self._breakers: dict[str, Breaker] = {}
         self._lock = threading.Lock()
 
     def of(self, host: str) -> Breaker:
         """Return the breaker of `host` (scheme, name and port)."""
         with self._lock:
-            return self._breakers.setdefault(host, Breaker(clock=self._clock))
+            return self._breakers.setdefault(host, Breaker(clock=lambda: self.clock()))
 
     @contextmanager
     def watch(self, host: str) -> Iterator[None]:

@@ -17,6 +17,9 @@ from dashboard.rembg.headers import AnswerHead
 MAX_BODY = 2 * 1024 * 1024  # Bytes of an answer that are read.
 MAX_RAW = 16 * 1024  # Bytes of an answer that are kept.
 MAX_CYCLES = 500
+# Share of the allowance that may be counted between upstream's two looks at its own counters.
+COUNTED_MEANWHILE = 0.01
+LESS_LEFT = "less_left"
 
 Kind = Literal["stripe", "calendar"]
 Answer = TypeVar("Answer", bound="Reading")
@@ -229,10 +232,22 @@ def _cycle(doc: Doc, *, expand: bool) -> BillingCycle | None:
         remaining_included_credits=part.number("remainingIncludedCredits"),
         synced=part.flag_of("stripeBillingSynced"),
     )
-    included, remaining = cycle.included_credits, cycle.remaining_included_credits
-    if included is not None and remaining is not None and remaining > included:
-        part.flag("used_negative", "remainingIncludedCredits", included - remaining)
+    _flag_what_is_left(part, cycle)
     return cycle
+
+
+def _flag_what_is_left(part: Doc, cycle: BillingCycle) -> None:
+    """Flag what is left where it is not what was included less what was used (contract 2, D1)."""
+    included, remaining = cycle.included_credits, cycle.remaining_included_credits
+    if included is None or remaining is None:
+        return
+    if remaining > included:
+        part.flag("used_negative", "remainingIncludedCredits", included - remaining)
+    elif cycle.used is not None:
+        off = remaining - max(0, included - cycle.used)
+        if abs(off) > included * COUNTED_MEANWHILE:
+            code = LESS_LEFT if off < 0 else "more_left"
+            part.flag(code, "remainingIncludedCredits", remaining)
 
 
 def _windows(doc: Doc) -> tuple[Window, ...]:

@@ -13,7 +13,6 @@ from dashboard.usage.windows import Window, overlapping
 
 # So near to the end of a month it is not sure which one upstream's "now" meant.
 EDGE_OF_MONTH = timedelta(minutes=5)
-PLAUSIBLE_YEARS = range(2000, 2100)
 COUNTERS = ("app_usage", "api_usage")
 
 
@@ -167,7 +166,7 @@ def _flag(cycles: list[Cycle], changed: list[Cycle]) -> None:
             for name, holds in (
                 ("overlap", window in shared),
                 ("ends_before_start", not window.is_sound),
-                ("far_year", window.start_at.year not in PLAUSIBLE_YEARS),
+                ("far_year", not window.can_be),
             )
             if holds
         ]

@@ -33,7 +33,8 @@ def keep(asked: Asked, answer: Answer) -> Snapshot:
 def _keep_current(account: Account, answer: UsageAnswer, snapshot: Snapshot) -> None:
     if not snapshot.is_good:
         return
-    if not account.snapshots.good().filter(asked_at__gt=snapshot.asked_at).exists():
+    newer = account.snapshots.good().filter(asked_at__gt=snapshot.asked_at)
+    if snapshot.adds_up and not newer.exists():
         wake_if_bought(account, snapshot)
         account.note_standing(
             spendable=snapshot.spendable,

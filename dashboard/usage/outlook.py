@@ -35,10 +35,12 @@ HOLDS = timedelta(hours=1)
 def look_ahead(account: Account, reading: Snapshot) -> Forecast | None:
     """Forecast from a good reading and those before it, and keep it (25 ms for a whole cycle).
 
-    None where the reading names no window, or where what is kept still holds: a newer reading
-    was looked at (D6), or one of the last hour, and no credits came since.
+    None where the reading names no window or contradicts itself, or where what is kept still
+    holds: a newer reading was looked at (D6), or one of the last hour, and no credits came since.
     """
     start, end = reading.period_start_at, reading.period_end_at
+    if not reading.adds_up:
+        return None
     before = AccountOutlook.objects.filter(account=account).first()
     if start is None or end is None or end <= start or (before and _holds(before, reading)):
         return None

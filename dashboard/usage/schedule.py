@@ -35,14 +35,20 @@ NO_KEY, KEY_LOCKED = "no_usable_key", "key_locked"
 OURS = frozenset({NO_KEY, KEY_LOCKED})
 UNSENT = OURS | {errors.BreakerOpen.code}
 # RemBG said something about the key, so it is there; any other failure may be everybody's.
-ANSWERS = frozenset(
+LIMITS = frozenset(
     {
-        *(leaf.code for leaf in (errors.BadKey, errors.Unverified, errors.Forbidden)),
-        *(leaf.code for leaf in (errors.AccountRefused, errors.TwoCredentials)),
         *(leaf.code for leaf in (errors.RateShort, errors.RateUnknown)),
         *(leaf.code for leaf in (errors.RateDaily, errors.RateMonthly, errors.BudgetSpent)),
     }
 )
+REFUSALS = frozenset(
+    {
+        *(leaf.code for leaf in (errors.BadKey, errors.Unverified, errors.Forbidden)),
+        *(leaf.code for leaf in (errors.AccountRefused, errors.TwoCredentials)),
+    }
+)
+# A limit says itself how long to wait, and where nothing was sent nothing is to be spared.
+NOT_PUT_OFF = LIMITS | UNSENT
 
 
 def jittered(account: Account, length: timedelta, *, at: datetime) -> timedelta:
@@ -69,8 +75,18 @@ class Due:
 
 def due(*, at: datetime, limit: int) -> list[Due]:
     """Return what is due and may be asked about, the longest due first (1 query)."""
-    is_due = Q(next_poll_at__lte=at) | Q(next_poll_at__gt=at + max(NO_PLAN, interval(0) * 2))
-    return askable(readable().filter(is_due).order_by("next_poll_at", "pk"), at=at, limit=limit)
+    too_far = Q(next_poll_at__gt=at + max(NO_PLAN, interval(0) * 2)) & ~_rests()
+    return askable(
+        readable().filter(Q(next_poll_at__lte=at) | too_far).order_by("next_poll_at", "pk"),
+        at=at,
+        limit=limit,
+    )
+
+
+def _rests() -> Exists:
+    """Match the accounts that wait as long as a key of theirs has to: for midnight, say (F18)."""
+    resting = ApiKey.objects.active().filter(resting_until__gte=OuterRef("next_poll_at"))
+    return Exists(resting.filter(account=OuterRef("pk")))
 
 
 def readable() -> AccountQuerySet:
@@ -121,17 +137,17 @@ def claim_refresh(account: Account, *, at: datetime) -> bool:
 
 def settle(account: Account, newest: Snapshot, *, at: datetime, not_before: datetime) -> None:
     """Plan the next reading after this one; a claim made meanwhile by another worker stands."""
-    good, unsent = newest.is_good, newest.error == errors.BreakerOpen.code
+    good = newest.is_good
+    unsent = newest.error == errors.BreakerOpen.code
     failed_polls = 0 if good else max(1, account.failed_polls + (not unsent))
-    # Where nothing was sent, nothing is to be spared: it is tried again after a period.
-    wait = interval(0 if unsent else failed_polls)
+    wait = interval(0 if newest.error in NOT_PUT_OFF else failed_polls)
     plan = max(not_before, at + jittered(account, wait, at=at))
     renewal = newest.period_end_at
     if good and renewal and at < renewal + AFTER_RENEWAL < plan:
         plan = renewal + AFTER_RENEWAL + jittered(account, AFTER_RENEWAL, at=at)
     seen = account.next_poll_at
     account.failed_polls, account.next_poll_at = failed_polls, plan
-    if good or newest.error in ANSWERS:
+    if good or newest.error in LIMITS | REFUSALS:
         account.answered_at, account.silent_since = at, None
     elif newest.error not in OURS:
         account.silent_since = account.silent_since or at

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db.models import Q, Subquery
 
 from dashboard.keys.models import Account
+from dashboard.rembg.usage import LESS_LEFT
 from dashboard.teams.models import Team
 from dashboard.usage.forecast import Forecast, RunOut, Verdict
 from dashboard.usage.models import Kind, Snapshot
@@ -70,6 +71,11 @@ class Standing:
         return self.remaining + self.prepaid
 
     @property
+    def adds_up(self) -> bool:
+        """Say whether as much is left as the counters leave; else nobody is warned (D1)."""
+        return all(problem["code"] != LESS_LEFT for problem in self.problems)
+
+    @property
     def stale_since(self) -> datetime | None:
         """Return since when the numbers may be wrong: since they were read."""
         return self.as_of if self.stale else None
@@ -86,6 +92,7 @@ class Standing:
         """Return when the included credits run out, if the forecast says that they will."""
         ahead = self.outlook.included if self.outlook else None
         will = ahead is not None and ahead.verdict == Verdict.NO and bool(self.remaining)
+        will = will and self.adds_up
         return ahead if will else None
 
 

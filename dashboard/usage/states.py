@@ -36,6 +36,14 @@ PROBLEMS = {
         "RemBG says that more is left than the plan includes. Both are shown as they came; "
         "what was used is counted from app and API."
     ),
+    "less_left": gettext_lazy(
+        "RemBG says that less is left than was included less what was used. Both are shown as they "
+        "came; until they agree, nobody is warned and nothing is forecast."
+    ),
+    "more_left": gettext_lazy(
+        "RemBG says that more is left than was included less what was used. Both are shown as they "
+        "came."
+    ),
     "ends_before_start": gettext_lazy("A window ends before it starts."),
     "far_year": gettext_lazy("A date is far away from today."),
     "overlap": gettext_lazy("Two windows share days."),

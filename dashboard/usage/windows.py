@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from dashboard.usage.models import Cycle
 
+PLAUSIBLE_YEARS = range(2000, 2100)
 # Upstream infers a window's end as the next start - 1; some answers name the next start itself.
 TOUCHING = timedelta(seconds=1)
 BREAK = timedelta(days=1)
@@ -60,6 +61,11 @@ class Window:
         return self.start_at < self.end_at
 
     @property
+    def can_be(self) -> bool:
+        """Say whether the window starts in a year in which there can be one (D5)."""
+        return self.start_at.year in PLAUSIBLE_YEARS
+
+    @property
     def is_calendar_month(self) -> bool:
         """Say whether the window is exactly a UTC calendar month."""
         starts = self.start_at == month_start(self.start_at)
@@ -94,10 +100,14 @@ def months_before(moment: datetime, count: int) -> list[datetime]:
 
 
 def overlapping(windows: Iterable[Window]) -> set[Window]:
-    """Return the windows that share time with another one: their counters may not be summed."""
+    """Return the windows that share time with another one: their counters may not be summed.
+
+    One from 1970 would share time with all of them; it takes no part.
+    """
     found: set[Window] = set()
     latest: Window | None = None
-    for window in sorted(windows, key=lambda one: (one.start_at, one.end_at)):
+    possible = (one for one in windows if one.can_be)
+    for window in sorted(possible, key=lambda one: (one.start_at, one.end_at)):
         if latest and window.start_at + TOUCHING < latest.end_at:
             found |= {latest, window}
         if latest is None or window.end_at > latest.end_at:

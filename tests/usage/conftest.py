@@ -8,19 +8,25 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+import time_machine
 from django.db import connection
+from django.utils import timezone
 
 from dashboard.keys.models import Account
+from dashboard.rembg.client import BREAKERS
+from dashboard.usage.models import CalendarMonth
+from tests.conftest import add_key
+from tests.rembg.hostile import hostile
+from tests.usage.answers import END, MADE, START, listed, usage
+from tests.usage.hours import ELEVEN, Hour, Weather, shared_badge
 
-START = datetime(2026, 11, 3, 9, 30, 12, tzinfo=UTC)
-END = datetime(2026, 12, 3, 9, 30, 12, tzinfo=UTC)
-MADE = datetime(2026, 11, 1, tzinfo=UTC)
+__all__ = ["END", "MADE", "START", "listed", "usage"]
 
 
 @dataclass
@@ -70,48 +76,6 @@ class Wire:
 
 def answer_of(found: Any) -> Answer:
     return found if isinstance(found, Answer) else Answer(found)
-
-
-def usage(
-    *, app: Any = 4200, api: Any = 5100, start: datetime = START, end: datetime = END, **more: Any
-) -> dict:
-    """A good answer about the running cycle, with some fields of the block replaced."""
-    block = {
-        "periodStartUnix": int(start.timestamp()),
-        "periodEndUnix": int(end.timestamp()) - 1,
-        "appUsage": app,
-        "apiUsage": api,
-        "includedCredits": 18500,
-        "prepaidCredits": 2000,
-        "usedIncludedCredits": 9300,
-        "remainingIncludedCredits": 9200,
-        "stripeBillingSynced": True,
-        **more,
-    }
-    block = {name: value for name, value in block.items() if value is not ...}
-    return {
-        "membership": "Premium-20000",
-        "credits": 18500,
-        "prepaidCredits": 2000,
-        "app_usage": 8500,
-        "api_usage": 10000,
-        "billingCycle": block,
-    }
-
-
-def listed(*windows: tuple[datetime, datetime, int, int]) -> dict:
-    """A list of cycles."""
-    return {
-        "billingCycles": [
-            {
-                "periodStartUnix": int(start.timestamp()),
-                "periodEndUnix": int(end.timestamp()) - 1,
-                "appUsage": app,
-                "apiUsage": api,
-            }
-            for start, end, app, api in windows
-        ]
-    }
 
 
 @pytest.fixture
@@ -168,3 +132,31 @@ def no_network_in_atomic(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
     return calls
+
+
+@pytest.fixture
+def hour(acme, alice, settings, client) -> Iterator[Hour]:
+    """An account that was read well from 11:00 to 12:00; only its running cycle is due."""
+    settings.POLL_THREADS, settings.REMBG_DEADLINE_SECONDS = 1, 5.0
+    BREAKERS.clock = time.time
+    weather = Weather()
+    with (
+        time_machine.travel(ELEVEN - timedelta(minutes=5), tick=False) as clock,
+        hostile(weather) as server,
+    ):
+        settings.REMBG_API_URL = settings.REMBG_SITE_URL = server.url
+        account = Account.objects.create(
+            team=acme, label="Main", created_at=MADE, next_poll_at=MADE, cycles_due_at=MADE
+        )
+        add_key(account, "canary-4f2a-secret")
+        CalendarMonth.objects.bulk_create(
+            CalendarMonth(account=account, year=2026, month=month, app_usage=1, asked_at=ELEVEN)
+            for month in range(1, 12)
+        )
+        CalendarMonth.objects.create(account=account, year=2025, month=12, asked_at=ELEVEN)
+        client.force_login(alice)
+        badge = shared_badge(account, alice, at=timezone.now())
+        hour = Hour(account, clock, weather, client, badge)
+        hour.pass_by(65)
+        yield hour
+    BREAKERS.clock = time.monotonic

@@ -53,7 +53,7 @@ def reads(account: Account, *, a_day: int, until: datetime = AT, every=HOUR, **m
 
 def polled(wire, account: Account, *, used: int, at: datetime = AT, **more) -> Account:
     """Read the account once through the door."""
-    left = max(0, 18500 - used)
+    left = max(0, more.get("includedCredits", 18500) - used)
     wire.by_mode(
         current=usage(
             app=used, api=0, usedIncludedCredits=used, remainingIncludedCredits=left, **more

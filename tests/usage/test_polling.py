@@ -216,7 +216,7 @@ def test_d5_odd_windows_are_stored_and_flagged(wire, key, account):
 def test_d6_a_slow_older_answer_never_replaces_a_newer_one(wire, key, quiet):
     wire.always(usage(app=5000, remainingIncludedCredits=8400))
     poll(quiet, at=LATER)
-    wire.always(usage(app=4000, remainingIncludedCredits=9400, includedCredits=20000))
+    wire.always(usage(app=4000, remainingIncludedCredits=10900, includedCredits=20000))
 
     older = poll(quiet, at=AT)
 

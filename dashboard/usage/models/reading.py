@@ -12,6 +12,7 @@ from django.db.models.expressions import RawSQL
 from django.utils.translation import gettext_lazy as _
 
 from dashboard.keys.models import Account, ApiKey
+from dashboard.rembg.usage import LESS_LEFT
 
 USABLE = ("ok", "partial")
 LATE = timedelta(hours=1)  # An answer about a window may arrive a little after its end.
@@ -133,6 +134,11 @@ class Snapshot(models.Model):
     def is_good(self) -> bool:
         """Say whether its numbers can be shown."""
         return self.outcome in (self.Outcome.OK, self.Outcome.PARTIAL)
+
+    @property
+    def adds_up(self) -> bool:
+        """Say whether as much is left as the counters leave; else nothing is concluded from it."""
+        return all(problem["code"] != LESS_LEFT for problem in self.problems)
 
     @property
     def used(self) -> int | None:
