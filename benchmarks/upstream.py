@@ -1,11 +1,13 @@
 """A stand-in for RemBG that is never the slow part: reads whole bodies, answers one small picture.
 
 `python -m benchmarks.upstream PORT ANSWER_FILE`, a process of its own. `GET /think/200` lets it
-think 200 ms before each answer, `GET /count` tells how many pictures it was sent.
+think 200 ms before each answer, `GET /count` tells how many pictures and questions it was sent.
+Asked for usage, it answers for the account whose number ends the key.
 """
 
 import heapq
 import itertools
+import json
 import re
 import selectors
 import socket
@@ -17,6 +19,8 @@ from pathlib import Path
 BLOCK = 1024 * 1024
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.I)
 CLOSE = re.compile(rb"\r\nconnection: *close", re.I)
+KEY = re.compile(rb"\r\nx-api-key: *[^\r]*?(\d+)\r", re.I)
+FIRST_START, CYCLE = 1_764_000_000, 30 * 86_400
 CONTINUE = re.compile(rb"\r\nexpect: *100-continue", re.I)
 
 
@@ -40,7 +44,7 @@ class Upstream:
         self.think = 0.0
         self.count = 0
         self.buffer = bytearray(BLOCK)
-        self.due: list[tuple[float, int, Connection]] = []
+        self.due: list[tuple[float, int, Connection, bytes, str]] = []
         self.numbers = itertools.count()
         self.selector = selectors.DefaultSelector()
         listener.setblocking(False)
@@ -56,7 +60,7 @@ class Upstream:
                 else:
                     self._hear(key.data)
             while self.due and self.due[0][0] <= time.monotonic():
-                self._answer(heapq.heappop(self.due)[2], self.picture, "image/webp")
+                self._answer(*heapq.heappop(self.due)[2:])
 
     def _welcome(self) -> None:
         sock, _ = self.listener.accept()
@@ -86,6 +90,9 @@ class Upstream:
         peer.head = b""
         line = head.split(b"\r\n", 1)[0]
         peer.stays = line.endswith(b"HTTP/1.1") and not CLOSE.search(head)
+        if line.startswith(b"GET /api/membership-usage"):
+            self._promise(peer, usage(int(KEY.search(head + b"\r\n")[1])), "application/json")
+            return
         if line.startswith(b"GET "):
             self._answer(peer, self._told(line.split(b" ")[1]), "text/plain")
             return
@@ -101,9 +108,13 @@ class Upstream:
         peer.missing -= size
         assert peer.missing >= 0, "more body than was announced"
         if not peer.missing:
-            self.count += 1
-            moment = time.monotonic() + self.think
-            heapq.heappush(self.due, (moment, next(self.numbers), peer))
+            self._promise(peer, self.picture, "image/webp")
+
+    def _promise(self, peer: Connection, body: bytes, kind: str) -> None:
+        """Answer once it has thought."""
+        self.count += 1
+        moment = time.monotonic() + self.think
+        heapq.heappush(self.due, (moment, next(self.numbers), peer, body, kind))
 
     def _told(self, path: bytes) -> bytes:
         if path.startswith(b"/think/"):
@@ -127,6 +138,28 @@ class Upstream:
         if peer.sock.fileno() >= 0:
             self.selector.unregister(peer.sock)
             peer.sock.close()
+
+
+def usage(number: int) -> bytes:
+    """Return what an account used: each has a window of its own, so that none look like twins."""
+    now = int(time.time())
+    start = FIRST_START + number * 7
+    start += (now - start) // CYCLE * CYCLE
+    used = (now - start) // 300
+    window = {
+        "periodStartUnix": start,
+        "periodEndUnix": start + CYCLE - 1,
+        "appUsage": used // 3,
+        "apiUsage": used - used // 3,
+        "includedCredits": 18500,
+        "prepaidCredits": 2000,
+        "usedIncludedCredits": used,
+        "remainingIncludedCredits": 18500 - used,
+        "stripeBillingSynced": True,
+    }
+    top = {"membership": "Premium-20000", "credits": 18500, "prepaidCredits": 2000}
+    months = {"app_usage": used // 2, "api_usage": used}
+    return json.dumps({**top, **months, "billingCycle": window}).encode()
 
 
 def main() -> None:

@@ -307,6 +307,9 @@ class ApiKey(models.Model):
         """Change the row, unless the secret in it is no longer the one that this was learnt of."""
         same_secret = ApiKey.objects.filter(*conditions, pk=self.pk, replaced_at=self.replaced_at)
         noted = bool(same_secret.update(**changes))
-        if noted:
+        if noted and any(hasattr(value, "resolve_expression") for value in changes.values()):
             self.refresh_from_db(fields=list(changes))
+        elif noted:
+            for name, value in changes.items():
+                setattr(self, name, value)
         return noted

@@ -14,6 +14,10 @@ from dashboard.usage.windows import Window, overlapping
 # So near to the end of a month it is not sure which one upstream's "now" meant.
 EDGE_OF_MONTH = timedelta(minutes=5)
 COUNTERS = ("app_usage", "api_usage")
+CHANGING = [
+    *COUNTERS,
+    *("kind", "kind_guessed", "end_at", "included_credits", "flags", "asked_at", "snapshot"),
+]
 
 
 def listed_windows(answer: CyclesAnswer, snapshot: Snapshot) -> list[Window]:
@@ -52,7 +56,28 @@ def bring_running(account: Account, snapshot: Snapshot) -> None:
         snapshot.included_credits,
         snapshot.asked_at,
     )
-    _bring(account, [window], snapshot, told=snapshot.synced is not None)
+    told = snapshot.synced is not None
+    if not (told and _count_on(account, window, snapshot)):
+        _bring(account, [window], snapshot, told=told)
+
+
+def _count_on(account: Account, window: Window, snapshot: Snapshot) -> bool:
+    """Count a known window on, as nearly every reading does; False if there is more to change."""
+    if window.used is None or window.included_credits is None:
+        return False
+    known = Cycle.objects.filter(account=account, kind=window.kind, start_at=window.start_at)
+    unchanged = known.filter(
+        end_at=window.end_at, kind_guessed=False, asked_at__lte=snapshot.asked_at
+    )
+    return bool(
+        unchanged.update(
+            app_usage=window.app_usage,
+            api_usage=window.api_usage,
+            included_credits=window.included_credits,
+            asked_at=snapshot.asked_at,
+            snapshot=snapshot,
+        )
+    )
 
 
 def bring_listed(account: Account, answer: CyclesAnswer, snapshot: Snapshot) -> None:
@@ -81,11 +106,10 @@ def _bring_month(
         "asked_at": snapshot.asked_at,
         "snapshot": snapshot,
     }
-    found, created = CalendarMonth.objects.get_or_create(
-        account=account, year=month.year, month=month.month, defaults=facts
-    )
-    if not created:
-        CalendarMonth.objects.filter(pk=found.pk, asked_at__lt=snapshot.asked_at).update(**facts)
+    place = {"account": account, "year": month.year, "month": month.month}
+    older = CalendarMonth.objects.filter(**place, asked_at__lt=snapshot.asked_at)
+    if not older.update(**facts):
+        CalendarMonth.objects.get_or_create(**place, defaults=facts)
 
 
 def month_of(snapshot: Snapshot) -> Month | None:
@@ -101,7 +125,7 @@ def month_of(snapshot: Snapshot) -> Month | None:
 
 def _bring(account: Account, windows: list[Window], snapshot: Snapshot, *, told: bool) -> None:
     # no_key: removals that are being written may still refer to the account.
-    Account.objects.select_for_update(no_key=True).get(pk=account.pk)
+    Account.objects.select_for_update(no_key=True).only("pk").get(pk=account.pk)
     stored = list(Cycle.objects.filter(account=account))
     new: list[Cycle] = []
     changed: list[Cycle] = []
@@ -113,9 +137,11 @@ def _bring(account: Account, windows: list[Window], snapshot: Snapshot, *, told:
             _change(cycle, window, snapshot, told=told)
             changed.append(cycle)
     _flag([*stored, *new], changed)
-    Cycle.objects.bulk_create(new)
-    fields = [*COUNTERS, "kind", "kind_guessed", "end_at", "included_credits", "flags"]
-    Cycle.objects.bulk_update(changed, [*fields, "asked_at", "snapshot"])
+    if new:
+        Cycle.objects.bulk_create(new)
+    # One row as a rule; `bulk_update` would cost as much as the rest of a reading.
+    for cycle in changed:
+        cycle.save(update_fields=CHANGING)
 
 
 def _find(stored: Iterable[Cycle], window: Window, *, told: bool) -> Cycle | None:

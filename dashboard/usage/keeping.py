@@ -12,11 +12,16 @@ from dashboard.usage.models import Snapshot
 from dashboard.usage.readings import Asked, Mode
 
 Answer = UsageAnswer | CyclesAnswer
+# What `left` is made of, and what was bought.
+BALANCE = (
+    *("remaining_included_credits", "included_credits", "used_included_credits"),
+    *("app_usage", "api_usage", "prepaid_credits"),
+)
 
 
 def keep(asked: Asked, answer: Answer) -> Snapshot:
     """Write an answer down with the cycles and the month that it brings up to date."""
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         if isinstance(answer, CyclesAnswer):
             snapshot = readings.write_cycles(asked, answer)
             if snapshot.is_good:
@@ -33,9 +38,10 @@ def keep(asked: Asked, answer: Answer) -> Snapshot:
 def _keep_current(account: Account, answer: UsageAnswer, snapshot: Snapshot) -> None:
     if not snapshot.is_good:
         return
-    newer = account.snapshots.good().filter(asked_at__gt=snapshot.asked_at)
-    if snapshot.adds_up and not newer.exists():
-        wake_if_bought(account, snapshot)
+    others = account.snapshots.good().exclude(pk=snapshot.pk).newest_first()
+    newest = others.only("account", "asked_at", *BALANCE).first()
+    if snapshot.adds_up and not (newest and newest.asked_at > snapshot.asked_at):
+        wake_if_bought(account, snapshot, newest)
         account.note_standing(
             spendable=snapshot.spendable,
             cycle_start_at=snapshot.period_start_at,
@@ -46,15 +52,8 @@ def _keep_current(account: Account, answer: UsageAnswer, snapshot: Snapshot) -> 
         bringing.bring_now(account, month, answer, snapshot)
 
 
-def wake_if_bought(account: Account, snapshot: Snapshot) -> None:
+def wake_if_bought(account: Account, snapshot: Snapshot, before: Snapshot | None) -> None:
     """End the rest of keys that ran out of credits once there are more than before (F19)."""
-    before = (
-        Snapshot.objects.good()
-        .filter(account=account, asked_at__lt=snapshot.asked_at)
-        .newest_first()
-        .defer("raw")
-        .first()
-    )
     credits = (snapshot.left or 0) + (snapshot.prepaid_credits or 0)
     if before is None or credits <= (before.left or 0) + (before.prepaid_credits or 0):
         return

@@ -41,7 +41,7 @@ def look_ahead(account: Account, reading: Snapshot) -> Forecast | None:
     start, end = reading.period_start_at, reading.period_end_at
     if not reading.adds_up:
         return None
-    before = AccountOutlook.objects.filter(account=account).first()
+    before = AccountOutlook.objects.filter(account=account).defer("course").first()
     if start is None or end is None or end <= start or (before and _holds(before, reading)):
         return None
     window = Window(reading.kind, start, end)

@@ -11,6 +11,7 @@ from datetime import datetime, time, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce
 
@@ -27,6 +28,7 @@ NO_PLAN = LONGEST * (1 + JITTER) + timedelta(minutes=1)
 AFTER_RENEWAL = timedelta(seconds=20)
 CYCLES_EVERY = timedelta(days=1)
 MONTHS = 12
+MONTH_READ = ("year", "month", "asked_at")
 MONTH_AGAIN = timedelta(hours=6)
 REFRESH_EVERY = timedelta(minutes=1)
 MOST_REQUESTS, REQUESTS_IN = 2, timedelta(minutes=1)
@@ -126,6 +128,12 @@ def claim(account: Account, *, at: datetime) -> bool:
     )
 
 
+def claim_all(found: list[Due], *, at: datetime) -> list[Due]:
+    """Claim these, in one transaction; return those for which no other worker was faster."""
+    with transaction.atomic():
+        return [one for one in found if claim(one.account, at=at)]
+
+
 def claim_refresh(account: Account, *, at: datetime) -> bool:
     """Take a person's wish to read now; False within a minute of the last, or of two requests."""
     if not requests_left(account, at=at):
@@ -168,25 +176,30 @@ def settle_cycles(account: Account, *, at: datetime, renewal: datetime | None) -
 
 
 def month_due(account: Account, *, at: datetime) -> Month | None:
-    """Return the newest month that was not read since it ended, or not at all (2 queries).
+    """Return the newest month that was not read since it ended, or not at all (2 queries at most).
 
     One that could not be read is left alone for six hours.
     """
-    stored = {
-        (month.year, month.month): month.asked_at
-        for month in CalendarMonth.objects.filter(account=account)
-    }
+    months = CalendarMonth.objects.filter(account=account)
+    stored = {(year, month): at for year, month, at in months.values_list(*MONTH_READ)}
+    due = [
+        Month(start.year, start.month)
+        for start in reversed(months_before(at, MONTHS))
+        if _is_due(stored.get((start.year, start.month)), next_month(start), at=at)
+    ]
+    if not due:
+        return None
     tried = set(
         Snapshot.objects.filter(
             account=account, mode=Snapshot.Mode.MONTH, asked_at__gt=at - MONTH_AGAIN
         ).values_list("query", flat=True)
     )
-    for start in reversed(months_before(at, MONTHS)):
-        asked_at, end = stored.get((start.year, start.month)), next_month(start)
-        due = asked_at is None or asked_at < end <= at
-        if due and f"year={start.year}&month={start.month}" not in tried:
-            return Month(start.year, start.month)
-    return None
+    untried = (one for one in due if f"year={one.year}&month={one.month}" not in tried)
+    return next(untried, None)
+
+
+def _is_due(asked_at: datetime | None, end: datetime, *, at: datetime) -> bool:
+    return asked_at is None or asked_at < end <= at
 
 
 def end_of_day(at: datetime) -> datetime:

@@ -11,6 +11,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
@@ -25,7 +26,7 @@ from dashboard.usage.keeping import Answer, keep
 from dashboard.usage.models import Snapshot
 from dashboard.usage.readings import CURRENT, CYCLES, Asked, Mode, Question
 from dashboard.usage.schedule import KEY_LOCKED, MOST_REQUESTS, NO_KEY
-from dashboard.usage.twins import look_for_twin
+from dashboard.usage.twins import has_company, look_for_twin
 
 # A limit on removals does not keep us from reading; only so do we see that credits were bought.
 READABLE_RESTS = (errors.RateDaily.code, errors.RateMonthly.code)
@@ -89,9 +90,14 @@ class Turn:
         snapshot = yield from self.read(CURRENT)
         if snapshot.is_good:
             yield from self._read_more(renewal=snapshot.period_end_at)
-            look_for_twin(account, at=at)
-        schedule.settle(account, snapshot, at=at, not_before=self.not_before)
+            if account.same_as_id or has_company(account, start=snapshot.period_start_at):
+                look_for_twin(account, at=at)
+        if not snapshot.is_good or self.not_before > at:
+            self._settle(snapshot)
         return snapshot
+
+    def _settle(self, snapshot: Snapshot) -> None:
+        schedule.settle(self.account, snapshot, at=self.at, not_before=self.not_before)
 
     def read(self, question: Question) -> Steps:
         """Ask with one key after the other until one answers; return the last row written."""
@@ -139,10 +145,14 @@ class Turn:
         if isinstance(outcome, RembgError):
             self._note(asked, outcome)
             return readings.write_error(asked, outcome)
-        # An answer that is not RemBG's, a portal's page say, tells nothing about the key.
-        if asked.api_key is not None and outcome.is_usable:
-            asked.api_key.note_accepted(at=asked.at)
-        return keep(asked, outcome)
+        with transaction.atomic():
+            # An answer that is not RemBG's, a portal's page say, tells nothing about the key.
+            if asked.api_key is not None and outcome.is_usable:
+                asked.api_key.note_accepted(at=asked.at)
+            snapshot = keep(asked, outcome)
+            if snapshot.is_good and asked.question == CURRENT:
+                self._settle(snapshot)
+        return snapshot
 
     def _note(self, asked: Asked, error: RembgError) -> None:
         """Let the key rest or pause as RemBG asks (F15-F21), and the account wait."""

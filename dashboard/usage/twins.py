@@ -31,9 +31,10 @@ def look_for_twin(account: Account, *, at: datetime) -> Account | None:
 
     The younger of the two waits outside the totals until a person has decided.
     """
-    mine = list(account.cycles.all())
-    for other in _candidates(account, mine, at=at):
-        found = likeness(face_of(mine), face_of(other.cycles.all()))
+    others = _candidates(account, at=at)
+    mine = face_of(account.cycles.all()) if others else Face(())
+    for other in others:
+        found = likeness(mine, face_of(other.cycles.all()))
         older, younger = sorted((account, other), key=lambda one: (one.created_at, one.pk))
         if found is Likeness.SAME and _propose(younger, older):
             return older
@@ -42,9 +43,17 @@ def look_for_twin(account: Account, *, at: datetime) -> Account | None:
     return None
 
 
-def _candidates(account: Account, mine: list[Cycle], *, at: datetime) -> list[Account]:
+def has_company(account: Account, *, start: datetime | None) -> bool:
+    """Say whether another account of the team has a window that starts then, as a twin would."""
+    if start is None:
+        return False
+    same = Cycle.objects.filter(start_at=start, account__team=account.team_id)
+    return same.exclude(account=account).exists()
+
+
+def _candidates(account: Account, *, at: datetime) -> list[Account]:
     """Return the team's other accounts with a window that starts when one running here does."""
-    starts = {cycle.start_at for cycle in mine if Window.of(cycle).runs(at=at)}
+    starts = set(account.cycles.running(at=at).values_list("start_at", flat=True))
     alike = Q(cycles__start_at__in=starts) | Q(pk=account.same_as_id) | Q(same_as=account)
     others = Account.objects.active().filter(alike, team=account.team_id).exclude(pk=account.pk)
     return list(others.distinct().order_by("created_at", "pk"))
