@@ -8,6 +8,7 @@ ALL = (
     "overview",
     "history",
     "backtest",
+    "poller",
     "gateway",
     "segmentation",
     "weight",

@@ -112,7 +112,9 @@ def requests_left(account: Account, *, at: datetime) -> int:
 
 
 def _sent(*, at: datetime) -> QuerySet[Snapshot]:
-    recent = Snapshot.objects.filter(asked_at__gt=at - REQUESTS_IN, asked_at__lte=at)
+    # A minute ahead too, should the clock have gone back a little.
+    near = {"asked_at__gt": at - REQUESTS_IN, "asked_at__lt": at + REQUESTS_IN}
+    recent = Snapshot.objects.filter(**near)
     # The modes are named for the index's sake: it begins with account and mode.
     return recent.filter(mode__in=Snapshot.Mode.values).exclude(error__in=UNSENT)
 
