@@ -189,14 +189,17 @@ def _apart(windows: Iterable[Window]) -> list[tuple[Window, str]]:
     found: list[tuple[Window, str]] = []
     sound = [one for one in windows if one.is_sound]
     for window in sorted(sound, key=lambda one: (one.kind != Kind.STRIPE, one.start_at)):
-        shares = any(
-            window.start_at + TOUCHING < other.end_at and other.start_at + TOUCHING < window.end_at
-            for other in taken
-        )
-        if not shares:
+        reason = "" if window.can_be else _("Its dates cannot be right")
+        if any(_share_time(window, other) for other in taken):
+            reason = _("Shares days with another cycle")
+        if not reason:
             taken.append(window)
-        found.append((window, _("Shares days with another cycle") if shares else ""))
+        found.append((window, reason))
     return sorted(found, key=lambda one: one[0].start_at)
+
+
+def _share_time(one: Window, other: Window) -> bool:
+    return one.start_at + TOUCHING < other.end_at and other.start_at + TOUCHING < one.end_at
 
 
 def _price(prices: Sequence[CreditPrice], held: Held) -> Price | None:

@@ -163,6 +163,16 @@ def test_d5_a_cycle_that_is_left_out_leaves_no_other_out(account):
     assert october(account).total.credits == 107
 
 
+def test_d5_a_window_dated_1970_leaves_no_cycle_out_and_is_not_added(account):
+    cycle(account)
+    cycle(account, start=datetime(1970, 1, 1, tzinfo=UTC), end=MIDDLE - DAY, app=7000)
+
+    found = october(account)
+
+    assert found.total.credits == 100
+    assert {bool(part.left_out) for part in found.parts} == {True, False}
+
+
 def test_d14_an_account_that_may_be_anothers_twin_is_not_added(as_victor, account, other):
     other.same_as = account
     other.save()
