@@ -18,6 +18,7 @@ from dashboard.keys.models import Account, ApiKey
 from dashboard.teams.models import Team
 from dashboard.usage import charts, columns, course, pasts, phrases, telling
 from dashboard.usage.charts import Chart, Frame
+from dashboard.usage.history.loading import Known
 from dashboard.usage.models import CalendarMonth, Kind
 from dashboard.usage.outlook import steps_of
 from dashboard.usage.standing import Standing, standing
@@ -61,9 +62,14 @@ class AccountPage:
         return standing(self.account, at=self.at)
 
     @cached_property
+    def known(self) -> Known:
+        """What is asked once of the account's history, for all parts of the page (1 query)."""
+        return Known.of(self.account, list(self.account.cycles.oldest_first()))
+
+    @cached_property
     def windows(self) -> list[Window]:
         """Every cycle that was read, oldest first."""
-        return [Window.of(cycle) for cycle in self.account.cycles.oldest_first()]
+        return [Window.of(cycle) for cycle in self.known.cycles or ()]
 
     @cached_property
     def running(self) -> Window | None:
@@ -95,7 +101,9 @@ class AccountPage:
     @cached_property
     def course(self) -> course.Course:
         """What was read of the window that is shown, and what happened in it."""
-        return pasts.course_of(self.account, self.window) if self.window else course.Course()
+        if self.window is None:
+            return course.Course()
+        return pasts.course_of(self.account, self.window, known=self.known)
 
     @cached_property
     def months(self) -> list[CalendarMonth]:

@@ -15,7 +15,7 @@ from dashboard.usage.account_page import AccountPage
 from dashboard.usage.charts import Chart, Frame
 from dashboard.usage.compare_charts import Lane
 from dashboard.usage.comparing import Difference, Run, same_kind_before
-from dashboard.usage.runs import run_of
+from dashboard.usage.runs import runs_of
 from dashboard.usage.windows import Window
 
 MOST_GREYS = 3
@@ -61,15 +61,19 @@ class ComparePage:
     @cached_property
     def this(self) -> Run:
         """The run of that cycle."""
-        assert self.window is not None
-        return run_of(self.page.account, self.window, at=self.page.at)
+        return self._runs[0]
+
+    @property
+    def past(self) -> list[Run]:
+        """The runs of the last cycles of the same kind, the newest first."""
+        return self._runs[1:]
 
     @cached_property
-    def past(self) -> list[Run]:
-        """The runs of the last cycles of the same kind, the newest first (4 queries each)."""
+    def _runs(self) -> list[Run]:
         assert self.window is not None
         earlier = same_kind_before(self.page.windows, self.window, most=self.last)
-        return [run_of(self.page.account, one, at=self.page.at) for one in earlier]
+        page = self.page
+        return runs_of(page.account, [self.window, *earlier], at=page.at, known=page.known)
 
     @property
     def left_out(self) -> bool:

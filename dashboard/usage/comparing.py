@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
-from dashboard.usage.history.values import DAY, ZERO, Course
+from dashboard.usage.history.values import DAY, ZERO, Levels
 from dashboard.usage.windows import Window
 
 # A reading further from the moment that is asked for says nothing about it.
@@ -39,11 +39,10 @@ class Run:
     final: int | None = None
 
     @classmethod
-    def of(cls, window: Window, course: Course | None = None) -> Run:
-        """Return the run of a window, from the hours or days of its own counters."""
+    def of(cls, window: Window, read: Iterable[Levels] = ()) -> Run:
+        """Return the run of a window, from readings of its own counters in their order."""
         closed = window.asked_at is not None and window.asked_at >= window.end_at
-        found = _dots(window, course) if course else ()
-        return cls(window, tuple(found), window.used if closed else None)
+        return cls(window, tuple(_dots(window, read)), window.used if closed else None)
 
     @property
     def length(self) -> timedelta:
@@ -137,10 +136,9 @@ def common_moment(runs: Sequence[Run]) -> timedelta | None:
     return min(ends) if ends and len(ends) == len(runs) else None
 
 
-def _dots(window: Window, course: Course) -> Iterable[Dot]:
-    for bucket in course.series.get(window.kind, ()):
-        levels = bucket.levels
-        if levels is None or levels.app is None or levels.api is None:
+def _dots(window: Window, read: Iterable[Levels]) -> Iterable[Dot]:
+    for levels in read:
+        if levels.app is None or levels.api is None:
             continue
         after = levels.at - window.start_at
         if ZERO <= after <= window.end_at - window.start_at:

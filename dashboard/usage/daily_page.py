@@ -51,19 +51,22 @@ class DailyPage:
 
     @cached_property
     def found(self) -> Course:
-        """The history of the stretch (4 queries)."""
+        """The history of the stretch."""
         account, team, at = self.page.account, self.page.team, self.page.at
+        known = self.page.known
         if self.day:
-            return asking.hours(account, *self._ends_of_day(self.day))
+            return asking.hours(account, *self._ends_of_day(self.day), known=known)
         if self.span == HOURS:
-            return asking.hours(account, at - 47 * HOUR, at)
+            return asking.hours(account, at - 47 * HOUR, at, known=known)
         if self.span in DAYS:
-            return asking.days(account, at - (DAYS[self.span] - 1) * DAY, at, team.zone)
+            start = at - (DAYS[self.span] - 1) * DAY
+            return asking.days(account, start, at, team.zone, known=known)
         window = self.page.window
         if window is None:
             return Course(at, at)
         until = min(max(at, window.start_at + HOUR), window.end_at)
-        return asking.days(account, window.start_at, until, team.zone, window=window)
+        days = window.start_at, until, team.zone
+        return asking.days(account, *days, window=window, known=known)
 
     def _ends_of_day(self, day: date) -> tuple[datetime, datetime]:
         zone = self.page.team.zone

@@ -8,22 +8,30 @@ are deleted only in a later transaction, once nothing before them can change any
 from __future__ import annotations
 
 import hashlib
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, F, Max, Min, Model, OuterRef, Q
 
 from dashboard.keys.models import Account
 from dashboard.usage.history import buckets
 from dashboard.usage.history.buckets import SHORT_BESIDE_A_DAY, Rolled, longest_step
-from dashboard.usage.history.loading import Source, closings_of, load
+from dashboard.usage.history.loading import (
+    OF_ACCOUNT,
+    OF_WINDOW,
+    Source,
+    closings_of,
+    good_readings,
+    load,
+)
 from dashboard.usage.history.rows import row_of
 from dashboard.usage.history.values import DAY, floor_day, floor_hour
 from dashboard.usage.models import (
+    AccountOutlook,
     CalendarMonth,
     Cycle,
     RollUp,
@@ -36,20 +44,15 @@ READINGS_KEPT = timedelta(days=40)
 HOURS_KEPT = timedelta(days=396)
 # A difference that may be shared out over hours or days has both its ends by then.
 SETTLED = SHORT_BESIDE_A_DAY
-MOST_READINGS = 4000
-MOST_DELETED = 500
+# So much is written, and deleted, in one transaction: of the order of a tenth of a second.
+MOST_READINGS = 2000
+DELETED_AT_ONCE = timedelta(days=10)
+# Rows that name a reading as where their numbers come from.
+NAMING: tuple[type[Model], ...] = (Cycle, CalendarMonth, AccountOutlook)
 TURN_EVERY = timedelta(hours=3)
 Kept = UsageSpan.Span
-KEEPING = (
-    "pk",
-    "kind",
-    "period_start_at",
-    "app_usage",
-    "api_usage",
-    "prepaid_credits",
-    "included_credits",
-    "membership",
-)
+KEPT = {**dict.fromkeys(OF_WINDOW), **OF_ACCOUNT}
+GOOD = Q(mode=Snapshot.Mode.CURRENT, outcome__in=(Snapshot.Outcome.OK, Snapshot.Outcome.PARTIAL))
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class Seen:
     @classmethod
     def of(cls, account: Account, *, until: datetime | None) -> Seen:
         """Count the good readings before then, and sum up the closed cycles (2 queries)."""
-        good = Snapshot.objects.good().filter(account=account)
+        good = _good(account)
         readings = good.filter(asked_at__lt=until).count() if until else 0
         return cls(readings, _digest(account))
 
@@ -71,6 +74,10 @@ def _digest(account: Account) -> str:
     closed = [one for one in closings_of(account) if one.is_final]
     told = [(*one.place, one.end_at, one.app, one.api) for one in closed]
     return hashlib.sha256(repr(told).encode()).hexdigest()
+
+
+def _good(account: Account) -> SnapshotQuerySet:
+    return Snapshot.objects.good().filter(account=account)
 
 
 def take_turns(*, at: datetime) -> Iterator[Account]:
@@ -108,8 +115,6 @@ def roll_up(account: Account, *, most: int = MOST_READINGS) -> bool:
     changed = seen != Seen(state.readings, state.closings)
     since = state.readings_from_at if changed else state.until_at
     begin = floor_day(since) if since else None
-    good = Snapshot.objects.good().filter(account=account)
-    readings = good.count()
     source = _source(account, begin, most=most)
     if source.newest is None:
         return False
@@ -119,15 +124,23 @@ def roll_up(account: Account, *, most: int = MOST_READINGS) -> bool:
     rows = _rows(account, source, begin=begin, until=until)
     with transaction.atomic():
         # A reading that came in meanwhile is not among the rows: then it is done again.
-        if good.count() != readings:
+        if _count(good_readings(account), begin, source.newest) != source.count(begin):
             return True
-        before = good.filter(asked_at__lt=until).count()
+        if changed:
+            before = _count(_good(account), None, until)
+        else:
+            before = state.readings + _count(_good(account), state.until_at, until)
         found = RollUp.objects.filter(
             pk=state.pk, until_at=state.until_at, readings=state.readings, closings=state.closings
         )
         if found.update(until_at=until, readings=before, closings=seen.closings):
             _replace(account, rows, begin=begin)
     return source.is_cut
+
+
+def _count(readings: SnapshotQuerySet, begin: datetime | None, end: datetime) -> int:
+    readings = readings.filter(asked_at__gte=begin) if begin else readings
+    return readings.filter(asked_at__lt=end).count()
 
 
 def _source(account: Account, begin: datetime | None, *, most: int) -> Source:
@@ -170,8 +183,8 @@ def delete_readings(account: Account, *, at: datetime) -> int:
     """Delete readings older than 40 days that are rolled up; return how many.
 
     What stays: the first and the last reading of each window, those that the next one kept is
-    compared with, and those that a cycle or a month names as where its numbers come from. The
-    newest reading is never older than what is rolled up, so it stays too.
+    compared with, and those that a row names as where its numbers come from. The newest reading
+    is never older than what is rolled up, so it stays too.
     """
     state = RollUp.objects.filter(account=account).exclude(until_at=None).first()
     if state is None or state.until_at is None:
@@ -179,50 +192,56 @@ def delete_readings(account: Account, *, at: datetime) -> int:
     if Seen.of(account, until=state.until_at) != Seen(state.readings, state.closings):
         return 0
     border = floor_day(min(at - READINGS_KEPT, state.until_at))
-    old = Snapshot.objects.filter(account=account, asked_at__lt=border)
-    kept = _ends_of_windows(old)
-    for model in (Cycle, CalendarMonth):
-        old = old.exclude(pk__in=_named(model, account))
-    going = [pk for pk in old.order_by("asked_at").values_list("pk", flat=True) if pk not in kept]
+    going = _going(account, border)
+    since = going.aggregate(first=Min("asked_at"))["first"] or border
     deleted = 0
-    for first in range(0, len(going), MOST_DELETED):
-        batch = Snapshot.objects.filter(pk__in=going[first : first + MOST_DELETED])
-        if not _delete(batch, state, border=border):
+    while since < border:
+        until = min(border, since + DELETED_AT_ONCE)
+        part = going.filter(asked_at__gte=since, asked_at__lt=until)
+        gone = _delete(part, state, border=border)
+        if gone is None:
             break
-        deleted += len(going[first : first + MOST_DELETED])
+        since, deleted = until, deleted + gone
     return deleted
 
 
-def _delete(batch: SnapshotQuerySet, state: RollUp, *, border: datetime) -> bool:
-    """Delete these readings and count them out; False if they are being rolled up meanwhile."""
+def _delete(part: SnapshotQuerySet, state: RollUp, *, border: datetime) -> int | None:
+    """Delete these readings and count them out; None if they are being rolled up meanwhile."""
     with transaction.atomic():
-        left = state.readings - batch.good().count()
+        there = part.aggregate(all=Count("pk"), good=Count("pk", filter=GOOD))
+        left = state.readings - there["good"]
         mine = RollUp.objects.filter(pk=state.pk, until_at=state.until_at, readings=state.readings)
         if not mine.update(readings=left, readings_from_at=border):
-            return False
-        batch.delete()
+            return None
+        # No row names one of them, so they go in one statement, without a look for each.
+        if part._raw_delete(part.db) != there["all"]:
+            transaction.set_rollback(True)
+            return None
     state.readings = left
-    return True
+    return int(there["all"])
 
 
-def _named(model: type[Cycle] | type[CalendarMonth], account: Account) -> QuerySet:
-    return model.objects.filter(account=account).exclude(snapshot=None).values("snapshot_id")
+def _going(account: Account, border: datetime) -> SnapshotQuerySet:
+    # Every mode is named, so that the index that begins with account and mode serves.
+    old = Snapshot.objects.filter(
+        account=account, mode__in=Snapshot.Mode.values, asked_at__lt=border
+    )
+    going = old.exclude(asked_at__in=_kept_moments(old))
+    for model in NAMING:
+        named = model._default_manager.filter(account=account).exclude(snapshot=None)
+        going = going.exclude(pk__in=named.values("snapshot_id"))
+    return going
 
 
-def _ends_of_windows(old: SnapshotQuerySet) -> set[uuid.UUID]:
-    """Return the first and last readings of each window, and the last known number of each."""
-    first: dict[object, uuid.UUID] = {}
-    last: dict[object, uuid.UUID] = {}
-    good = old.good().order_by("asked_at", "pk")
-    for pk, kind, start, app, api, prepaid, included, plan in good.values_list(*KEEPING):
-        place = kind, start
-        first.setdefault(place, pk)
-        last[place] = pk
-        known = {(place, "app"): app, (place, "api"): api, "prepaid": prepaid, "included": included}
-        last |= {name: pk for name, number in known.items() if number is not None}
-        if plan:
-            last["plan"] = pk
-    return {*first.values(), *last.values()}
+def _kept_moments(old: SnapshotQuerySet) -> set[datetime]:
+    """Return when the first and last readings of each window came, and the last known numbers."""
+    known = {name: Max("asked_at", filter=~Q(**{name: unknown})) for name, unknown in KEPT.items()}
+    windows = old.good().values("kind", "period_start_at").order_by()
+    first, last = Min("asked_at"), Max("asked_at")
+    rows: Any = list(windows.annotate(first=first, last=last, **known))
+    found = {row[name] for row in rows for name in ("first", "last", *OF_WINDOW)}
+    found |= {max((row[name] for row in rows if row[name]), default=None) for name in OF_ACCOUNT}
+    return found - {None}
 
 
 def delete_hours(account: Account, *, at: datetime) -> int:

@@ -17,7 +17,8 @@ from dashboard.usage import compare_charts, phrases
 from dashboard.usage.charts import Chart, Frame
 from dashboard.usage.compare_charts import Lane
 from dashboard.usage.comparing import Run, common_moment
-from dashboard.usage.runs import run_of
+from dashboard.usage.history.loading import Known
+from dashboard.usage.runs import runs_of
 from dashboard.usage.standing import Standing, standings
 
 # More lines than this cannot be told apart.
@@ -70,13 +71,17 @@ class SideBySide:
 
     @cached_property
     def runs(self) -> list[Run]:
-        """The runs of their cycles (4 queries each)."""
-        accounts = self.team.accounts.in_bulk([one.account_id for one in self.chosen])
-        return [
-            run_of(accounts[one.account_id], one.window, at=self.at)
-            for one in self.chosen
-            if one.window
-        ]
+        """The runs of their cycles (2 queries, and 2 for each)."""
+        chosen = [one.account_id for one in self.chosen]
+        beside = self.team.accounts.select_related("rolled_up")
+        accounts = beside.prefetch_related("cycles").in_bulk(chosen)
+        found: list[Run] = []
+        for one in self.chosen:
+            if one.window:
+                account = accounts[one.account_id]
+                known = Known.of(account, list(account.cycles.all()))
+                found += runs_of(account, [one.window], at=self.at, known=known)
+        return found
 
     @cached_property
     def moment(self) -> timedelta | None:

@@ -7,7 +7,7 @@ from there. Without any roll-up the same figures come from the readings of the r
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from typing import Any
@@ -18,8 +18,8 @@ from django.conf import settings
 from dashboard.keys.models import Account
 from dashboard.usage.history import buckets
 from dashboard.usage.history.buckets import SHORT_BESIDE_A_DAY, Rolled, longest_step
-from dashboard.usage.history.loading import load
-from dashboard.usage.history.rows import COLUMNS, span_of
+from dashboard.usage.history.loading import Known, load
+from dashboard.usage.history.rows import COLUMNS, levels_of, span_of
 from dashboard.usage.history.tallies import TICK, split
 from dashboard.usage.history.values import (
     DAY,
@@ -27,6 +27,8 @@ from dashboard.usage.history.values import (
     WHATS,
     ZERO,
     Course,
+    Levels,
+    Place,
     Span,
     Use,
     floor_day,
@@ -40,9 +42,14 @@ Kept = UsageSpan.Span
 
 
 def hours(
-    account: Account, start: datetime, end: datetime, *, window: Window | None = None
+    account: Account,
+    start: datetime,
+    end: datetime,
+    *,
+    window: Window | None = None,
+    known: Known | None = None,
 ) -> Course:
-    """Return use by the UTC hour in `[start, end)`, whole hours (4 queries).
+    """Return use by the UTC hour in `[start, end)`, whole hours (4 queries, 2 for what is known).
 
     With a window, its counters alone. Hours are kept for 13 months; before, each is unknown.
     """
@@ -50,7 +57,8 @@ def hours(
     edges = [first]
     while edges[-1] < end:
         edges.append(edges[-1] + HOUR)
-    found = _spans(account, first, edges[-1], days_until=None)
+    known = known or Known(_state(account))
+    found = _spans(account, first, edges[-1], days_until=None, known=known)
     return buckets.course(
         found.spans, edges, window=window, longest=ZERO, read_until=found.read_until
     )
@@ -63,19 +71,77 @@ def days(
     zone: ZoneInfo,
     *,
     window: Window | None = None,
+    known: Known | None = None,
 ) -> Course:
-    """Return use by the day of the zone, whole days, with a part in `[start, end)` (4 queries).
+    """Return use by the day of the zone, whole days, with a part in `[start, end)` (as `hours`).
 
     Where the hours are not kept any more the days are UTC days, whatever the zone.
     """
     edges = buckets.day_edges(start, end, zone)
-    state = RollUp.objects.filter(account=account).first()
-    seam = _days_until(state, zone)
+    known = known or Known(_state(account))
+    seam = _days_until(known.state, zone)
     if seam and edges[0] < seam:
         last = min(seam, floor_day(end - TICK) + DAY)
         edges = _utc_edges(floor_day(start), last) + [edge for edge in edges if edge > seam]
-    found = _spans(account, edges[0], edges[-1], days_until=seam, state=state)
+    found = _spans(account, edges[0], edges[-1], days_until=seam, known=known)
     return buckets.course(found.spans, edges, window=window, read_until=found.read_until)
+
+
+def levels(
+    account: Account, windows: Sequence[Window], *, days_before: datetime, known: Known
+) -> dict[Place, list[Levels]]:
+    """Return the last reading of each hour of these windows, in order; of each UTC day before then.
+
+    2 queries, whatever the number of windows, for each stretch in which they follow each other.
+    """
+    found: dict[Place, list[Levels]] = {Place(one.kind, one.start_at): [] for one in windows}
+    seam = known.state.until_at if known.state else None
+    days_before = min(days_before, floor_day(seam)) if seam else days_before
+    for start, end in _stretches(windows):
+        rows = _kept_levels(account, start, min(end, seam), days_before) if seam else []
+        if not seam or seam < end:
+            begin = max(start, seam) if seam else start
+            source = load(account, begin=begin, end=end, cycles=known.cycles)
+            fresh = buckets.last_of_hours(source.readings, source.closings)
+            rows += [(place, one) for place, hour, one in fresh if hour >= begin]
+        for place, one in rows:
+            if place in found:
+                found[place].append(one)
+    return {place: _thinned(rows, days_before) for place, rows in found.items()}
+
+
+def _stretches(windows: Sequence[Window]) -> Iterator[tuple[datetime, datetime]]:
+    """Return the hours that the windows take up; those that nearly touch are one stretch."""
+    ordered = sorted(windows, key=lambda one: one.start_at)
+    while ordered:
+        start, end = floor_hour(ordered[0].start_at), ordered[0].end_at
+        while ordered and ordered[0].start_at <= end + DAY:
+            end = max(end, ordered.pop(0).end_at)
+        yield start, floor_hour(end - TICK) + HOUR
+
+
+def _kept_levels(
+    account: Account, start: datetime, end: datetime, days_before: datetime
+) -> list[tuple[Place, Levels]]:
+    rows = UsageSpan.objects.filter(account=account).exclude(levels=None)
+    hours = rows.filter(span=Kept.HOUR).touching(start=max(start, days_before), end=end)
+    days = rows.filter(span=Kept.DAY).touching(start=start, end=min(end, days_before))
+    both = hours if start >= days_before else hours.union(days, all=True)
+    found = [
+        (Place(kind, window), levels_of(doc))
+        for kind, window, doc in both.values_list("kind", "window_start_at", "levels")
+        if doc
+    ]
+    return sorted(found, key=lambda one: one[1].at)
+
+
+def _thinned(rows: Sequence[Levels], days_before: datetime) -> list[Levels]:
+    early = {floor_day(one.at): one for one in rows if one.at < days_before}
+    return [*early.values(), *(one for one in rows if one.at >= days_before)]
+
+
+def _state(account: Account) -> RollUp | None:
+    return RollUp.objects.filter(account=account).first()
 
 
 @dataclass(frozen=True)
@@ -92,16 +158,15 @@ def _spans(
     end: datetime,
     *,
     days_until: datetime | None,
-    state: RollUp | None = None,
+    known: Known,
 ) -> Found:
     """Return what the rows keep, and after them what the readings say."""
-    state = state or RollUp.objects.filter(account=account).first()
-    seam = state.until_at if state else None
+    seam = known.state.until_at if known.state else None
     kept = _kept(account, start, min(end, seam), days_until) if seam and start < seam else Rolled()
     if seam and end <= seam:
         return Found(kept, _newest(kept.hours))
     begin = max(start, seam) if seam else start
-    source = load(account, begin=begin, end=end)
+    source = load(account, begin=begin, end=end, cycles=known.cycles)
     longest = longest_step(settings.POLL_SECONDS)
     fresh = buckets.rolled(source.readings, source.closings, longest=longest)
     hours = [one for one in fresh.hours if begin <= one.start_at < end]

@@ -85,6 +85,19 @@ def rolled(
     )
 
 
+def last_of_hours(
+    readings: Iterable[Reading], closings: Iterable[Closing]
+) -> list[tuple[Place, datetime, Levels]]:
+    """Return what the last reading in each hour of a window said, by window: what `rolled` says."""
+    listed = list(closings)
+    hours: Tallies[Place] = Tallies(hour_cells)
+    _tally_readings(
+        hours, differing.read_windows(differing.settled_kinds(readings, listed), listed)
+    )
+    cells = sorted(hours.by_cell.items(), key=lambda item: item[0])
+    return [(place, cell[0], one.levels) for (place, cell), one in cells if one.levels]
+
+
 def _within(hour: Span, *ends: datetime | None) -> Span:
     """Return the part of an hour in its window that was read, so that no more is shared out.
 

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import NamedTuple
 
 from dashboard.usage.history.values import COUNTERS, ZERO, Closing, Place, Reading
 from dashboard.usage.models import LATE
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(NamedTuple):
     """What a counter, or the prepaid balance, did between two moments.
 
     `use` in credits is None where it is unknown; `back` is what a correction took back (D7), or

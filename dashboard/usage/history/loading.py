@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import reduce
+from operator import or_
 
 from django.db.models import DateTimeField, Q, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from dashboard.keys.models import Account
 from dashboard.usage.history.differences import settled_kinds
-from dashboard.usage.history.values import Closing, Place, Reading
-from dashboard.usage.models import Cycle, Snapshot, SnapshotQuerySet
+from dashboard.usage.history.values import DAY, Closing, Place, Reading
+from dashboard.usage.models import Cycle, RollUp, Snapshot, SnapshotQuerySet
 
 COLUMNS = (
     "asked_at",
@@ -29,6 +31,8 @@ COLUMNS = (
 )
 # A difference needs the readings on both sides of the stretch; a few, as one may be odd.
 BESIDE = 8
+# Upstream may go on reading a window after its end; nobody looks for its readings beyond this.
+READ_ON = timedelta(days=40)
 BEGINNING = datetime(1, 1, 2, tzinfo=UTC)
 END = datetime(9999, 12, 30, tzinfo=UTC)
 OF_WINDOW = ("app_usage", "api_usage")
@@ -49,6 +53,27 @@ class Source:
         """Return when the newest of the readings was asked for."""
         return self.readings[-1].at if self.readings else None
 
+    def count(self, begin: datetime | None) -> int:
+        """Return how many of the readings came from a moment on, and before the newest one."""
+        late = [one for one in self.readings if begin is None or one.at >= begin]
+        return sum(one.at != self.newest for one in late)
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a page has read of an account already: how far it is rolled up, and all its cycles."""
+
+    state: RollUp | None
+    cycles: Sequence[Cycle] | None = None
+
+    @classmethod
+    def of(cls, account: Account, cycles: Sequence[Cycle] | None = None) -> Known:
+        """Return it for an account whose `rolled_up` is loaded; else that is one query."""
+        try:
+            return cls(account.rolled_up, cycles)
+        except RollUp.DoesNotExist:
+            return cls(None, cycles)
+
 
 def good_readings(account: Account) -> SnapshotQuerySet:
     """Return the readings of an account that tell of a window."""
@@ -56,14 +81,20 @@ def good_readings(account: Account) -> SnapshotQuerySet:
 
 
 def load(
-    account: Account, *, begin: datetime | None, end: datetime | None = None, most: int = 0
+    account: Account,
+    *,
+    begin: datetime | None,
+    end: datetime | None = None,
+    most: int = 0,
+    cycles: Sequence[Cycle] | None = None,
 ) -> Source:
     """Return what happened in `[begin, end)` and just beside it; at most so many readings.
 
-    Two queries, whatever the length of history; more only where readings lack a number.
+    Two queries, one where the cycles are known, whatever the length of history; one more where
+    readings lack a number, and one more where a window that was listed was not read here.
     """
     good = good_readings(account)
-    closings = closings_of(account, begin=begin, end=end)
+    closings = closings_of(account, begin=begin, end=end, cycles=cycles)
     wanted = good.order_by("asked_at", "pk")
     if begin:
         before = good.filter(asked_at__lt=begin).order_by("-asked_at")
@@ -76,18 +107,28 @@ def load(
     if begin:
         found += _farther_back(good, settled_kinds(found, closings), closings, begin)
     readings = settled_kinds(found, closings)
-    return Source(readings, _truly_listed(good, closings, readings), 0 < most <= len(found))
+    is_cut = 0 < most <= len(found)
+    if is_cut:
+        newest = readings[-1].at + DAY
+        closings = [one for one in closings if one.place.start_at < newest]
+    return Source(readings, _truly_listed(good, closings, readings), is_cut)
 
 
 def closings_of(
-    account: Account, *, begin: datetime | None = None, end: datetime | None = None
+    account: Account,
+    *,
+    begin: datetime | None = None,
+    end: datetime | None = None,
+    cycles: Sequence[Cycle] | None = None,
 ) -> list[Closing]:
-    """Return the cycles that have a part in `[begin, end)`, with their final counters if closed."""
-    cycles = Cycle.objects.filter(account=account)
-    if begin:
-        cycles = cycles.filter(end_at__gt=begin)
-    if end:
-        cycles = cycles.filter(start_at__lt=end)
+    """Return the cycles that have a part in `[begin, end)`, with their final counters if closed.
+
+    Without the account's cycles, oldest first, they are read.
+    """
+    if cycles is None:
+        asked = Cycle.objects.filter(account=account).oldest_first()
+        asked = asked.filter(end_at__gt=begin) if begin else asked
+        cycles = list(asked.filter(start_at__lt=end) if end else asked)
     return [
         Closing(
             Place(one.kind, one.start_at),
@@ -97,7 +138,8 @@ def closings_of(
             is_final=one.asked_at >= one.end_at,
             is_told=not one.kind_guessed,
         )
-        for one in cycles.order_by("start_at", "kind")
+        for one in cycles
+        if (begin is None or one.end_at > begin) and (end is None or one.start_at < end)
     ]
 
 
@@ -112,8 +154,11 @@ def _farther_back(
     """Return the last known numbers before the stretch where those beside it lack one."""
     before = [one for one in loaded if one.at < begin]
     earlier = good.filter(asked_at__lt=before[0].at if before else begin)
+    # A window's readings are no older than it is: so far back, and no farther, is looked for them.
     missing = [
-        Q(period_start_at=place.start_at) & _of_kind(place) & ~Q(**{column: None})
+        Q(period_start_at=place.start_at, asked_at__gte=place.start_at - DAY)
+        & _of_kind(place)
+        & ~Q(**{column: None})
         for place in _windows(loaded, closings)
         if place.start_at < begin
         for column in OF_WINDOW
@@ -124,12 +169,11 @@ def _farther_back(
         for column, unknown in OF_ACCOUNT.items()
         if not any(getattr(one, NAMES[column]) != unknown for one in before)
     ]
-    found = {
-        row[0]: row
-        for condition in missing
-        for row in earlier.filter(condition).newest_first().values_list(*COLUMNS)[:1]
-    }
-    return [Reading(*row) for row in found.values()]
+    if not missing:
+        return []
+    newest = [earlier.filter(one).newest_first().values("pk")[:1] for one in missing]
+    wanted = reduce(or_, (Q(pk=Subquery(one)) for one in newest))
+    return [Reading(*row) for row in Snapshot.objects.filter(wanted).values_list(*COLUMNS)]
 
 
 def _truly_listed(
@@ -137,11 +181,20 @@ def _truly_listed(
 ) -> list[Closing]:
     """Leave out the windows whose readings lie elsewhere: those are not unread."""
     read = {one.place for one in readings}
+    unread = [one for one in closings if one.place not in read]
+    if not unread:
+        return closings
+    since = max(min(one.place.start_at for one in unread), BEGINNING + DAY) - DAY
+    until = min(max(one.end_at for one in unread), END - READ_ON) + READ_ON
+    starts = {one.place.start_at for one in unread}
+    elsewhere = good.filter(period_start_at__in=starts, asked_at__gte=since, asked_at__lt=until)
+    told = elsewhere.order_by().values_list("kind", "period_start_at", "synced").distinct()
+    found = {(start, kind if synced is not None else None) for kind, start, synced in told}
     return [
         one
         for one in closings
         if one.place in read
-        or not good.filter(_of_kind(one.place), period_start_at=one.place.start_at).exists()
+        or not found & {(one.place.start_at, kind) for kind in (one.place.kind, None)}
     ]
 
 

@@ -71,7 +71,13 @@ def span_of(row: tuple[Any, ...]) -> tuple[str, Span]:
     happened = tuple(_read(mark) for mark in marks or ())
     uses = app, api, prepaid
     return name, Span(
-        Place(kind, window), start, end, *uses, _levels_read(levels), happened, readings
+        Place(kind, window),
+        start,
+        end,
+        *uses,
+        levels_of(levels) if levels else None,
+        happened,
+        readings,
     )
 
 
@@ -96,8 +102,7 @@ def _levels_written(levels: Levels | None) -> dict[str, Any] | None:
     return {"at": levels.at.isoformat(), **{name: getattr(levels, name) for name in NUMBERS}}
 
 
-def _levels_read(doc: Mapping[str, Any] | None) -> Levels | None:
-    if doc is None:
-        return None
+def levels_of(doc: Mapping[str, Any]) -> Levels:
+    """Return what a row's last reading said."""
     at = datetime.fromisoformat(doc["at"])
     return Levels(at, *(doc[name] for name in NUMBERS))

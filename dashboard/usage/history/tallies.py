@@ -31,7 +31,7 @@ def split(amount: int, weights: Sequence[int]) -> list[int]:
 
 def hour_cells(start: datetime, end: datetime) -> list[Cell]:
     """Return the UTC hours that `[start, end)` touches; a moment lies in the hour it ends."""
-    begin = floor_hour(min(start, end - TICK))
+    begin = floor_hour(start if start < end else end - TICK)
     cells = [(begin, begin + HOUR)]
     while cells[-1][1] < end:
         cells.append((cells[-1][1], cells[-1][1] + HOUR))
@@ -99,21 +99,33 @@ class Tallies(Generic[Key]):
     def __init__(self, cells: Callable[[datetime, datetime], list[Cell]]) -> None:
         self.cells = cells
         self.by_cell: dict[tuple[Key, Cell], Tally] = {}
+        # Most of what is added lies in the cell of what was added before it.
+        self._latest: tuple[Key, Cell, Tally] | None = None
 
     def at(self, key: Key, cell: Cell) -> Tally:
         """Return the tally of a cell."""
         tally = self.by_cell.get((key, cell))
         if tally is None:
             tally = self.by_cell[key, cell] = Tally()
+        self._latest = key, cell, tally
         return tally
 
     def moment(self, key: Key, at: datetime, *, ending: bool = False) -> Tally | None:
         """Return the tally of the cell that a moment lies in, or that it ends."""
+        if self._latest:
+            latest, (begin, finish), tally = self._latest
+            if key == latest and begin < at < finish:
+                return tally
         cells = self.cells(at, at) if ending else self.cells(at, at + TICK)
         return self.at(key, cells[0]) if cells else None
 
     def share(self, key: Key, what: str, start: datetime, end: datetime, use: Use) -> None:
         """Add a use to the cells that it spans, by time where they are several."""
+        if self._latest:
+            latest, (begin, finish), tally = self._latest
+            if key == latest and begin <= start < end <= finish:
+                tally.add(what, use)
+                return
         cells = self.cells(start, end)
         if len(cells) == 1 and cells[0][0] <= start and end <= cells[0][1]:
             self.at(key, cells[0]).add(what, use)
@@ -128,6 +140,9 @@ def _parts(
     """Return the part of each cell; what lies outside of all cells gets its share too, unseen."""
     if not cells:
         return
+    if len(cells) == 2 and cells[0][0] <= start and end <= cells[1][1]:
+        yield from zip(cells, _halves(cells[1][0], start, end, use), strict=True)
+        return
     bounds = [start, *(max(start, cell[0]) for cell in cells[1:]), min(end, cells[-1][1])]
     bounds[0] = max(start, cells[0][0])
     edges = [start, *bounds, end]
@@ -141,3 +156,25 @@ def _parts(
         share = TICK * (known * weights[index] // whole)
         estimated = use.estimated or bool(use.credits)
         yield cell, Use(credits[index], share, backs[index], estimated)
+
+
+def _halves(border: datetime, start: datetime, end: datetime, use: Use) -> tuple[Use, Use]:
+    """Return the parts on both sides of a border: what `_parts` gives, for the usual case."""
+    first, whole = (border - start) // TICK, (end - start) // TICK
+    known, taken, back = use.known_for // TICK, use.credits, use.back
+    credits: Sequence[int | None] = (None, None) if taken is None else _halved(taken, first, whole)
+    backs = _halved(back, first, whole) if back else (0, 0)
+    estimated = use.estimated or bool(taken)
+    shares = known * first // whole, known * (whole - first) // whole
+    before, after = (
+        Use(credits[side], TICK * shares[side], backs[side], estimated) for side in (0, 1)
+    )
+    return before, after
+
+
+def _halved(amount: int, first: int, whole: int) -> tuple[int, int]:
+    """Return what `split` returns for two weights, without its sorting."""
+    share, rest = divmod(amount * first, whole)
+    if rest and 2 * rest >= whole:
+        share += 1
+    return share, amount - share

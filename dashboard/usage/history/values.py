@@ -223,7 +223,9 @@ class Course:
 
 def floor_hour(moment: datetime) -> datetime:
     """Return the start of the UTC hour."""
-    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    # Rows are in UTC already, and there are many.
+    in_utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return in_utc.replace(minute=0, second=0, microsecond=0)
 
 
 def floor_day(moment: datetime) -> datetime:
