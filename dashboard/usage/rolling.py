@@ -15,7 +15,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, Exists, F, Max, Min, Model, OuterRef, Q
+from django.db.models import Exists, F, Max, Min, Model, OuterRef, Q
 
 from dashboard.keys.models import Account
 from dashboard.usage.history import buckets
@@ -52,7 +52,6 @@ NAMING: tuple[type[Model], ...] = (Cycle, CalendarMonth, AccountOutlook)
 TURN_EVERY = timedelta(hours=3)
 Kept = UsageSpan.Span
 KEPT = {**dict.fromkeys(OF_WINDOW), **OF_ACCOUNT}
-GOOD = Q(mode=Snapshot.Mode.CURRENT, outcome__in=(Snapshot.Outcome.OK, Snapshot.Outcome.PARTIAL))
 
 
 @dataclass(frozen=True)
@@ -98,17 +97,20 @@ def take_turns(*, at: datetime) -> Iterator[Account]:
 
 def tidy(account: Account, *, at: datetime) -> None:
     """Roll an account's readings up as far as they are settled, then delete what is too old."""
-    while roll_up(account):
+    while roll_up(account, hours_from=at - HOURS_KEPT):
         pass
     delete_readings(account, at=at)
     delete_hours(account, at=at)
 
 
-def roll_up(account: Account, *, most: int = MOST_READINGS) -> bool:
+def roll_up(
+    account: Account, *, hours_from: datetime | None = None, most: int = MOST_READINGS
+) -> bool:
     """Write the hours, days and gaps that are settled and new; say whether there may be more.
 
     After a late reading (D6), or when a cycle was closed or corrected, it begins again with the
-    oldest reading that is kept. Of two workers at once one writes.
+    oldest reading that is kept. Hours before `hours_from` would be deleted at once: their days
+    are written alone. Of two workers at once one writes.
     """
     state, _new = RollUp.objects.get_or_create(account=account)
     seen = Seen.of(account, until=state.until_at)
@@ -122,6 +124,8 @@ def roll_up(account: Account, *, most: int = MOST_READINGS) -> bool:
     if not changed and state.until_at and until <= state.until_at:
         return False
     rows = _rows(account, source, begin=begin, until=until)
+    border = floor_day(min(hours_from, until)) if hours_from else None
+    kept = [one for one in rows if one.span != Kept.HOUR or not border or one.end_at > border]
     with transaction.atomic():
         # A reading that came in meanwhile is not among the rows: then it is done again.
         if _count(good_readings(account), begin, source.newest) != source.count(begin):
@@ -133,8 +137,9 @@ def roll_up(account: Account, *, most: int = MOST_READINGS) -> bool:
         found = RollUp.objects.filter(
             pk=state.pk, until_at=state.until_at, readings=state.readings, closings=state.closings
         )
-        if found.update(until_at=until, readings=before, closings=seen.closings):
-            _replace(account, rows, begin=begin)
+        without = {"hours_from_at": border} if len(kept) < len(rows) else {}
+        if found.update(until_at=until, readings=before, closings=seen.closings, **without):
+            _replace(account, kept, begin=begin)
     return source.is_cut
 
 
@@ -208,17 +213,15 @@ def delete_readings(account: Account, *, at: datetime) -> int:
 def _delete(part: SnapshotQuerySet, state: RollUp, *, border: datetime) -> int | None:
     """Delete these readings and count them out; None if they are being rolled up meanwhile."""
     with transaction.atomic():
-        there = part.aggregate(all=Count("pk"), good=Count("pk", filter=GOOD))
-        left = state.readings - there["good"]
-        mine = RollUp.objects.filter(pk=state.pk, until_at=state.until_at, readings=state.readings)
-        if not mine.update(readings=left, readings_from_at=border):
-            return None
         # No row names one of them, so they go in one statement, without a look for each.
-        if part._raw_delete(part.db) != there["all"]:
+        good = part.good()._raw_delete(part.db)
+        others = part._raw_delete(part.db)
+        mine = RollUp.objects.filter(pk=state.pk, until_at=state.until_at, readings=state.readings)
+        if not mine.update(readings=state.readings - good, readings_from_at=border):
             transaction.set_rollback(True)
             return None
-    state.readings = left
-    return int(there["all"])
+    state.readings -= good
+    return int(good + others)
 
 
 def _going(account: Account, border: datetime) -> SnapshotQuerySet:
@@ -226,11 +229,11 @@ def _going(account: Account, border: datetime) -> SnapshotQuerySet:
     old = Snapshot.objects.filter(
         account=account, mode__in=Snapshot.Mode.values, asked_at__lt=border
     )
-    going = old.exclude(asked_at__in=_kept_moments(old))
+    kept = set(old.filter(asked_at__in=_kept_moments(old)).values_list("pk", flat=True))
     for model in NAMING:
         named = model._default_manager.filter(account=account).exclude(snapshot=None)
-        going = going.exclude(pk__in=named.values("snapshot_id"))
-    return going
+        kept |= set(named.values_list("snapshot_id", flat=True))
+    return old.exclude(pk__in=kept)
 
 
 def _kept_moments(old: SnapshotQuerySet) -> set[datetime]:
