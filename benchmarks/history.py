@@ -1,19 +1,24 @@
-"""Hours and days for a page against the length of history, before and after roll-up.
+"""An account's pages and the overview against the length of history, before and after roll-up.
 
-One account read every 15 minutes for 1, 6, 12 and 24 months. A page must cost the same for each:
-what it asks for is a range. The whole year by days is the longest range that a page offers.
+50 accounts read every 15 minutes for 24 months, and as many for one month; one each for 6 and 12.
+Pages must cost the same for each. With `--quick` there are 5 accounts in place of 50.
 """
 
+import argparse
 import os
 import statistics
-import sys
 import tempfile
 import time
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
 from zoneinfo import ZoneInfo
 
-os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="dashboard-bench-")
+folder = tempfile.TemporaryDirectory(prefix="dashboard-bench-")
+os.environ["DATA_DIR"] = folder.name
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
 os.environ["ENCRYPTION_KEYS"] = "k1:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 os.environ["LOG_LEVEL"] = "WARNING"
@@ -23,113 +28,191 @@ import django
 django.setup()
 
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, transaction
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
+from benchmarks.long_histories import accounts_of
 from dashboard.keys.models import Account
-from dashboard.teams.models import Team
+from dashboard.teams.models import Membership, Role, Team, User
 from dashboard.usage import rolling
 from dashboard.usage.history import asking
-from dashboard.usage.history.values import Course
-from dashboard.usage.models import Cycle, Snapshot, UsageSpan
+from dashboard.usage.models import Snapshot, UsageSpan
 
 MONTHS = (1, 6, 12, 24)
-NOW = datetime(2026, 11, 20, 12, 7, tzinfo=UTC)
-DAY, EVERY, WINDOW = timedelta(days=1), timedelta(minutes=15), timedelta(days=30)
 ROUNDS = 9
-ISTANBUL, KOLKATA = ZoneInfo("Europe/Istanbul"), ZoneInfo("Asia/Kolkata")
-Asking = Callable[[Account], Course]
-PAGES: dict[str, Asking] = {
-    "hours of 2 days": lambda one: asking.hours(one, NOW - 2 * DAY, NOW),
-    "hours of a week": lambda one: asking.hours(one, NOW - 7 * DAY, NOW),
-    "days of 30, UTC": lambda one: asking.days(one, NOW - 30 * DAY, NOW, ZoneInfo("UTC")),
-    "days of 30, Istanbul": lambda one: asking.days(one, NOW - 30 * DAY, NOW, ISTANBUL),
-    "days of 30, Kolkata": lambda one: asking.days(one, NOW - 30 * DAY, NOW, KOLKATA),
-}
-LONG: dict[str, Asking] = {
-    "days of a year, UTC": lambda one: asking.days(one, NOW - 365 * DAY, NOW, ZoneInfo("UTC")),
-    "days of a year, Istanbul": lambda one: asking.days(one, NOW - 365 * DAY, NOW, ISTANBUL),
-}
+# The accounts that are looked at are rolled up first; the others as far as the time allows.
+ROLL_UP_SECONDS = 300
+ZONE = "Asia/Kolkata"
+PAGES = (
+    "",
+    "this-cycle.json",
+    "cycles.json",
+    "months.json",
+    "days/",
+    "days.json",
+    "days.json?span=30",
+    "days.json?span=90",
+    "days.json?span=48",
+    "compare/",
+    "compare.json",
+    "compare.json?last=12",
+)
+PAST = ("this-cycle.json", "days.json")
+
+
+@dataclass(frozen=True)
+class Look:
+    """A team with accounts of one length of history; the first is looked at."""
+
+    team: Team
+    account: Account
+    client: Client
+
+    def address(self, page: str) -> str:
+        """Return where a page of the account is; "overview" is the team's."""
+        if page.startswith("overview"):
+            return f"/teams/{self.team.slug}/{page.removeprefix('overview')}"
+        where = f"/teams/{self.team.slug}/accounts/{self.account.pk}/"
+        if page.endswith("?cycle=oldest"):
+            oldest = self.account.cycles.oldest_first()[0]
+            page = f"{page.split('?')[0]}?cycle={int(oldest.start_at.timestamp())}-{oldest.kind}"
+        return f"{where}{page}"
 
 
 def main() -> None:
-    months = [int(one) for one in sys.argv[1:]] or MONTHS
+    parser = argparse.ArgumentParser(prog="benchmarks.history", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="5 accounts in place of 50")
+    accounts = 5 if parser.parse_args().quick else 50
     call_command("setup", verbosity=0, stdout=open(os.devnull, "w"))
-    team = Team.objects.create(name="Bench", slug="bench")
-    read = {count: account_with(team, count) for count in months}
-    print(f"{Snapshot.objects.count():,} readings of {len(read)} accounts")
-    report("before roll-up", read, PAGES)
-    for count, account in read.items():
-        began = time.perf_counter()
-        rolling.tidy(account, at=NOW)
-        print(f"{count:3} months rolled up in {time.perf_counter() - began:.1f} s")
-    print(f"{Snapshot.objects.count():,} readings left, {UsageSpan.objects.count():,} rows")
-    report("after roll-up", read, PAGES | LONG)
+    began, at = time.perf_counter(), timezone.now().replace(microsecond=0)
+    looks = filled(accounts, at=at)
+    count = Snapshot.objects.count()
+    print(f"{count:,} readings in {time.perf_counter() - began:.0f} s", flush=True)
+    report("before roll-up", looks)
+    roll_up(looks, at=at)
+    report("after roll-up", looks)
+    a_year(looks[24].account, at=at)
+    folder.cleanup()
 
 
-def report(title: str, read: dict[int, Account], pages: dict[str, Asking]) -> None:
-    """Print the median milliseconds of each page for each length of history, and the ratio."""
-    print(f"\n{title:26}" + "".join(f"{count:>7} mo" for count in read) + "    longest/shortest")
-    for name, ask in pages.items():
-        medians = [milliseconds(ask, account) for account in read.values()]
-        with CaptureQueriesContext(connection) as queries:
-            ask(next(reversed(read.values())))
-        line = "".join(f"{median:10.1f}" for median in medians)
-        ratio = medians[-1] / medians[0]
-        print(f"{name:26}{line} ms  {ratio:.2f} ×  {len(queries)} queries")
+def filled(accounts: int, *, at: datetime) -> dict[int, Look]:
+    """Write the histories, without waiting for the disk, and sign in once for each length."""
+    owner = User.objects.create(email="bench@example.com")
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA synchronous = OFF")
+        cursor.execute("PRAGMA cache_size = -500000")
+    looks = {}
+    for months in MONTHS:
+        team = Team.objects.create(name=f"{months} months", slug=f"m{months}", time_zone=ZONE)
+        Membership.objects.create(team=team, user=owner, role=Role.OWNER)
+        names = [f"A{n:02}" for n in range(accounts if months in (MONTHS[0], MONTHS[-1]) else 1)]
+        made = accounts_of(team, names, months=months, at=at)
+        client = Client(SERVER_NAME="127.0.0.1")
+        client.force_login(owner)
+        looks[months] = Look(team, made[0], client)
+    # The next connection has the settings of the site again.
+    connection.close()
+    return looks
 
 
-def milliseconds(ask: Asking, account: Account) -> float:
-    taken = []
+def report(title: str, looks: Mapping[int, Look]) -> None:
+    """Print the median CPU milliseconds and queries of each page for each length of history."""
+    head = "".join(f"{months:>10} mo" for months in looks)
+    print(f"\n{title:34}{head}     24/1   24/6   wall ms at 24", flush=True)
+    ends = {months: looks[months] for months in (MONTHS[0], MONTHS[-1])}
+    row("overview", ends)
+    for page in PAGES:
+        row(page, looks)
+    for page in PAST:
+        row(f"{page}?cycle=oldest", looks)
+
+
+def row(page: str, looks: Mapping[int, Look]) -> None:
+    """Visit a page of each in turns, and print a line."""
+    addresses = {months: look.address(page) for months, look in looks.items()}
+    cpu: dict[int, list[float]] = {months: [] for months in looks}
+    wall: list[float] = []
     for _ in range(ROUNDS):
-        began = time.perf_counter()
-        ask(account)
-        taken.append(time.perf_counter() - began)
-    return statistics.median(taken) * 1000
+        for months, look in looks.items():
+            began, taken = time.perf_counter(), time.process_time()
+            assert look.client.get(addresses[months]).status_code == 200
+            cpu[months].append((time.process_time() - taken) * 1000)
+            if months == MONTHS[-1]:
+                wall.append((time.perf_counter() - began) * 1000)
+    line = f"{page or 'account page':34}"
+    for months in MONTHS:
+        if months not in looks:
+            line += " " * 13
+            continue
+        with CaptureQueriesContext(connection) as queries:
+            looks[months].client.get(addresses[months])
+        line += f"{statistics.median(cpu[months]):9.1f} ({len(queries)})".rjust(13)
+    last = statistics.median(cpu[MONTHS[-1]])
+    ratios = [last / statistics.median(cpu[one]) if one in cpu else None for one in MONTHS[:2]]
+    told = "".join(f"{ratio:7.2f}" if ratio else " " * 7 for ratio in ratios)
+    print(f"{line}  {told}   {statistics.median(wall):8.1f}", flush=True)
 
 
-def account_with(team: Team, months: int) -> Account:
-    """Write so many months of readings as the poller leaves them, with a closed cycle for each."""
-    account = Account.objects.create(team=team, label=f"{months} months")
-    start = NOW - WINDOW * months
-    for number in range(months):
-        window = start + WINDOW * number
-        Snapshot.objects.bulk_create(readings(account, window), batch_size=500)
-        Cycle.objects.create(
-            account=account,
-            kind="stripe",
-            start_at=window,
-            end_at=window + WINDOW,
-            app_usage=2879,
-            api_usage=5760,
-            asked_at=min(NOW, window + WINDOW + timedelta(minutes=1)),
-            first_seen_at=window,
-        )
-    return account
+def roll_up(looks: Mapping[int, Look], *, at: datetime) -> None:
+    """Roll up the accounts that are looked at, then the others, and print what it took."""
+    print()
+    for months, look in looks.items():
+        print(f"{months:3} months: {rolled_up(look.account, at=at)}", flush=True)
+    began, count = time.perf_counter(), 0
+    for account in Account.objects.filter(rolled_up=None):
+        rolling.tidy(account, at=at)
+        count += 1
+        if time.perf_counter() - began > ROLL_UP_SECONDS:
+            break
+    took, left = time.perf_counter() - began, Account.objects.filter(rolled_up=None).count()
+    print(f"{count} more in {took:.0f} s; {left} were left as they are")
+    print(f"{Snapshot.objects.count():,} readings left, {UsageSpan.objects.count():,} rows")
 
 
-def readings(account: Account, window: datetime) -> list[Snapshot]:
-    return [
-        Snapshot(
-            account=account,
-            mode="current",
-            outcome="ok",
-            asked_at=window + EVERY * number,
-            query="expand=billing_cycle",
-            raw="x" * 400,
-            membership="Premium-20000",
-            included_credits=18500,
-            prepaid_credits=2000,
-            app_usage=number,
-            api_usage=2 * number,
-            remaining_included_credits=18500 - 3 * number,
-            period_start_at=window,
-            period_end_at=window + WINDOW,
-            synced=True,
-            kind="stripe",
-        )
-        for number in range(WINDOW // EVERY)
-    ]
+def rolled_up(account: Account, *, at: datetime) -> str:
+    before = account.snapshots.count()
+    began, taken = time.perf_counter(), time.process_time()
+    with timed_transactions() as lengths:
+        rolling.tidy(account, at=at)
+    cpu, wall = time.process_time() - taken, time.perf_counter() - began
+    gone = before - account.snapshots.count()
+    held = f"longest transaction {max(lengths) * 1000:.0f} ms of {len(lengths)}"
+    return f"{before:,} readings, {gone:,} deleted, {cpu:.1f} s CPU, {wall:.1f} s; {held}"
+
+
+@contextmanager
+def timed_transactions() -> Iterator[list[float]]:
+    """List how long each transaction holds SQLite's lock for writing, in seconds."""
+    lengths: list[float] = []
+    begun: list[float] = []
+
+    def wrapper(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if sql.startswith("BEGIN"):
+            found = execute(sql, params, many, context)
+            begun.append(time.perf_counter())
+            return found
+        if begun and connection.in_atomic_block:
+            transaction.on_commit(partial(note, begun.pop()))
+        return execute(sql, params, many, context)
+
+    def note(began: float) -> None:
+        lengths.append(time.perf_counter() - began)
+
+    with connection.execute_wrapper(wrapper):
+        yield lengths
+
+
+def a_year(account: Account, *, at: datetime) -> None:
+    """Print what the longest range costs that the API answers, in UTC and outside of it."""
+    for zone in ("UTC", ZONE):
+        taken = []
+        for _ in range(ROUNDS):
+            began = time.process_time()
+            asking.days(account, at - timedelta(days=365), at, ZoneInfo(zone))
+            taken.append((time.process_time() - began) * 1000)
+        print(f"days of a year, {zone}: {statistics.median(taken):.1f} ms CPU")
 
 
 if __name__ == "__main__":

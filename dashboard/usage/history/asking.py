@@ -123,7 +123,7 @@ def _stretches(windows: Sequence[Window]) -> Iterator[tuple[datetime, datetime]]
 def _kept_levels(
     account: Account, start: datetime, end: datetime, days_before: datetime
 ) -> list[tuple[Place, Levels]]:
-    rows = UsageSpan.objects.filter(account=account).exclude(levels=None)
+    rows = UsageSpan.objects.filter(account=account, levels__isnull=False)
     hours = rows.filter(span=Kept.HOUR).touching(start=max(start, days_before), end=end)
     days = rows.filter(span=Kept.DAY).touching(start=start, end=min(end, days_before))
     both = hours if start >= days_before else hours.union(days, all=True)
