@@ -244,11 +244,11 @@ def test_the_page_takes_at_most_12_queries_whatever_the_history(
     add_key(read, "another-key", "Second")
     with django_assert_max_num_queries(12):
         client.get(url)  # The first page of a team is noted in the session, too.
-    with django_assert_max_num_queries(10) as few:
+    with django_assert_max_num_queries(9) as few:
         client.get(url)
     fill(read, cycles=36, snapshots=3000)
 
-    with django_assert_max_num_queries(10) as many:
+    with django_assert_max_num_queries(9) as many:
         page = client.get(url)
 
     assert len(few) == len(many)

@@ -263,16 +263,16 @@ def test_a_stranger_sees_nothing(account, client, mallory, url):
     assert client.get(f"{url}days.json").status_code == 404
 
 
-def test_it_takes_at_most_15_queries_before_and_after_roll_up(
+def test_it_takes_at_most_11_queries_before_and_after_roll_up(
     account, get, client, url, django_assert_max_num_queries
 ):
     read_until(account, AT)
     get("days/")
-    with time_machine.travel(AT, tick=False), django_assert_max_num_queries(15):
+    with time_machine.travel(AT, tick=False), django_assert_max_num_queries(11):
         client.get(f"{url}days/?span=30")
     before = get(span="30").json()
     rolling.tidy(account, at=AT)
-    with time_machine.travel(AT, tick=False), django_assert_max_num_queries(15):
+    with time_machine.travel(AT, tick=False), django_assert_max_num_queries(11):
         client.get(f"{url}days/?span=30")
     after = get(span="30").json()
 
