@@ -30,6 +30,7 @@ class AccountCard:
     renews: str
     read: str
     lasts: str
+    lasts_url: str
 
     @property
     def renewal(self) -> str:
@@ -51,7 +52,11 @@ def account_cards(team: Team, standings: Iterable[Standing], *, at: datetime) ->
     """Return a card for each account, in the given order."""
     # Accounts lie below their list; `reverse` for each would cost as much as the rest of a card.
     below, zone = reverse("usage:accounts", args=[team.slug]), team.zone
-    return [_card(one, f"{below}{one.account_id}/", zone, at=at) for one in standings]
+    why = reverse("overview:explain", args=[team.slug, "runs-out"])
+    return [
+        _card(one, f"{below}{one.account_id}/", f"{why}{one.account_id}/", zone, at=at)
+        for one in standings
+    ]
 
 
 def is_low(one: Standing) -> bool:
@@ -61,7 +66,7 @@ def is_low(one: Standing) -> bool:
     return one.runs_out is not None or one.remaining <= one.included * LOW_SHARE
 
 
-def _card(one: Standing, url: str, zone: ZoneInfo, *, at: datetime) -> AccountCard:
+def _card(one: Standing, url: str, why: str, zone: ZoneInfo, *, at: datetime) -> AccountCard:
     kind, word = _state(one)
     days = one.renews_in_days
     return AccountCard(
@@ -73,6 +78,7 @@ def _card(one: Standing, url: str, zone: ZoneInfo, *, at: datetime) -> AccountCa
         renews="" if days is None else _("renews in %(days)s") % {"days": phrases.days(days)},
         read=phrases.clock(one.as_of, zone, at=at) if one.as_of else "",
         lasts=telling.in_short(one.outlook, zone, remaining=one.remaining, at=at),
+        lasts_url=why,
     )
 
 

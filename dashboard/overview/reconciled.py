@@ -33,6 +33,13 @@ class KindOfCycles:
     chart: Chart
     url: str
 
+    @property
+    def why_url(self) -> str:
+        """Where the newest cycle is explained: the chart's sentence is about it."""
+        known = (one for one in self.statements if one.books.upstream is not None)
+        newest = next(known, None) or self.statements[0]
+        return newest.why_url
+
 
 @dataclass(frozen=True, eq=False)
 class StatementsPage:

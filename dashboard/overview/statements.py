@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.db.models import F, Q
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from dashboard.keys.models import Account
@@ -68,6 +69,13 @@ class Statement:
         return asked_at is not None and asked_at >= self.window.end_at
 
     @property
+    def why_url(self) -> str:
+        """The address that explains its numbers."""
+        where = ["statement", self.account.pk]
+        root = reverse("overview:explain_one", args=[self.account.team.slug, *where])
+        return f"{root}?cycle={self.window.key}"
+
+    @property
     def through(self) -> Entry:
         """The line of what went through this dashboard."""
         return self.summary[0]
@@ -77,7 +85,8 @@ def accounts_with_cycles(team: Team) -> list[Account]:
     """Name the accounts that have statements; one that was joined to another has none (D14)."""
     joined = Q(same_as__isnull=False, archived_at__isnull=False)
     return list(
-        team.accounts.exclude(joined)
+        team.accounts.select_related("team")
+        .exclude(joined)
         .filter(cycles__isnull=False)
         .distinct()
         .order_by(F("archived_at").asc(nulls_first=True), "label", "pk")

@@ -45,6 +45,7 @@ def _cells(card: AccountCard, number: Callable[[int | None], str], of: str) -> d
         "cycle_is": _look(one.window),
         "renews": card.renews,
         "lasts": card.lasts,
+        "lasts_url": card.lasts_url,
         "source_url": card.source_url,
         "read": card.read,
     }

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from urllib.parse import urlencode
-from uuid import UUID
 
 from django.http import Http404
 from django.urls import reverse
@@ -16,13 +15,12 @@ from django.utils.translation import ngettext
 
 from dashboard.keys.models import Account, ApiKey
 from dashboard.teams.models import Team
-from dashboard.usage import charts, columns, course, pasts, phrases, telling
+from dashboard.usage import charts, columns, course, pasts, phrases
 from dashboard.usage.charts import Chart, Frame
 from dashboard.usage.history.loading import Known
 from dashboard.usage.models import CalendarMonth, Kind
-from dashboard.usage.outlook import steps_of
+from dashboard.usage.outlook_part import OutlookPart
 from dashboard.usage.standing import Standing, standing
-from dashboard.usage.telling import Rate, Told
 from dashboard.usage.windows import Window, chosen
 
 
@@ -139,25 +137,13 @@ class AccountPage:
             self.course,
             frame=self._frame(_newest(self.course.points, self.window)),
             standing=self.standing if self.shows_now else None,
-            steps=steps_of(self.account) if self.shows_now and self.standing.outlook else (),
+            steps=self.ahead.steps if self.shows_now else (),
         )
 
-    @property
-    def balances(self) -> list[Told]:
-        """Whether the included credits, and everything spendable, last until the renewal."""
-        now = self.standing
-        return telling.balances(
-            now.outlook,
-            remaining=now.remaining,
-            spendable=now.spendable,
-            zone=self.team.zone,
-            at=self.at,
-        )
-
-    @property
-    def rates(self) -> list[Rate]:
-        """How fast credits go, and how fast they may; empty without an outlook."""
-        return telling.rates(self.standing.outlook) if self.standing.outlook else []
+    @cached_property
+    def ahead(self) -> OutlookPart:
+        """What lies ahead of the account."""
+        return OutlookPart(self.account, self.team, self.standing, self.at)
 
     @property
     def burn_down_url(self) -> str:
@@ -173,7 +159,7 @@ class AccountPage:
                 kind,
                 self.cycles_chart(kind),
                 f"{self._url('usage:cycles')}?{urlencode({'kind': kind})}",
-                self.reading_url(_newest_source(self.windows, kind)),
+                self.explained("cycles", kind=kind),
             )
             for kind in self.kinds
         ]
@@ -194,7 +180,7 @@ class AccountPage:
     @property
     def days_url(self) -> str:
         """The address of the window's use by the day."""
-        query = f"?{urlencode({'cycle': self.picked})}" if self.picked else ""
+        query = f"?{urlencode(self._picked)}" if self.picked else ""
         return f"{self._url('usage:days')}{query}"
 
     @property
@@ -203,9 +189,14 @@ class AccountPage:
         return self._url("usage:months")
 
     @property
-    def months_source_url(self) -> str:
-        """The provenance of the newest calendar month."""
-        return self.reading_url(self.months[-1].snapshot_id if self.months else None)
+    def months_why_url(self) -> str:
+        """Where the calendar months are explained."""
+        return self.explained("months")
+
+    @property
+    def burn_down_why_url(self) -> str:
+        """Where the lines of the shown window's chart are explained."""
+        return self.explained("burn-down", **self._picked)
 
     @property
     def standing_source_url(self) -> str:
@@ -215,12 +206,17 @@ class AccountPage:
     @property
     def spendable_url(self) -> str:
         """Where it is explained what can be spent."""
-        return self._explained("spendable")
+        return self.explained("spendable")
 
     @property
     def used_url(self) -> str:
-        """Where it is explained what the running cycle has used."""
-        return self._explained("used")
+        """Where it is explained what the window that is shown has used."""
+        return self.explained("used", **self._picked)
+
+    def explained(self, number: str, **query: str) -> str:
+        """Return where a number of this account is explained."""
+        where = reverse("overview:explain_one", args=[self.team.slug, number, self.account.pk])
+        return f"{where}?{urlencode(query)}" if query else where
 
     def link(self, window: Window) -> str:
         """Return the address of the page that shows this window."""
@@ -284,8 +280,9 @@ class AccountPage:
     def _frame(self, as_of: datetime | None) -> Frame:
         return Frame(self.at, self.team.zone, as_of, stale=self.standing.stale)
 
-    def _explained(self, number: str) -> str:
-        return reverse("overview:explain_one", args=[self.team.slug, number, self.account.pk])
+    @property
+    def _picked(self) -> dict[str, str]:
+        return {"cycle": self.picked} if self.picked else {}
 
     def _url(self, name: str) -> str:
         return reverse(name, args=[self.team.slug, self.account.pk])
@@ -293,8 +290,3 @@ class AccountPage:
 
 def _newest(points: Sequence[course.Point], window: Window) -> datetime | None:
     return points[-1].at if points else window.asked_at
-
-
-def _newest_source(windows: Sequence[Window], kind: str) -> UUID | None:
-    """Return the reading of the newest window of a kind."""
-    return next((one.source for one in reversed(windows) if one.kind == kind), None)

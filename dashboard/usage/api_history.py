@@ -57,9 +57,16 @@ class StepOut(Schema):
 
 
 class ForecastOut(Schema):
-    """The outlook of the running window as of its last forecast; rates are credits a day."""
+    """The outlook of the running window; rates are credits a day.
+
+    It is made from the reading of that id, asked `as_of`: up to an hour older than the counters.
+    `known_days` is from how many days of use; `weekdays` are factors of the mean day, Monday first.
+    """
 
     as_of: datetime | None = None
+    reading: UUID | None = None
+    known_days: float | None = None
+    weekdays: list[float] | None = None
     period_start_unix: int | None = None
     period_end_unix: int | None = None
     included: RunOutOut | None = None
@@ -137,6 +144,9 @@ def forecast(request: HttpRequest, slug: str, account_id: UUID) -> ForecastOut:
     ]
     return ForecastOut(
         as_of=found.as_of,
+        reading=account.outlook.snapshot_id,
+        known_days=found.known_days,
+        weekdays=list(found.week.factors) if found.week else None,
         period_start_unix=int(window.start_at.timestamp()),
         period_end_unix=int(window.last_second().timestamp()),
         included=_run_out(found.included),

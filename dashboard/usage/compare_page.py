@@ -29,6 +29,7 @@ class Row:
     span: str
     url: str
     source_url: str
+    why_url: str
     by_then: int | None
     total: int | None
     difference: Difference | None
@@ -117,9 +118,7 @@ class ComparePage:
     @property
     def why_url(self) -> str:
         """The address that explains the difference."""
-        return reverse(
-            "overview:explain_one", args=[self.page.team.slug, "same-day", self.page.account.pk]
-        )
+        return self.page.explained("same-day")
 
     @property
     def day(self) -> int | None:
@@ -140,6 +139,7 @@ class ComparePage:
             self._span(run.window),
             self.page.link(run.window),
             self.page.reading_url(run.window.source),
+            self.page.explained("same-day", cycle=run.window.key),
             found.base if found else run.by(newest.after) if newest else None,
             run.final,
             found,

@@ -66,8 +66,7 @@ class Bar:
 def use_chart(found: Course, ask: Ask) -> Chart:
     """Return app and API credits in stacked columns; what is unknown has no column."""
     frame = ask.frame
-    buckets = [one for one in found.series.get(ask.kind, ()) if one.start_at < frame.at]
-    bars = _bars(buckets, ask)
+    bars = bars_of(found, ask)
     ours = [one for one in found.gaps if one.place.kind == ask.kind]
     gaps = [one for one in ours if not one.is_of_balance]
     held = [one for one in gaps if found.holds(one)]
@@ -93,7 +92,9 @@ def use_chart(found: Course, ask: Ask) -> Chart:
     )
 
 
-def _bars(buckets: Sequence[Bucket], ask: Ask) -> list[Bar]:
+def bars_of(found: Course, ask: Ask) -> list[Bar]:
+    """Return the columns, oldest first, with their names and what a reader has to know."""
+    buckets = [one for one in found.series.get(ask.kind, ()) if one.start_at < ask.frame.at]
     labels = [_label(one, ask) for one in buckets]
     twice = {label for label, count in Counter(labels).items() if count > 1}
     bars = []

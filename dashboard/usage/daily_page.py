@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from dashboard.usage import phrases
 from dashboard.usage.account_page import AccountPage
 from dashboard.usage.charts import Chart, Frame
-from dashboard.usage.daily import Ask, use_chart
+from dashboard.usage.daily import Ask, Bar, bars_of, use_chart
 from dashboard.usage.history import asking
 from dashboard.usage.history.values import HOUR, Course
 from dashboard.usage.models import Kind
@@ -85,16 +85,43 @@ class DailyPage:
         wanted = self.kind or (window.kind if window else Kind.STRIPE)
         return wanted if wanted in self.kinds or not self.kinds else self.kinds[0]
 
+    @property
+    def ask(self) -> Ask:
+        """What is drawn."""
+        page = self.page
+        frame = Frame(page.at, page.team.zone, self.found.read_until, stale=page.standing.stale)
+        link = None if self.by_hour else self._url_of_day
+        every = timedelta(seconds=settings.POLL_SECONDS)
+        kind = self.shown_kind
+        return Ask(self.title, kind, self.by_hour, frame, every, link, self._shared)
+
     @cached_property
     def chart(self) -> Chart:
         """The chart of the stretch."""
-        page = self.page
-        stale = page.standing.stale
-        frame = Frame(page.at, page.team.zone, self.found.read_until, stale=stale)
-        link = None if self.by_hour else self._url_of_day
-        every = timedelta(seconds=settings.POLL_SECONDS)
-        ask = Ask(self.title, self.shown_kind, self.by_hour, frame, every, link, self._shared)
-        return use_chart(self.found, ask)
+        return use_chart(self.found, self.ask)
+
+    @cached_property
+    def bars(self) -> list[Bar]:
+        """The columns, oldest first."""
+        return bars_of(self.found, self.ask)
+
+    @property
+    def lines(self) -> list[tuple[list[str | int | None], str]]:
+        """The rows of the chart's table, each with where its number is explained."""
+        whys = [self.why_url(bar.bucket.start_at) for bar in reversed(self.bars)]
+        return list(zip(self.chart["table"]["rows"], whys, strict=True))
+
+    def why_url(self, start: datetime | None = None) -> str:
+        """Return where the stretch is explained, or the column that begins at a moment."""
+        picked = {"cycle": self.page.picked} if self.page.picked else {}
+        day = {"day": self.day.isoformat()} if self.day else {}
+        column = {"column": str(int(start.timestamp()))} if start else {}
+        query = {**picked, "span": self.span, **day, "kind": self.shown_kind, **column}
+        return f"{self._root}?{urlencode(query)}"
+
+    @cached_property
+    def _root(self) -> str:
+        return self.page.explained("use")
 
     @property
     def _shared(self) -> frozenset[datetime]:

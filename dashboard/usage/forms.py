@@ -124,6 +124,12 @@ class SpanForm(forms.Form):
         return day
 
 
+class ColumnForm(forms.Form):
+    """Which column of a stretch is to be explained: the unix second at which it begins."""
+
+    column = forms.IntegerField(min_value=0, max_value=7_289_654_400, required=False)
+
+
 class AccountsForm(forms.Form):
     """Which accounts to compare; none means the first ones."""
 

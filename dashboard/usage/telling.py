@@ -9,15 +9,19 @@ from zoneinfo import ZoneInfo
 from django.utils.translation import gettext as _
 
 from dashboard.usage import phrases
-from dashboard.usage.forecast import Forecast, RunOut, Verdict
+from dashboard.usage.forecast import Forecast, RunOut, Spread, Verdict
 
 KINDS = {Verdict.YES: "ok", Verdict.NO: "bad", Verdict.TOO_EARLY: "neutral"}
 
 
 @dataclass(frozen=True)
 class Told:
-    """One balance: whether it lasts until the renewal, and when it runs out if it does not."""
+    """One balance: whether it lasts until the renewal, and when it runs out if it does not.
 
+    `number` is the name under which it is explained.
+    """
+
+    number: str
     label: str
     kind: str
     word: str
@@ -27,8 +31,9 @@ class Told:
 
 @dataclass(frozen=True)
 class Rate:
-    """A rate in credits a day, in words, and what it is made of."""
+    """A rate in credits a day, in words, and what it is made of; `number` as in `Told`."""
 
+    number: str
     label: str
     value: str
     unit: str
@@ -47,25 +52,28 @@ def balances(
     included = found.included if found else None
     everything = found.everything if found else None
     return [
-        _told(_("Included credits"), remaining, included, zone=zone, at=at),
-        _told(_("Everything spendable"), spendable, everything, zone=zone, at=at),
+        _told("runs-out", remaining, included, zone=zone, at=at),
+        _told("all-runs-out", spendable, everything, zone=zone, at=at),
     ]
 
 
 def _told(
-    label: str, credits: int | None, one: RunOut | None, *, zone: ZoneInfo, at: datetime
+    number: str, credits: int | None, one: RunOut | None, *, zone: ZoneInfo, at: datetime
 ) -> Told:
+    label = _("Included credits") if number == "runs-out" else _("Everything spendable")
     if credits is None:
-        return Told(label, "neutral", _("unknown"), _("RemBG did not say how many are left."))
+        reason = _("RemBG did not say how many are left.")
+        return Told(number, label, "neutral", _("unknown"), reason)
     if credits == 0:
-        return Told(label, "bad", _("no"), _("Nothing is left."))
+        return Told(number, label, "bad", _("no"), _("Nothing is left."))
     if one is None:
         when = _("Less than a day of use is known.")
-        return Told(label, "neutral", word(Verdict.TOO_EARLY), when)
+        return Told(number, label, "neutral", word(Verdict.TOO_EARLY), when)
     chance = _("%(share)s %% of what may come lasts until the renewal") % {
         "share": round(one.lasts * 100)
     }
-    return Told(label, KINDS[one.verdict], word(one.verdict), sentence(one, zone, at=at), chance)
+    when = sentence(one, zone, at=at)
+    return Told(number, label, KINDS[one.verdict], word(one.verdict), when, chance)
 
 
 def in_short(found: Forecast | None, zone: ZoneInfo, *, remaining: int | None, at: datetime) -> str:
@@ -123,24 +131,36 @@ def _short(one: datetime, other: datetime, zone: ZoneInfo, *, at: datetime) -> s
 
 
 def rates(found: Forecast) -> list[Rate]:
-    """Return today's rate, the cycle's, and what may be used a day until the renewal."""
+    """Return today's rate, the cycle's, what may be used a day, and what will be in all."""
     one = found.rates
+    # What may be used is never rounded up: there would be less in the end.
+    may = one.allowance if one.allowance is None or one.allowance < 1 else int(one.allowance)
+    told = _("Included credits left, shared out over the days to the renewal.")
     return [
-        _rate(_("Today"), one.today, _("Used in the last 24 hours.")),
-        _rate(_("This cycle"), one.cycle, _("Used since the cycle began, a day.")),
-        # What may be used is never rounded up: there would be less in the end.
-        _rate(
-            _("May be used"),
-            one.allowance if one.allowance is None or one.allowance < 1 else int(one.allowance),
-            _("Included credits left, shared out over the days to the renewal."),
-        ),
+        _rate("rate-today", _("Today"), one.today, _("Used in the last 24 hours.")),
+        _rate("rate-cycle", _("This cycle"), one.cycle, _("Used since the cycle began, a day.")),
+        _rate("rate-allowance", _("May be used"), may, told),
+        _at_renewal(found.used_at_end),
     ]
 
 
-def _rate(label: str, credits: float | None, told: str) -> Rate:
+def _rate(number: str, label: str, credits: float | None, told: str) -> Rate:
     if credits is None:
-        return Rate(label, _("unknown"), "", told)
+        return Rate(number, label, _("unknown"), "", told)
     unit = _("credits a day")
     if 0 < credits < 1:
-        return Rate(label, _("less than 1"), _("credit a day"), told)
-    return Rate(label, phrases.number(round(credits)), unit, told)
+        return Rate(number, label, _("less than 1"), _("credit a day"), told)
+    rounded = round(credits)
+    if rounded == 1:
+        unit = _("credit a day")
+    return Rate(number, label, phrases.number(rounded), unit, told)
+
+
+def _at_renewal(end: Spread | None) -> Rate:
+    label = _("Used at the renewal")
+    told = _("What the cycle will have used if nothing stops the team, with its 80 % range.")
+    if end is None:
+        return Rate("at-renewal", label, _("unknown"), "", told)
+    low, high = phrases.number(end.low), phrases.number(end.high)
+    unit = _("credits, %(low)s to %(high)s") % {"low": low, "high": high}
+    return Rate("at-renewal", label, phrases.number(end.median), unit, told)

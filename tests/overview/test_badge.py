@@ -49,6 +49,16 @@ def test_the_badge_says_what_can_be_spent_and_how_sure_that_is(standings, messag
     assert badges.credits_left(standings) == ("RemBG credits", message, state)
 
 
+def test_the_badge_carries_its_formula_and_its_age():
+    told = badges.formula([standing(), standing(as_of=NOON - timedelta(hours=1))])
+    picture = ElementTree.fromstring(badges.draw("A", "b", "ok", told))
+
+    assert picture.find(f"{SVG}desc").text == told
+    assert "Included credits left + prepaid credits, each account once." in told
+    assert f"Read: {NOON - timedelta(hours=1):%-d %b %Y, %H:%M} UTC." in told
+    assert "Read:" not in badges.formula([standing(**UNKNOWN)])
+
+
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["C"]), max_size=40))
 def test_any_text_is_escaped_fits_and_is_the_title(message):
     picture = ElementTree.fromstring(badges.draw("A & <b>", message, "ok"))

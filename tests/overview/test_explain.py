@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from html.parser import HTMLParser
 
 import pytest
@@ -12,8 +12,11 @@ from django.utils import timezone
 
 from dashboard.gateway.issuing import Terms, issue
 from dashboard.keys.models import Account
+from dashboard.keys.pricing import CreditPrice
+from dashboard.overview.explain import EXPLAINED
 from dashboard.removals import budgets
 from dashboard.removals.models import Charged, Removal, State, Subject
+from dashboard.usage.models import Snapshot
 from dashboard.usage.polling import poll
 from tests.conftest import add_key
 from tests.usage.conftest import listed, usage, wire  # noqa: F401
@@ -23,6 +26,7 @@ VOID = {"meta", "link", "input", "img", "br", "hr", "rect", "use", "path", "sour
 SOURCE = re.compile(
     r"/(removals/[0-9a-f-]{36}|readings/[0-9a-f-]{36}|explain/[a-z-]+(/[0-9a-f-]{36})?)/"
 )
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 
 
 @dataclass
@@ -85,6 +89,26 @@ CREDITS = ("9,200", "9,300", "2,000", "11,200", "4,200", "5,100", "18,400", "4,0
 SAID = re.compile(rf"(?<![\d,])({'|'.join(CREDITS)}|1 credit\b)(?![\d,])")
 
 
+def readings(account: Account, start: datetime, *, until: datetime, every: timedelta) -> None:
+    """Write down readings of counters that rise; a day in the middle has none."""
+    facts = {"mode": "current", "outcome": "ok", "query": "expand=billing_cycle", "status": 200}
+    facts |= {"included_credits": 18500, "prepaid_credits": 2000, "membership": "Premium-20000"}
+    facts |= {"period_start_at": start, "period_end_at": start + 30 * DAY}
+    facts |= {"synced": True, "kind": "stripe"}
+    moments = [start + n * every for n in range(1, int((until - start) / every))]
+    Snapshot.objects.bulk_create(
+        Snapshot(
+            account=account,
+            asked_at=at,
+            app_usage=int((at - start) / HOUR * 7),
+            api_usage=int((at - start) / HOUR * 8),
+            **facts,
+        )
+        for at in moments
+        if not 5 * DAY < at - start < 6 * DAY
+    )
+
+
 @pytest.fixture
 def told(acme, alice, wire, settings) -> list[Account]:  # noqa: F811
     """Two accounts that were read, a budget of each kind, and a picture that cost a credit."""
@@ -100,8 +124,14 @@ def told(acme, alice, wire, settings) -> list[Account]:  # noqa: F811
         )
         add_key(account, f"sandbox-{label.lower()}", label)
         wire.by_mode(current=current, cycles=listed(earlier, (start, end, 4200, 5100)))
+        if label == "Main":
+            readings(account, start - 30 * DAY, until=start, every=6 * HOUR)
+            readings(account, start, until=now, every=2 * HOUR)
         assert poll(account, at=now).is_good
         accounts.append(account)
+    CreditPrice.objects.create(
+        account=accounts[0], amount="0.02", currency="EUR", from_at=past[0] - 90 * DAY, set_at=now
+    )
     member = acme.memberships.get(user=alice)
     issue(member, Terms("Script", account=accounts[0]), at=now)
     for charged, state in ((Charged.YES, State.FAILED), (Charged.UNKNOWN, State.UNKNOWN)):
@@ -117,16 +147,41 @@ def told(acme, alice, wire, settings) -> list[Account]:  # noqa: F811
     return accounts
 
 
+@pytest.fixture
+def many(told, acme) -> list[Account]:
+    """More accounts than the overview has cards for."""
+    now = timezone.now()
+    for number in range(6):
+        account = Account.objects.create(
+            team=acme, label=f"Other {number}", known_apart_at=now, next_poll_at=now
+        )
+        readings(account, now - 3 * DAY, until=now, every=HOUR)
+    return told
+
+
+def cycle_keys(account: Account) -> list[str]:
+    """Return the names of the running cycle and of the past one."""
+    starts = account.cycles.order_by("-start_at").values_list("start_at", flat=True)
+    return [f"{int(start.timestamp())}-stripe" for start in starts]
+
+
 def pages(accounts: list[Account]) -> list[str]:
     one = f"/teams/acme/accounts/{accounts[0].pk}/"
     names = ("", "accounts/", "keys/", "removals/", "virtual-keys/", "budgets/", "members/")
-    key = accounts[0].team.virtual_keys.get().pk
+    key, pk = accounts[0].team.virtual_keys.get().pk, accounts[0].pk
+    running, past = cycle_keys(accounts[0])
+    today = timezone.now().date()
+    spans = ("span=30", "span=90", "span=48", f"day={today - DAY}", f"day={today}")
     return [
         *(f"/teams/acme/{name}" for name in names),
         f"/teams/acme/virtual-keys/{key}/",
         one,
-        f"{one}compare/",
+        f"{one}?cycle={past}",
+        *(f"{one}days/?{query}" for query in ("", *spans, f"cycle={past}")),
+        *(f"{one}compare/?last={count}" for count in (1, 3, 12)),
         "/teams/acme/compare/",
+        f"/teams/acme/statements/?account={pk}",
+        *(f"/teams/acme/statements/{pk}/{cycle}/" for cycle in (running, past)),
         "/teams/acme/explain/by-day/",
         "/teams/acme/explain/spendable/",
         f"/teams/acme/explain/spendable/{accounts[0].pk}/",
@@ -145,6 +200,35 @@ def unsourced(page: str) -> list[str]:
     return found
 
 
+def is_figure(node: Node) -> bool:
+    """Say whether this is where pages put numbers: a table's number, a key figure, a lead."""
+    classes = (node.attributes.get("class") or "").split()
+    if node.tag == "td" and "num" in classes:
+        return True
+    if "figure-value" in classes or "lead" in classes:
+        return True
+    stats = node.parent and node.parent.parent
+    return bool(node.tag == "dd" and stats and stats.attributes.get("class") == "stats")
+
+
+def bare_figures(page: str) -> list[str]:
+    """List the numbers in tables, figures and leads that no `data-credit` with a source holds."""
+    main = next(one for one in Page(page).root.elements if one.attributes.get("id") == "main")
+    return [
+        f"<{node.tag}>: {' '.join(node.text.split())[:80]}"
+        for node in main.elements
+        if is_figure(node)
+        and FIGURE.search(node.text)
+        and (node.credit is None or not node.credit.sources)
+    ]
+
+
+# A number, but no date: "7 Dec" says when.
+FIGURE = re.compile(r"\d(?!\d* [A-Z][a-z]{2}\b)[\d,.]*")
+# Pages of other numbers too: keys and members counted, and the limits that a person set.
+OF_OTHERS = re.compile("/(members|keys|removals|budgets|virtual-keys)/")
+
+
 def test_every_credit_number_of_every_page_has_a_source(client, alice, told):
     client.force_login(alice)
     shown = {address: client.get(address).text for address in pages(told)}
@@ -154,16 +238,62 @@ def test_every_credit_number_of_every_page_has_a_source(client, alice, told):
     assert numbers == {*CREDITS, "1 credit"}
 
 
-def test_every_place_that_says_credits_has_a_source_that_opens(client, alice, told):
+def test_every_number_in_a_table_or_a_figure_has_a_source(client, alice, many):
     client.force_login(alice)
+    shown = {one: client.get(one) for one in pages(many) if not OF_OTHERS.search(one)}
+
+    assert {one: page.status_code for one, page in shown.items()} == dict.fromkeys(shown, 200)
+    assert {one: bad for one, page in shown.items() if (bad := bare_figures(page.text))} == {}
+    assert all(is_there in shown["/teams/acme/"].text for is_there in ("<table", "Other 5"))
+    figures = sum(
+        is_figure(node) for page in shown.values() for node in Page(page.text).root.elements
+    )
+    assert figures > 500
+
+
+def test_every_source_opens_with_its_facts_for_those_of_the_team_alone(
+    client, alice, victor, mallory, many
+):
+    client.force_login(alice)
+    found = {
+        url
+        for address in pages(many)
+        for node in Page(client.get(address).text).root.elements
+        if "data-credit" in node.attributes
+        for url in node.sources
+    }
+    kinds = {url.split("/")[3] + "/" + url.split("/")[4] for url in found if "/explain/" in url}
+    # A column, a cycle or a reading is like the next: three of each address are opened.
+    some: dict[str, list[str]] = {}
+    for url in sorted(found):
+        shape = re.sub(r"[0-9a-f-]{36}", "*", re.sub(r"=[^&]*", "=", url))
+        some.setdefault(shape, []).append(url)
     wrong = []
-    for address in pages(told):
-        for node in Page(client.get(address).text).root.elements:
-            if "data-credit" not in node.attributes or not re.search(r"\d", node.text):
-                continue
-            opened = {client.get(url, headers=HTMX).status_code for url in node.sources}
-            if not opened or not opened <= {200, 286}:  # 286 ends htmx's asking for a removal.
-                wrong.append((address, node.tag, node.text.split()[:8], opened))
+    for url in [url for urls in some.values() for url in urls[:3]]:
+        for who in (alice, victor):
+            client.force_login(who)
+            page, part = client.get(url), client.get(url, headers=HTMX)
+            opened = page.status_code == 200 and part.status_code in {200, 286}
+            facts = all('class="facts"' in one.text for one in (page, part))
+            whole = "<html" in page.text and "<html" not in part.text
+            # Who sent a picture may see it, and a budget its members.
+            if not (opened and facts and whole) and not (who is victor and page.status_code == 404):
+                wrong.append((who.email, url, page.status_code, part.status_code, facts, whole))
+        client.force_login(mallory)
+        assert client.get(url).status_code == client.get(url, headers=HTMX).status_code == 404
+
+    assert wrong == []
+    assert kinds >= {f"explain/{number}" for number in EXPLAINED}
+
+
+def test_every_place_that_says_credits_has_a_source(client, alice, told):
+    client.force_login(alice)
+    wrong = [
+        (address, node.tag, node.text.split()[:8])
+        for address in pages(told)
+        for node in Page(client.get(address).text).root.elements
+        if "data-credit" in node.attributes and re.search(r"\d", node.text) and not node.sources
+    ]
 
     assert wrong == []
 
@@ -216,7 +346,7 @@ def test_a_budget_is_explained_by_its_pictures_to_those_who_may_see_it(client, a
     assert client.get(address).status_code == 404
 
 
-@pytest.mark.parametrize("number", ["spendable", "used", "same-day", "budget", "virtual-key"])
+@pytest.mark.parametrize("number", sorted(EXPLAINED))
 def test_t1_a_number_of_another_team_is_not_explained(client, mallory, told, number):
     client.force_login(mallory)
     things = [told[0].pk, told[0].team.budgets.first().pk, told[0].team.virtual_keys.get().pk]

@@ -139,6 +139,22 @@ def test_the_overview_shows_totals_and_accounts_without_links(share):
     assert "/teams/" not in page.text
 
 
+@pytest.mark.parametrize("shows", ["overview", *CHARTS])
+def test_a_shared_page_tells_age_and_formula_but_no_reading(share, shows):
+    page = visitor().get(f"/shared/{share(shows)}/").text
+    said = " ".join(re.sub(r"<[^>]+>", " ", page).split())
+    formula = {
+        "overview": "Spendable: included credits left + prepaid credits.",
+        "this_cycle": "Even pace: the allowance × the time left ÷ the length of the cycle",
+        "cycles": "On average: the sum over the closed cycles ÷ their number, rounded",
+    }[shows]
+
+    assert "How these numbers come about" in said and formula in said
+    assert re.search(r"Read (now|\d+ seconds? ago)", said)
+    assert ("Forecast made" in said) == (shows == "this_cycle")
+    assert not re.search("/readings/|/explain/|membership-usage|billingCycle", page)
+
+
 def test_a_revoked_link_opens_nothing_at_the_next_call(client, alice, share):
     secret = share("overview")
     assert visitor().get(f"/shared/{secret}/").status_code == 200

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from dashboard.usage import phrases
@@ -39,15 +41,30 @@ def credits_left(standings: Sequence[Standing]) -> tuple[str, str, str]:
     return label, message, "bad" if sums.spendable == 0 else "warn" if few else "ok"
 
 
-def draw(label: str, message: str, state: str) -> str:
-    """Return the picture; its text is escaped, fits, and is read out as its title."""
+def formula(standings: Sequence[Standing]) -> str:
+    """Return how the number comes about, and when its oldest part was read."""
+    told = _("Included credits left + prepaid credits, each account once.")
+    as_of = total(standings).as_of
+    if as_of is None:
+        return told
+    local = timezone.localtime(as_of)
+    when = f"{date_format(local, 'j M Y, H:i')} {local:%Z}".strip()
+    return f"{told} {_('Read: %(when)s.') % {'when': when}}"
+
+
+def draw(label: str, message: str, state: str, told: str = "") -> str:
+    """Return the picture; its text is escaped, fits, and is read out as its title.
+
+    What is `told` stands in it as its description: where the number comes from.
+    """
     left, right = width(label) + 2 * PADDING, width(message) + 2 * PADDING
     whole = left + right
     title = escape(f"{label}: {message}", {'"': "&quot;"})
+    description = f"<desc>{escape(told)}</desc>" if told else ""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{whole}" height="{HEIGHT}"'
         f' viewBox="0 0 {whole} {HEIGHT}" role="img" aria-label="{title}">'
-        f"<title>{title}</title>"
+        f"<title>{title}</title>{description}"
         f'<clipPath id="r"><rect width="{whole}" height="{HEIGHT}" rx="4"/></clipPath>'
         f'<g clip-path="url(#r)"><rect width="{left}" height="{HEIGHT}" fill="{LABEL_COLOUR}"/>'
         f'<rect x="{left}" width="{right}" height="{HEIGHT}" fill="{COLOURS[state]}"/></g>'

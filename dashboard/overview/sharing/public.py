@@ -23,6 +23,7 @@ from dashboard.overview.plain import plain
 from dashboard.overview.sharing import badges
 from dashboard.usage.account_page import AccountPage
 from dashboard.usage.charts import Chart
+from dashboard.usage.explaining import cycles
 from dashboard.usage.standing import Standing, standing, standings, total
 
 Shows = Share.Shows
@@ -70,6 +71,8 @@ def page(request: HttpRequest, share: Share, *, token: str, at: datetime) -> Htt
         "standing": account.standing,
         "chart": chart_of(share, account),
         "chart_url": reverse("overview:shared_chart", args=[token]),
+        "ahead": account.ahead if share.shows == Shows.THIS_CYCLE else None,
+        "formula": formula_of(share),
     }
     return render(request, "shared/chart.html", context)
 
@@ -89,7 +92,7 @@ def badge(request: HttpRequest, share: Share, *, token: str, at: datetime) -> Ht
     of_team = share.account is None
     found = standings(share.team, at=at) if of_team else [standing(_account(share), at=at)]
     return HttpResponse(
-        badges.draw(*badges.credits_left(found)),
+        badges.draw(*badges.credits_left(found), badges.formula(found)),
         content_type="image/svg+xml; charset=utf-8",
         headers={"Cache-Control": BADGE_CACHE, "Cross-Origin-Resource-Policy": "cross-origin"},
     )
@@ -102,6 +105,12 @@ def chart_of(share: Share, page: AccountPage) -> Chart | None:
     this_cycle = share.shows == Shows.THIS_CYCLE
     drawn = page.burn_down if this_cycle else page.cycles_chart(page.kinds[0])
     return {**drawn, "links": []}
+
+
+def formula_of(share: Share) -> str:
+    """Return the plain formula of the chart: of where its numbers come from that is all told."""
+    words = cycles.lines_in_words, cycles.columns_in_words
+    return words[share.shows == Shows.CYCLES]()
 
 
 def _overview(request: HttpRequest, share: Share, *, at: datetime) -> HttpResponse:

@@ -115,9 +115,12 @@ def picked(request: HttpRequest) -> dict[str, str]:
     return form.cleaned_data
 
 
-def page_of(request: HttpRequest, team: Team, pk: UUID) -> AccountPage:
-    """Return the page's content as of now; raise Http404."""
-    picked_cycle = picked(request)["cycle"]
+def page_of(request: HttpRequest, team: Team, pk: UUID, *, picks: bool = True) -> AccountPage:
+    """Return the page's content as of now; raise Http404.
+
+    Without `picks` it is of the running cycle, whatever the address says.
+    """
+    picked_cycle = picked(request)["cycle"] if picks else ""
     # One query for both: an account without a key is rare.
     found = ApiKey.objects.active().filter(account=pk, account__team=team)
     keys = list(

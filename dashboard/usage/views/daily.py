@@ -19,7 +19,7 @@ from dashboard.usage.views.accounts import page_of
 @team_view()
 def days(request: TeamRequest, team: Team, pk: UUID) -> HttpResponse:
     """Show use by the day or the hour; to htmx only the chart with its controls."""
-    use = _use_of(request, team, pk)
+    use = use_of(request, team, pk)
     fragment = request.htmx and not request.htmx.history_restore_request
     context = {"use": use, "page": use.page, "account": use.page.account}
     return render(request, f"usage/days.html{'#use' if fragment else ''}", context)
@@ -29,10 +29,11 @@ def days(request: TeamRequest, team: Team, pk: UUID) -> HttpResponse:
 @team_view()
 def days_json(request: TeamRequest, team: Team, pk: UUID) -> HttpResponse:
     """Answer that chart."""
-    return JsonResponse(_use_of(request, team, pk).chart)
+    return JsonResponse(use_of(request, team, pk).chart)
 
 
-def _use_of(request: HttpRequest, team: Team, pk: UUID) -> DailyPage:
+def use_of(request: HttpRequest, team: Team, pk: UUID) -> DailyPage:
+    """Return the stretch that was asked for, as of now; raise Http404."""
     form = SpanForm(request.GET)
     if not form.is_valid():
         raise Http404

@@ -1,0 +1,1 @@
+"""How the numbers that we compute from readings come about."""

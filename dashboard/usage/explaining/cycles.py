@@ -1,0 +1,134 @@
+"""How the lines and means of an account's charts come about: pace, mean cycle, months."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from django.utils.translation import gettext as _
+
+from dashboard.lib.explanation import Explanation, Operand
+from dashboard.usage import phrases
+from dashboard.usage.account_page import AccountPage
+from dashboard.usage.windows import Window
+
+
+def burn_down(page: AccountPage, window: Window) -> Explanation:
+    """Explain the lines of the chart of one window."""
+    allowance, left = _allowance(page), _left(page)
+    pace = _pace(window, allowance, at=page.at)
+    as_of = page.standing.as_of if page.shows_now else window.asked_at
+    operands = [
+        Operand(_("Included credits left"), left, page.source_url, as_of),
+        Operand(_("Allowance"), allowance, page.source_url, as_of),
+        Operand(_("Used"), page.standing.used if page.shows_now else window.used, page.used_url),
+    ]
+    if page.shows_now:
+        operands.append(Operand(_("Even pace: left by now"), pace))
+        operands.append(Operand(_("Forecast"), None, page.explained("at-renewal"), said=_ahead()))
+    return Explanation(
+        _("Included credits left, %(span)s") % {"span": page.span},
+        lines_in_words(),
+        None,
+        tuple(operands),
+        _kept(page),
+        has_result=False,
+    )
+
+
+def lines_in_words() -> str:
+    """Return the plain formula of each line of that chart."""
+    return _(
+        "Included credits left: at each reading as RemBG says, or the allowance − app and API use "
+        "where it does not, never below 0. Even pace: the allowance × the time left ÷ the length "
+        "of the cycle, a straight line to 0 at the renewal and no forecast. Forecast: the middle "
+        "of 512 futures put together from the days of this team, and the range that leaves out "
+        "one in ten at either end."
+    )
+
+
+def columns_in_words() -> str:
+    """Return the plain formula of the columns, and of the mean cycle."""
+    return _(
+        "Each column: credits used in the app + by API of that window, as RemBG counted them. On "
+        "average: the sum over the closed cycles ÷ their number, rounded; those whose counters "
+        "are unknown are left out."
+    )
+
+
+def cycles(page: AccountPage, kind: str) -> Explanation:
+    """Explain the columns of the cycles of a kind, and their mean."""
+    ours = [one for one in page.windows if one.kind == kind and one.is_sound]
+    closed = [one.used for one in ours if one.end_at <= page.at and one.used is not None]
+    return Explanation(
+        _("Credits of a closed cycle, on average: %(account)s") % {"account": page.account.label},
+        columns_in_words(),
+        round(sum(closed) / len(closed)) if closed else None,
+        tuple(_cycle(page, one) for one in reversed(ours)),
+    )
+
+
+def months(page: AccountPage) -> Explanation:
+    """Explain the columns of the calendar months."""
+    return Explanation(
+        _("Credits by calendar month (UTC): %(account)s") % {"account": page.account.label},
+        _(
+            "Credits used in the app + by API of a UTC calendar month, as RemBG counts months. "
+            "They are the same credits as in the cycles, cut elsewhere: the two are never added."
+        ),
+        None,
+        tuple(
+            Operand(
+                phrases.month(datetime(one.year, one.month, 1, tzinfo=UTC)),
+                _sum(one.app_usage, one.api_usage),
+                page.reading_url(one.snapshot_id),
+                one.asked_at,
+            )
+            for one in reversed(page.months)
+        ),
+        has_result=False,
+    )
+
+
+def _cycle(page: AccountPage, window: Window) -> Operand:
+    note = _("running, not in the mean") if window.runs(at=page.at) else ""
+    span = phrases.span(window, page.team.zone, at=page.at)
+    return Operand(span, window.used, page.reading_url(window.source), window.asked_at, note)
+
+
+def _allowance(page: AccountPage) -> int | None:
+    if page.shows_now:
+        return page.standing.included
+    known = [point.included for point in page.course.points if point.included is not None]
+    return known[-1] if known else page.window.included_credits if page.window else None
+
+
+def _left(page: AccountPage) -> int | None:
+    if page.shows_now:
+        return page.standing.remaining
+    allowance = _allowance(page)
+    if allowance is None or page.window is None or page.window.used is None:
+        return None
+    return max(0, allowance - page.window.used)
+
+
+def _pace(window: Window, allowance: int | None, *, at: datetime) -> int | None:
+    if allowance is None:
+        return None
+    return round(allowance * ((window.end_at - at) / (window.end_at - window.start_at)))
+
+
+def _ahead() -> str:
+    return _("to the renewal, with its range")
+
+
+def _kept(page: AccountPage) -> str:
+    if page.shows_now or page.course.points:
+        return _(
+            "Readings are kept for 40 days, then hours, then days; the course is drawn of "
+            "the finest that is left."
+        )
+    return _("Nobody read this cycle while it ran, so its course is not known.")
+
+
+def _sum(app: int | None, api: int | None) -> int | None:
+    return None if app is None or api is None else app + api

@@ -1,0 +1,154 @@
+"""How use over time comes about: a column of a day or an hour, and what they are together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from django.urls import reverse
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from dashboard.lib.explanation import Explanation, Operand
+from dashboard.usage import phrases
+from dashboard.usage.daily_page import DailyPage
+from dashboard.usage.history.buckets import SHORT_BESIDE_A_DAY
+from dashboard.usage.history.loading import good_readings
+from dashboard.usage.history.values import Bucket, Span
+from dashboard.usage.models import Snapshot, UsageSpan
+
+# More rows than a day has hours are not listed.
+MOST_ROWS = 26
+
+
+def of_stretch(page: DailyPage) -> Explanation:
+    """Explain the sum of the columns that a page shows, each with its own explanation."""
+    found = page.found
+    gaps = [one for one in found.gaps if one.place.kind == page.shown_kind]
+    known = [bar.bucket.used for bar in page.bars if bar.bucket.used is not None]
+    columns = tuple(
+        Operand(bar.label, bar.bucket.used, page.why_url(bar.bucket.start_at), note=bar.note)
+        for bar in reversed(page.bars)
+    )
+    return Explanation(
+        page.title,
+        _(
+            "The sum of the columns that are known. A column is what RemBG's app and API counters "
+            "rose by between readings; stretches without readings stand apart, and with them the "
+            "columns add up to RemBG's counter, less what it corrected."
+        ),
+        sum(known) if known else None,
+        (*columns, *(_gap(page, one) for one in gaps)),
+        _("What is unknown is not counted as 0: it is left out and named."),
+    )
+
+
+def of_column(page: DailyPage, start: datetime) -> Explanation | None:
+    """Explain the column that begins at a moment; None where there is none."""
+    bar = next((one for one in page.bars if one.bucket.start_at == start), None)
+    if bar is None:
+        return None
+    bucket, account = bar.bucket, page.page.account
+    return Explanation(
+        _("Used %(when)s: %(account)s") % {"when": bar.label, "account": account.label},
+        _(
+            "What RemBG's app and API counters rose by between the readings. The rise between two "
+            "readings on both sides of a border is shared out over it by time, in whole credits; "
+            "after a renewal the counters begin with 0; a counter that falls was corrected, and "
+            "that is no use. Prepaid credits are not in it."
+        ),
+        bucket.used,
+        (
+            Operand(_("In the app"), bucket.app.credits),
+            Operand(_("By API"), bucket.api.credits),
+            *_made_of(page, bucket),
+        ),
+        f"{capfirst(bar.note)}." if bar.note else "",
+    )
+
+
+def _made_of(page: DailyPage, bucket: Bucket) -> Iterator[Operand]:
+    """Name the readings that are kept, else the rows that they were rolled up to; and gaps."""
+    around = list(_readings(page, bucket))
+    yield from around or _rows(page, bucket)
+    for gap in page.found.gaps:
+        touches = gap.start_at < bucket.end_at and bucket.start_at < gap.end_at
+        if gap.place.kind == page.shown_kind and touches:
+            yield _gap(page, gap)
+
+
+def _readings(page: DailyPage, bucket: Bucket) -> Iterator[Operand]:
+    good = good_readings(page.page.account).defer("raw").filter(kind__in=(page.shown_kind, ""))
+    inside = good.within(start=bucket.start_at, end=bucket.end_at)
+    count = inside.count()
+    first, last = (inside.first(), inside.last()) if count else (None, None)
+    before = good.within(start=bucket.start_at - SHORT_BESIDE_A_DAY, end=bucket.start_at).last()
+    after = good.within(start=bucket.end_at, end=bucket.end_at + SHORT_BESIDE_A_DAY).first()
+    if not count and (before is None or after is None):
+        return
+    yield from _reading(page, _("Last reading before it"), before)
+    yield from _reading(page, _("First reading in it"), first)
+    if last and first and last.pk != first.pk:
+        yield from _reading(page, _("Last reading in it"), last)
+    yield from _reading(page, _("First reading after it"), after)
+    where = reverse("usage:readings", args=[page.page.team.slug, page.page.account.pk])
+    said = ngettext("%(count)s reading", "%(count)s readings", count) % {"count": count}
+    yield Operand(_("Readings in it"), None, where, said=said)
+    shares = _shares(bucket, first, last)
+    if shares is not None:
+        yield Operand(_("Between the readings in it"), (bucket.used or 0) - shares)
+        yield Operand(_("Its share of the rise over its borders"), shares)
+
+
+def _shares(bucket: Bucket, first: Snapshot | None, last: Snapshot | None) -> int | None:
+    """Return what came over the borders, where that can be told apart: within one window."""
+    if first is None or last is None or bucket.used is None or bucket.overlaps:
+        return None
+    if first.period_start_at != last.period_start_at:
+        return None
+    if first.used is None or last.used is None:
+        return None
+    shares = bucket.used - (last.used - first.used)
+    return shares if 0 <= shares <= bucket.used else None
+
+
+def _reading(page: DailyPage, label: str, one: Snapshot | None) -> Iterator[Operand]:
+    if one is not None:
+        when = phrases.clock(one.asked_at, page.page.team.zone, at=page.page.at)
+        note = _("RemBG's counter at %(when)s") % {"when": when}
+        yield Operand(label, one.used, page.page.reading_url(one.pk), one.asked_at, note)
+
+
+def _rows(page: DailyPage, bucket: Bucket) -> Iterator[Operand]:
+    """Name the hours or the day that the readings were rolled up to."""
+    rows = UsageSpan.objects.filter(account=page.page.account, kind=page.shown_kind)
+    rows = rows.touching(start=bucket.start_at, end=bucket.end_at)
+    kept = rows.filter(span=UsageSpan.Span.HOUR).order_by("start_at", "pk")
+    found: Sequence[UsageSpan] = list(kept[:MOST_ROWS])
+    found = found or list(rows.filter(span=UsageSpan.Span.DAY).order_by("start_at", "pk"))
+    note = _("The readings themselves are not kept any more: this is what they came to.")
+    for row in found:
+        when = phrases.clock(row.start_at, page.page.team.zone, at=page.page.at)
+        label = _("%(span)s from %(when)s") % {
+            "span": capfirst(row.get_span_display()),
+            "when": when,
+        }
+        app, api = row.app_usage, row.api_usage
+        used = None if app is None or api is None else app + api
+        yield Operand(label, used, note=note if row is found[0] else "")
+
+
+def _gap(page: DailyPage, gap: Span) -> Operand:
+    zone, at = page.page.team.zone, page.page.at
+    ends = {
+        "start": phrases.clock(gap.start_at, zone, at=at),
+        "end": phrases.clock(gap.end_at, zone, at=at),
+    }
+    app, api = gap.app.credits, gap.api.credits
+    return Operand(
+        _("Not read from %(start)s to %(end)s") % ends,
+        None if app is None or api is None else app + api,
+        reverse("usage:readings", args=[page.page.team.slug, page.page.account.pk]),
+        note=_("known for the stretch as a whole; in no column"),
+    )
