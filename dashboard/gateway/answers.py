@@ -126,7 +126,8 @@ def _tell_budgets(answer: HttpResponseBase, uses: list[Use]) -> None:
     warning = next((use for use in uses if use.is_warning), None)
     if warning is not None:
         whose = warning.budget.get_kind_display().lower()
-        answer["X-Budget-Warning"] = f"{whose} budget: {warning.taken} credits taken this cycle"
+        taken = "1 credit" if warning.taken == 1 else f"{warning.taken} credits"
+        answer["X-Budget-Warning"] = f"{whose} budget: {taken} taken this cycle"
 
 
 def _blocks(file: BinaryIO) -> Iterator[bytes]:

@@ -91,8 +91,9 @@ class Refusal:
         """Say it to a program."""
         whose = {"key": "The budget of this key", "tag": f"The budget of the tag '{self.name}'"}
         renewal = f"{self.ends_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        credits = "1 credit" if self.hard == 1 else f"{self.hard} credits"
         return (
-            f"{whose.get(self.kind, 'Your budget')} for this cycle is used up: {self.hard} credits."
+            f"{whose.get(self.kind, 'Your budget')} for this cycle is used up: {credits}."
             f" It starts anew at {renewal}; an owner or admin of the team can raise it."
         )
 

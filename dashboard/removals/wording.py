@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.formats import date_format, number_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from dashboard.rembg import errors
 from dashboard.rembg.parameters import Parameters
@@ -111,16 +111,22 @@ def refusal(error: errors.RembgError) -> str:
     facts = {"hard": _number(found.hard), "day": _day(found.ends_at), "tag": found.name}
     if found.kind == Subject.TAG:
         return (
-            _(
+            ngettext(
+                "The budget of the tag “%(tag)s” is used up: %(hard)s credit this cycle. It "
+                "starts anew on %(day)s; an owner or admin of the team can raise it.",
                 "The budget of the tag “%(tag)s” is used up: %(hard)s credits this cycle. It "
-                "starts anew on %(day)s; an owner or admin of the team can raise it."
+                "starts anew on %(day)s; an owner or admin of the team can raise it.",
+                found.hard,
             )
             % facts
         )
     return (
-        _(
+        ngettext(
+            "Your budget is used up: %(hard)s credit this cycle. It starts anew on %(day)s; an "
+            "owner or admin of the team can raise it.",
             "Your budget is used up: %(hard)s credits this cycle. It starts anew on %(day)s; an "
-            "owner or admin of the team can raise it."
+            "owner or admin of the team can raise it.",
+            found.hard,
         )
         % facts
     )
@@ -139,24 +145,46 @@ def budget_line(use: Use) -> str:
 
 
 def _budget_words(use: Use) -> str:
+    soft, hard = use.budget.soft or 0, use.budget.hard
+    if hard is None:
+        return _soft_words(use, soft)
     if use.is_spent:
-        return _(
+        return ngettext(
+            "Your budget is used up: %(taken)s of %(hard)s credit. It starts anew on %(day)s; an "
+            "owner or admin of the team can raise it.",
             "Your budget is used up: %(taken)s of %(hard)s credits. It starts anew on %(day)s; an "
-            "owner or admin of the team can raise it."
+            "owner or admin of the team can raise it.",
+            hard,
         )
-    if use.budget.hard is None:
-        if use.is_warning:
-            return _(
-                "%(taken)s credits used this cycle; your budget is %(soft)s until %(day)s. "
-                "Nothing is refused."
-            )
-        return _("%(taken)s of %(soft)s credits of your budget used until %(day)s.")
     if use.is_warning:
-        return _(
+        return ngettext(
+            "%(taken)s of %(hard)s credit of your budget used. Once it is used up, no more "
+            "pictures are taken until %(day)s.",
             "%(taken)s of %(hard)s credits of your budget used. Once the other %(left)s are, no "
-            "more pictures are taken until %(day)s."
+            "more pictures are taken until %(day)s.",
+            hard,
         )
-    return _("%(taken)s of %(hard)s credits of your budget used until %(day)s.")
+    return ngettext(
+        "%(taken)s of %(hard)s credit of your budget used until %(day)s.",
+        "%(taken)s of %(hard)s credits of your budget used until %(day)s.",
+        hard,
+    )
+
+
+def _soft_words(use: Use, soft: int) -> str:
+    if use.is_warning:
+        return ngettext(
+            "%(taken)s credit used this cycle; your budget is %(soft)s until %(day)s. "
+            "Nothing is refused.",
+            "%(taken)s credits used this cycle; your budget is %(soft)s until %(day)s. "
+            "Nothing is refused.",
+            use.taken,
+        )
+    return ngettext(
+        "%(taken)s of %(soft)s credit of your budget used until %(day)s.",
+        "%(taken)s of %(soft)s credits of your budget used until %(day)s.",
+        soft,
+    )
 
 
 def _number(count: int) -> str:

@@ -276,7 +276,12 @@ def _told_past(window: Window, points: Sequence[Point]) -> str:
         "api": phrases.number(window.api_usage),
     }
     known = _allowance(window, points)
-    total = _("This cycle used %(used)s credits: %(app)s in the app and %(api)s by API.") % parts
+    words = ngettext(
+        "This cycle used %(used)s credit: %(app)s in the app and %(api)s by API.",
+        "This cycle used %(used)s credits: %(app)s in the app and %(api)s by API.",
+        2 if window.used is None else window.used,
+    )
+    total = words % parts
     if known and window.used is not None:
         total = _(
             "This cycle used %(used)s of %(of)s credits: %(app)s in the app and %(api)s by API."

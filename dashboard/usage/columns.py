@@ -86,9 +86,12 @@ def month_columns(months: Sequence[CalendarMonth], *, frame: Frame) -> Chart:
     known = [one.window for one in columns if one.window and one.window.used is not None]
     summary = _("No calendar month has been read yet.")
     if known:
-        summary = _(
+        summary = ngettext(
+            "%(used)s credit in %(month)s so far. These are the same credits as in the cycles, "
+            "cut where calendar months end: the two are never added.",
             "%(used)s credits in %(month)s so far. These are the same credits as in the cycles, "
-            "cut where calendar months end: the two are never added."
+            "cut where calendar months end: the two are never added.",
+            known[-1].used or 0,
         ) % {
             "used": phrases.number(known[-1].used),
             "month": phrases.month(known[-1].start_at),
@@ -215,8 +218,13 @@ def _told_running(ours: Sequence[Window], *, frame: Frame) -> str:
     running = [one for one in ours if one.runs(at=frame.at)]
     if not running:
         return ""
-    words = _("The running cycle has used %(used)s credits so far.")
-    return words % {"used": phrases.number(running[-1].used)}
+    used = running[-1].used
+    words = ngettext(
+        "The running cycle has used %(used)s credit so far.",
+        "The running cycle has used %(used)s credits so far.",
+        0 if used is None else used,
+    )
+    return words % {"used": phrases.number(used)}
 
 
 def _told_closed(ours: Sequence[Window], *, frame: Frame) -> str:

@@ -94,7 +94,11 @@ def told(this: Run, past: Sequence[Run]) -> str:
         newest.used,
     ) % {"used": phrases.number(newest.used), "day": day}
     if this.final is not None:
-        used = _("%(used)s credits used in the whole cycle") % {"used": phrases.number(newest.used)}
+        used = ngettext(
+            "%(used)s credit used in the whole cycle",
+            "%(used)s credits used in the whole cycle",
+            newest.used,
+        ) % {"used": phrases.number(newest.used)}
     return used + _told_difference(this, past, day)
 
 

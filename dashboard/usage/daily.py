@@ -213,7 +213,11 @@ def _told_used(bars: Sequence[Bar], between: int) -> str:
     most, top = max(known, key=lambda pair: pair[0])
     told = _("No credits were used in the time that was read.")
     if used:
-        told = _("%(used)s credits used; most, %(most)s, on %(when)s.") % {
+        told = ngettext(
+            "%(used)s credit used; most, %(most)s, on %(when)s.",
+            "%(used)s credits used; most, %(most)s, on %(when)s.",
+            used,
+        ) % {
             "used": phrases.number(used),
             "most": phrases.number(most),
             "when": top.label,

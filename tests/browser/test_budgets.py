@@ -34,9 +34,9 @@ def test_a_member_at_the_limit_is_told_so_and_goes_on_once_it_is_raised(visit, n
 
     page = visit(colleague, f"{newcomer.team}removals/")
     line = page.locator("#own-budget")
-    expect(line).to_contain_text("0 of 1 credits of your budget used until")
+    expect(line).to_contain_text("0 of 1 credit of your budget used until")
     remove(page, picture("mug.jpg"))
-    expect(line).to_contain_text("Your budget is used up: 1 of 1 credits.")
+    expect(line).to_contain_text("Your budget is used up: 1 of 1 credit.")
     choose(page, picture("vase.jpg"))
     go(page)
     refused = file_row(page, "vase.jpg")

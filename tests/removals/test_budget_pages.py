@@ -134,6 +134,10 @@ def test_running_again_is_refused_with_the_reason(desk, acme, mel, key, sandbox)
         pytest.param(80, 100, 80, "warn", "Once the other 20 are, no more pictures", id="soft"),
         pytest.param(80, 100, 100, "bad", "Your budget is used up: 100 of 100", id="hard"),
         pytest.param(80, None, 79, "muted", "79 of 80 credits", id="only-warns"),
+        pytest.param(None, 1, 0, "muted", "0 of 1 credit of your budget used until", id="of-one"),
+        pytest.param(None, 1, 1, "bad", "Your budget is used up: 1 of 1 credit.", id="the-one"),
+        pytest.param(1, 2, 1, "warn", "1 of 2 credits of your budget used.", id="one-of-two"),
+        pytest.param(1, None, 1, "warn", "1 credit used this cycle; your", id="one-over"),
         pytest.param(
             80, None, 91, "warn", "91 credits used this cycle; your budget is 80", id="over"
         ),

@@ -18,7 +18,7 @@ from dashboard.rembg import errors, pictures
 from dashboard.rembg.parameters import Parameters
 from dashboard.removals import budgets, queueing, sweeping
 from dashboard.removals.budgets import Use
-from dashboard.removals.errors import OverBudget, Parked
+from dashboard.removals.errors import OverBudget, Parked, Refusal
 from dashboard.removals.models import Budget, Removal, Source, State, Subject
 from dashboard.removals.periods import Period, calendar_month, running_cycle
 from dashboard.removals.queueing import Wish
@@ -560,3 +560,8 @@ def test_what_is_left_is_never_negative_and_spent_is_a_warning_too(limits, count
     assert use.is_warning or not use.is_spent
     assert use.is_spent == (hard is not None and count >= hard)
     assert (use.remaining is None) == (soft is None and hard is None)
+
+
+@pytest.mark.parametrize(("hard", "said"), [(1, "1 credit."), (0, "0 credits."), (5, "5 credits.")])
+def test_a_refusal_counts_its_credits_in_good_grammar(hard, said):
+    assert f"is used up: {said} It starts" in Refusal("member", "Mel", hard, NOON).sentence
