@@ -136,3 +136,19 @@ def test_d8_a_switch_of_synced_is_marked_on_the_cycle_it_happened_in(chart, acco
     roles = [mark["label"] for mark in chart(LATER)["marks"] if mark["role"] == "switch"]
 
     assert roles == ["RemBG counts by calendar month", "RemBG is in step with Stripe"]
+
+
+def test_a_switch_out_of_a_window_is_marked_after_the_roll_up_too(chart, account):
+    out = START + 20 * DAY
+    readings = Snapshot.objects.filter(asked_at__gte=out, period_start_at=START)
+    month = START.replace(day=1, hour=0, minute=0, second=0)
+    readings.update(kind="calendar", synced=False, period_start_at=month)
+
+    before = chart(LATER)
+    rolling.tidy(account, at=LATER)
+    after = chart(LATER)
+    rolling.tidy(account, at=MUCH_LATER)
+    days = chart(MUCH_LATER)
+
+    switch = "RemBG counts by calendar month"
+    assert [switch in marks(one) for one in (before, after, days)] == [True, True, True]

@@ -189,6 +189,8 @@ def course(
     a longer one is left open unless it lies in one bucket. Windows of one kind are added, except
     where they overlap (D5); kinds never are (D8).
     """
+    # A switch ends one window and is filed under the next: both have seen it.
+    switches = {one for span in spans.hours for one in span.marks if one.role == "switch"}
     if window:
         spans = _only(spans, Place(window.kind, window.start_at))
     tallies: Tallies[str] = Tallies(cells_between(edges))
@@ -198,7 +200,7 @@ def course(
             tallies.at(span.place.kind, cell).overlaps = True
     kinds = sorted({span.place.kind for span in (*spans.hours, *spans.gaps)})
     cells = list(pairwise(edges))
-    happened = {mark for span in spans.hours for mark in span.marks}
+    happened = switches | {mark for span in spans.hours for mark in span.marks}
     return Course(
         edges[0],
         edges[-1],
