@@ -56,7 +56,8 @@ def of_one(request: TeamRequest, team: Team, number: str, pk: UUID) -> HttpRespo
 
 def _shown(request: TeamRequest, explanation: Explanation) -> HttpResponse:
     part = "#facts" if request.htmx and not request.htmx.history_restore_request else ""
-    return render(request, f"overview/explanation.html{part}", {"explanation": explanation})
+    context = {"explanation": explanation, "in_panel": bool(part)}
+    return render(request, f"overview/explanation.html{part}", context)
 
 
 def _spendable(request: TeamRequest, team: Team, pk: UUID) -> Explanation:

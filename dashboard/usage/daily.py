@@ -22,7 +22,6 @@ NEARLY = timedelta(seconds=1)
 # Polls are jittered, and a few fail: with fewer than this, the readings around a border are far
 # enough apart to call what is shared out over it an estimate.
 FREQUENT = 0.95
-MOST_WORDS = 4
 
 
 @dataclass(frozen=True)
@@ -143,18 +142,23 @@ def _marks(
         (one.at, one.role, label) for one in found.marks if (label := _event(one))
     ]
     happened += [(one.start_at, "gap", _gap(one)) for one in gaps if one.start_at < ask.frame.at]
-    sums = {one.start_at: phrases.number(_sum(one)) for one in gaps}
+    by_start = {one.start_at: one for one in gaps}
     marks = []
     for at, role, label in sorted(happened)[-MOST_MARKS:]:
-        # With many gaps there is room for their sums only; the list below has the words.
-        short = sums[at] if role == "gap" and len(gaps) > MOST_WORDS else label
+        gap = by_start[at] if role == "gap" else None
         at = max(at, bars[0].bucket.start_at) if bars else at
         under = [one.label for one in bars if one.bucket.start_at <= at < one.bucket.end_at]
         if under:
             when = phrases.clock(at, ask.frame.zone, at=ask.frame.at)
-            mark = {"x": under[0], "label": label, "short": short, "role": role, "when": when}
-            marks.append(mark)
+            mark = {"x": under[0], "label": label, "role": role, "when": when}
+            marks.append({**mark, **_stretch(gap, bars)} if gap else mark)
     return marks
+
+
+def _stretch(gap: Span, bars: Sequence[Bar]) -> dict[str, str]:
+    """Return to which column a gap goes, and its sum, for where there is no room for words."""
+    last = [one.label for one in bars if one.bucket.start_at < gap.end_at][-1]
+    return {"to": last, "short": phrases.number(_sum(gap))}
 
 
 def _event(mark: Mark) -> str:

@@ -1,4 +1,4 @@
-import { FONT, colour } from "./chart-theme.js";
+import { FONT, colour, pale } from "./chart-theme.js";
 
 const DASHES = { renewal: [], gap: [1, 4] };
 const FIRST = ["renewal", "now"];
@@ -6,18 +6,33 @@ const LIFT = 18;
 const ROW = 16;
 const ROWS = 3;
 const AXIS = 48;
+const NARROW = 560;
+const MOST_WORDS = 4;
 
+function spot(spec, x) {
+  return spec.x.type === "time" ? Date.parse(x) : spec.x.labels.indexOf(x);
+}
+
+/** Where a mark's label stands: in the middle of a stretch. */
 function place(spec, mark) {
-  return spec.x.type === "time" ? Date.parse(mark.x) : spec.x.labels.indexOf(mark.x);
+  const from = spot(spec, mark.x);
+  return mark.to === undefined ? from : (from + spot(spec, mark.to)) / 2;
+}
+
+/** With many stretches, or on a phone, there is room for their sums only; the list has the words. */
+function said(spec, mark, { width }) {
+  const stretches = spec.marks.filter(({ short }) => short).length;
+  return width < NARROW || stretches > MOST_WORDS ? (mark.short ?? mark.label) : mark.label;
 }
 
 /** Where a label will stand, from and to, in pixels; the plugin keeps it on the canvas. */
-function extent(spec, mark, { ctx, width }) {
+function extent(spec, mark, chart) {
+  const { ctx, width } = chart;
   const [min, max] =
     spec.x.type === "time"
       ? [Date.parse(spec.x.min), Date.parse(spec.x.max)]
       : [-0.5, spec.x.labels.length - 0.5];
-  const half = ctx.measureText(mark.short ?? mark.label).width / 2 + 8;
+  const half = ctx.measureText(said(spec, mark, chart)).width / 2 + 8;
   const at = AXIS + ((place(spec, mark) - min) / (max - min)) * (width - AXIS);
   const centre = Math.max(half, Math.min(width - half, at));
   return [centre - half, centre + half];
@@ -47,24 +62,38 @@ export function headroom(spec, chart) {
   return LIFT + Math.max(0, ...rows(spec, chart).values()) * ROW;
 }
 
-/** Vertical lines with a word on top, which the plugin keeps inside: the renewal, a top-up, a gap. */
+/** A vertical line with a word on top, which the plugin keeps inside: the renewal, a top-up. */
+function lined(spec, mark) {
+  const tone = colour(mark.role === "renewal" ? "text" : "muted");
+  const label = {
+    display: ({ chart }) => Boolean(mark.label) && rows(spec, chart).get(mark) >= 0,
+    content: ({ chart }) => said(spec, mark, chart),
+    position: "start",
+    yAdjust: ({ chart }) => -LIFT - rows(spec, chart).get(mark) * ROW,
+    padding: { x: 4, y: 2 },
+    backgroundColor: colour("raised"),
+    color: tone,
+    font: { family: FONT, size: 11, weight: 500 },
+  };
+  const borderWidth = mark.to === undefined ? 1 : 0;
+  const look = { borderColor: tone, borderWidth, borderDash: DASHES[mark.role] ?? [2, 3] };
+  return { type: "line", scaleID: "x", value: place(spec, mark), label, ...look };
+}
+
+/** A stretch that nobody read: a pale band where the columns are not; the next one stands apart. */
+function banded(spec, mark) {
+  const [from, to] = [spot(spec, mark.x), spot(spec, mark.to)];
+  const edge = from === to ? -0.4 : 0.15;
+  const ends = { xMin: from + edge, xMax: to - edge };
+  const look = { backgroundColor: pale(colour("muted"), 0.1), borderWidth: 0 };
+  return { type: "box", drawTime: "beforeDatasetsDraw", ...ends, ...look };
+}
+
 export function annotations(spec) {
-  const strong = colour("text");
-  const muted = colour("muted");
-  const entries = (spec.marks ?? []).map((mark, index) => {
-    const tone = mark.role === "renewal" ? strong : muted;
-    const label = {
-      display: ({ chart }) => Boolean(mark.label) && rows(spec, chart).get(mark) >= 0,
-      content: mark.short ?? mark.label,
-      position: "start",
-      yAdjust: ({ chart }) => -LIFT - rows(spec, chart).get(mark) * ROW,
-      padding: { x: 4, y: 2 },
-      backgroundColor: colour("raised"),
-      color: tone,
-      font: { family: FONT, size: 11, weight: 500 },
-    };
-    const look = { borderColor: tone, borderWidth: 1, borderDash: DASHES[mark.role] ?? [2, 3] };
-    return [`mark${index}`, { type: "line", scaleID: "x", value: place(spec, mark), label, ...look }];
-  });
-  return Object.fromEntries(entries);
+  const marks = spec.marks ?? [];
+  const lines = marks.map((mark, index) => [`mark${index}`, lined(spec, mark)]);
+  const bands = marks
+    .filter(({ to }) => to !== undefined)
+    .map((mark, index) => [`band${index}`, banded(spec, mark)]);
+  return Object.fromEntries([...bands, ...lines]);
 }

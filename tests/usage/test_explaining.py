@@ -104,9 +104,7 @@ def test_the_forecast_says_its_age_and_its_reading_wherever_it_stands(
     said = " ".join(re.sub(r"<[^>]+>", " ", page).split())
     explained = explain("runs-out")
 
-    assert re.search(
-        r"Forecast made 40 minutes ago \([^)]*\) , from the reading of 09:30 ?\.", said
-    )
+    assert re.search(r"Forecast made 40 minutes ago \([^)]*\) from the reading of 09:30 ?\.", said)
     assert f'href="{where}readings/{reading}/">from the reading of 09:30' in page
     assert "Made from the reading of 15 Nov, 09:30 40 minutes ago" in explained
     with time_machine.travel(AT + 40 * MINUTE, tick=False):
