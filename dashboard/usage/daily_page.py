@@ -143,6 +143,8 @@ class DailyPage:
             return _("Credits used by the hour, 48 hours")
         if self.span in DAYS:
             return _("Credits used by the day, %(count)s days") % {"count": DAYS[self.span]}
+        if not page.span:
+            return _("Credits used by the day")
         return _("Credits used by the day, %(span)s") % {"span": page.span}
 
     @property

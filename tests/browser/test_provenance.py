@@ -20,6 +20,23 @@ def test_a_total_opens_its_formula_and_then_the_reading_of_a_part(visit):
     expect(page.get_by_role("heading", level=1)).to_contain_text("Reading of")
 
 
+def test_the_mark_after_a_sentence_never_stands_alone_on_a_line(visit):
+    page = visit("owner", "/teams/demo/")
+    page.get_by_role("link", name="Production").click()
+    charts_drawn(page)
+    marks = page.locator(".lead > .source, .chart-summary > .source")
+    assert marks.count() >= 4
+    start = "(mark) => mark.querySelector('summary').getBoundingClientRect().left"
+    line = "(mark) => mark.parentElement.getBoundingClientRect().left"
+
+    for width in range(360, 480, 6):
+        page.set_viewport_size({"width": width, "height": 900})
+        for mark in marks.all():
+            assert mark.evaluate(start) - mark.evaluate(line) > 20, (width, mark.inner_text())
+    marks.last.locator("summary").click()
+    expect(marks.last.locator(".menu-panel")).to_be_visible()
+
+
 def test_cycles_are_compared_from_the_account_page(visit):
     page = visit("owner", "/teams/demo/")
     page.get_by_role("link", name="Production").click()

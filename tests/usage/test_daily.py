@@ -253,6 +253,7 @@ def test_an_account_that_was_never_read_says_so(account, get):
     chart = get().json()
 
     assert chart["empty"] and "nobody read the account" in chart["summary"]
+    assert chart["title"] == "Credits used by the day"
     assert get("days/").status_code == 200
 
 
