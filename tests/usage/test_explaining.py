@@ -194,6 +194,18 @@ def test_after_the_roll_up_a_column_leads_to_what_is_kept(explain, account):
     assert "The readings themselves are not kept any more" in hours and "not kept" in days
 
 
+def test_a_reading_that_outlived_the_roll_up_does_not_pass_for_all_of_them(explain, account):
+    written(account)
+    one = Snapshot.objects.order_by("asked_at")[100]
+    rolling.tidy(account, at=LATER)
+    Snapshot.objects.bulk_create([one])
+    day = one.asked_at.replace(hour=0, minute=0, second=0)
+
+    said = explain("use", at=LATER, span="cycle", cycle=KEY, column=unix(day))
+
+    assert "Readings in it" not in said and said.count("Hour from") == 24
+
+
 def test_a_column_that_is_not_there_is_not_explained(client, victor, foretold):
     client.force_login(victor)
     where = f"/teams/acme/explain/use/{foretold.pk}/"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.urls import reverse
@@ -16,7 +17,7 @@ from dashboard.usage.daily_page import DailyPage
 from dashboard.usage.history.buckets import SHORT_BESIDE_A_DAY
 from dashboard.usage.history.loading import good_readings
 from dashboard.usage.history.values import Bucket, Span
-from dashboard.usage.models import Snapshot, UsageSpan
+from dashboard.usage.models import RollUp, Snapshot, UsageSpan
 
 # More rows than a day has hours are not listed.
 MOST_ROWS = 26
@@ -70,32 +71,51 @@ def of_column(page: DailyPage, start: datetime) -> Explanation | None:
 
 def _made_of(page: DailyPage, bucket: Bucket) -> Iterator[Operand]:
     """Name the readings that are kept, else the rows that they were rolled up to; and gaps."""
-    around = list(_readings(page, bucket))
-    yield from around or _rows(page, bucket)
+    found = None if _is_rolled_up(page, bucket) else _around(page, bucket)
+    yield from _readings(page, bucket, found) if found else _rows(page, bucket)
     for gap in page.found.gaps:
         touches = gap.start_at < bucket.end_at and bucket.start_at < gap.end_at
         if gap.place.kind == page.shown_kind and touches:
             yield _gap(page, gap)
 
 
-def _readings(page: DailyPage, bucket: Bucket) -> Iterator[Operand]:
+@dataclass(frozen=True)
+class _Around:
+    """The readings at both sides of a column's borders, and how many lie in it."""
+
+    before: Snapshot | None
+    first: Snapshot | None
+    last: Snapshot | None
+    after: Snapshot | None
+    count: int
+
+
+def _is_rolled_up(page: DailyPage, bucket: Bucket) -> bool:
+    """Say whether readings of that time are deleted; a few of them stay for other reasons."""
+    state = RollUp.objects.filter(account=page.page.account).first()
+    kept_from = state.readings_from_at if state else None
+    return kept_from is not None and bucket.start_at < kept_from
+
+
+def _around(page: DailyPage, bucket: Bucket) -> _Around | None:
     good = good_readings(page.page.account).defer("raw").filter(kind__in=(page.shown_kind, ""))
     inside = good.within(start=bucket.start_at, end=bucket.end_at)
-    count = inside.count()
-    first, last = (inside.first(), inside.last()) if count else (None, None)
     before = good.within(start=bucket.start_at - SHORT_BESIDE_A_DAY, end=bucket.start_at).last()
     after = good.within(start=bucket.end_at, end=bucket.end_at + SHORT_BESIDE_A_DAY).first()
-    if not count and (before is None or after is None):
-        return
-    yield from _reading(page, _("Last reading before it"), before)
-    yield from _reading(page, _("First reading in it"), first)
-    if last and first and last.pk != first.pk:
-        yield from _reading(page, _("Last reading in it"), last)
-    yield from _reading(page, _("First reading after it"), after)
+    found = _Around(before, inside.first(), inside.last(), after, inside.count())
+    return found if found.count or (before and after) else None
+
+
+def _readings(page: DailyPage, bucket: Bucket, found: _Around) -> Iterator[Operand]:
+    yield from _reading(page, _("Last reading before it"), found.before)
+    yield from _reading(page, _("First reading in it"), found.first)
+    if found.count > 1:
+        yield from _reading(page, _("Last reading in it"), found.last)
+    yield from _reading(page, _("First reading after it"), found.after)
     where = reverse("usage:readings", args=[page.page.team.slug, page.page.account.pk])
-    said = ngettext("%(count)s reading", "%(count)s readings", count) % {"count": count}
-    yield Operand(_("Readings in it"), None, where, said=said)
-    shares = _shares(bucket, first, last)
+    words = ngettext("%(count)s reading", "%(count)s readings", found.count)
+    yield Operand(_("Readings in it"), None, where, said=words % {"count": found.count})
+    shares = _shares(bucket, found.first, found.last)
     if shares is not None:
         yield Operand(_("Between the readings in it"), (bucket.used or 0) - shares)
         yield Operand(_("Its share of the rise over its borders"), shares)
