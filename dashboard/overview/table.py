@@ -46,6 +46,8 @@ def _cells(card: AccountCard, number: Callable[[int | None], str], of: str) -> d
         "renews": card.renews,
         "lasts": card.lasts,
         "lasts_url": card.lasts_url,
+        # A link without a word would be one that nobody can name.
+        "lasts_is": "" if card.lasts else "hidden",
         "source_url": card.source_url,
         "read": card.read,
     }

@@ -108,8 +108,10 @@ class DailyPage:
     @property
     def lines(self) -> list[tuple[list[str | int | None], str]]:
         """The rows of the chart's table, each with where its number is explained."""
-        whys = [self.why_url(bar.bucket.start_at) for bar in reversed(self.bars)]
-        return list(zip(self.chart["table"]["rows"], whys, strict=True))
+        columns = {bar.label: self.why_url(bar.bucket.start_at) for bar in self.bars}
+        # What stands in no column is explained with the stretch.
+        stretch = self.why_url()
+        return [(row, columns.get(row[0], stretch)) for row in self.chart["table"]["rows"]]
 
     def why_url(self, start: datetime | None = None) -> str:
         """Return where the stretch is explained, or the column that begins at a moment."""
