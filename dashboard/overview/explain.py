@@ -23,7 +23,7 @@ from dashboard.teams.models import Team
 from dashboard.usage.compare_page import ComparePage
 from dashboard.usage.explaining import ahead, compared, cycles, totals, used
 from dashboard.usage.forms import ColumnForm
-from dashboard.usage.runs import run_of
+from dashboard.usage.runs import runs_of
 from dashboard.usage.standing import standings
 from dashboard.usage.views.accounts import page_of, picked
 from dashboard.usage.views.compare import side_by_side
@@ -111,7 +111,8 @@ def _same_day(request: TeamRequest, team: Team, pk: UUID) -> Explanation:
     other = chosen(page.windows, key)
     if other is None or other.kind != page.window.kind:
         raise Http404
-    return compared.same_day(compare, run_of(page.account, other, at=page.at))
+    [run] = runs_of(page.account, [other], at=page.at, known=page.known)
+    return compared.same_day(compare, run)
 
 
 def _ahead(request: TeamRequest, team: Team, pk: UUID, *, number: str) -> Explanation:
