@@ -75,8 +75,9 @@ class Command(BaseCommand):
         processes.start("web", web_command(settings.PORT), DEMO="True")
         processes.wait_for("sandbox", f"{sandbox_url()}/healthz")
         processes.wait_for("web", f"http://127.0.0.1:{settings.PORT}/healthz")
-        processes.start("worker", manage("runworker"), DEMO="True")
+        # The worker last: while seeding moves the sandbox's clock, a poll would read the past.
         run(manage("seeddemo"))
+        processes.start("worker", manage("runworker"), DEMO="True")
 
     def say_where(self, processes: Processes) -> None:
         """Print the address and the logins."""
