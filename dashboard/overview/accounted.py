@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from dashboard.lib.explanation import Explanation, Operand
 from dashboard.overview import ledgers
+from dashboard.overview.month_statements import MonthStatement, Part
 from dashboard.overview.statements import Statement
 from dashboard.teams.models import Team
 from dashboard.usage import phrases
@@ -29,6 +31,29 @@ def statement(found: Statement, team: Team) -> Explanation:
         (*_counters(found, team), *_parts(found, team), *_money(found, team)),
         _("What is unknown is not counted as 0: it leaves its part and the total unknown."),
     )
+
+
+def month(found: MonthStatement, team: Team) -> Explanation:
+    """Explain what the cycles of a month make together, each with its own statement."""
+    return Explanation(
+        _("All accounts, %(month)s") % {"month": date_format(found.month, "F Y")},
+        _(
+            "The sum over the cycles whose last second lies in this month (UTC), of every account. "
+            "Members, virtual keys and tags, and the money of each currency, are the sums of the "
+            "same statements' lines."
+        ),
+        found.total.credits,
+        tuple(_cycle(part, team) for part in found.parts),
+        _("What is unknown is not counted as 0: it is left out."),
+    )
+
+
+def _cycle(part: Part, team: Team) -> Operand:
+    one = part.statement
+    span = phrases.span(one.window, team.zone, at=one.at)
+    note = _("not added: %(why)s") % {"why": part.left_out} if part.left_out else ""
+    label = f"{one.account.label}, {span}"
+    return Operand(label, one.books.upstream, one.why_url, one.window.asked_at, note)
 
 
 def _counters(found: Statement, team: Team) -> tuple[Operand, ...]:

@@ -16,6 +16,8 @@ from dashboard.gateway.models import VirtualKey
 from dashboard.gateway.standing import standing as key_standing
 from dashboard.lib.explanation import Explanation
 from dashboard.overview import accounted
+from dashboard.overview.month_pages import find as find_month
+from dashboard.overview.month_statements import TeamCycles
 from dashboard.overview.statement_pages import find
 from dashboard.removals import explaining as of_removals
 from dashboard.teams.access import TeamRequest, team_view
@@ -39,6 +41,9 @@ def of_team(request: TeamRequest, team: Team, number: str) -> HttpResponse:
     """Explain a number of the whole team."""
     if number == "by-day":
         return _shown(request, compared.by_day(side_by_side(request, team)))
+    if number == "month":
+        month = find_month(TeamCycles(team), request.GET.get("month", ""))
+        return _shown(request, accounted.month(month, team))
     if number not in TOTALS:
         raise Http404
     found = standings(team, at=timezone.now())

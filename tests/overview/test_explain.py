@@ -14,6 +14,7 @@ from dashboard.gateway.issuing import Terms, issue
 from dashboard.keys.models import Account
 from dashboard.keys.pricing import CreditPrice
 from dashboard.overview.explain import EXPLAINED
+from dashboard.overview.month_statements import TeamCycles
 from dashboard.removals import budgets
 from dashboard.removals.models import Charged, Removal, State, Subject
 from dashboard.usage.models import Snapshot
@@ -165,6 +166,11 @@ def cycle_keys(account: Account) -> list[str]:
     return [f"{int(start.timestamp())}-stripe" for start in starts]
 
 
+def months(account: Account) -> list[str]:
+    """Return the months in which a cycle of the team ends."""
+    return [f"{month:%Y-%m}" for month in TeamCycles(account.team).months]
+
+
 def pages(accounts: list[Account]) -> list[str]:
     one = f"/teams/acme/accounts/{accounts[0].pk}/"
     names = ("", "accounts/", "keys/", "removals/", "virtual-keys/", "budgets/", "members/")
@@ -182,6 +188,7 @@ def pages(accounts: list[Account]) -> list[str]:
         "/teams/acme/compare/",
         f"/teams/acme/statements/?account={pk}",
         *(f"/teams/acme/statements/{pk}/{cycle}/" for cycle in (running, past)),
+        *(f"/teams/acme/statements/months/{month}/" for month in months(accounts[0])),
         "/teams/acme/explain/by-day/",
         "/teams/acme/explain/spendable/",
         f"/teams/acme/explain/spendable/{accounts[0].pk}/",
