@@ -113,8 +113,6 @@ class Snapshot(models.Model):
         indexes: ClassVar = [
             # The account page reads the newest reading, and those of one window.
             models.Index(fields=["account", "mode", "-asked_at"], name="snapshot_account_newest"),
-            # The list of readings takes 25 of all modes.
-            models.Index(fields=["account", "-asked_at", "-id"], name="snapshot_of_account"),
             models.Index(
                 fields=["account", "-asked_at"],
                 condition=Q(mode="current", outcome__in=("ok", "partial")),
