@@ -141,8 +141,11 @@ def test_an_hour_of_a_fault_changes_nothing_but_the_age(hour, settings, fault, c
     hour.weather.fault = fault
     hour.pass_by(60)
 
-    assert hour.failed()[0].error == code
-    assert {one.error for one in hour.failed()} <= {code, "no_usable_key"}
+    errors = [one.error for one in hour.failed()]
+    # On a busy machine the first byte of a drip is late already, now and then.
+    same = {code, "answer_timeout"} if fault is drips else {code}
+    assert errors[0] in same and code in errors
+    assert set(errors) <= same | {"no_usable_key"}
     the_numbers_stand(hour, before)
     assert hour.kept() == kept
     assert hour.weather.most_in_a_minute() <= 2
