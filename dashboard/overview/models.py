@@ -17,6 +17,7 @@ from dashboard.lib import tokens
 from dashboard.teams.models import Team, User
 
 USE_NOTED_EVERY = timedelta(minutes=1)
+OF_AN_ACCOUNT = ("this_cycle", "days", "compared", "cycles", "months")
 
 
 class ShareQuerySet(models.QuerySet["Share"]):
@@ -46,7 +47,10 @@ class Share(models.Model):
 
         OVERVIEW = "overview", _("Overview")
         THIS_CYCLE = "this_cycle", _("This cycle")
+        DAYS = "days", _("Use by the day, 30 days")
+        COMPARED = "compared", _("Compared with the last cycles")
         CYCLES = "cycles", _("Every cycle")
+        MONTHS = "months", _("Calendar months")
         BADGE = "badge", _("Badge")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -70,13 +74,13 @@ class Share(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.CheckConstraint(
-                condition=Q(shows__in=("overview", "this_cycle", "cycles", "badge")),
+                condition=Q(shows__in=("overview", *OF_AN_ACCOUNT, "badge")),
                 name="share_shows_is_known",
             ),
             models.CheckConstraint(
                 condition=Q(shows="badge")
                 | Q(shows="overview", account=None)
-                | Q(shows__in=("this_cycle", "cycles"), account__isnull=False),
+                | Q(shows__in=OF_AN_ACCOUNT, account__isnull=False),
                 name="share_of_a_chart_has_an_account",
             ),
         ]

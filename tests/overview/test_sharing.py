@@ -25,7 +25,14 @@ from tests.keys.canary import leaks
 
 URL = "/teams/acme/sharing/"
 CANARY = "sandbox-canary-7f3e-voegel-91"
-CHARTS = ("this_cycle", "cycles")
+# Each chart's own address below its account's.
+CHARTS = {
+    "this_cycle": "this-cycle.json",
+    "days": "days.json?span=30",
+    "compared": "compare.json?last=3",
+    "cycles": "cycles.json",
+    "months": "months.json",
+}
 
 
 @pytest.fixture
@@ -121,10 +128,9 @@ def test_t1_an_account_of_another_team_cannot_be_shared(client, alice, evil):
 @pytest.mark.parametrize("kind", CHARTS)
 def test_a_shared_chart_is_the_account_s_own_without_its_links(client, alice, share, kind):
     secret, account = share(kind), Account.objects.get()
-    name = {"this_cycle": "this-cycle", "cycles": "cycles"}[kind]
     client.force_login(alice)
     with time_machine.travel(timezone.now(), tick=False):
-        own = client.get(f"/teams/acme/accounts/{account.pk}/{name}.json").json()
+        own = client.get(f"/teams/acme/accounts/{account.pk}/{CHARTS[kind]}").json()
         shared = visitor().get(f"/shared/{secret}/chart.json").json()
 
     assert shared == own | {"links": []}
@@ -146,6 +152,9 @@ def test_a_shared_page_tells_age_and_formula_but_no_reading(share, shows):
     formula = {
         "overview": "Spendable: included credits left + prepaid credits.",
         "this_cycle": "Even pace: the allowance × the time left ÷ the length of the cycle",
+        "days": "stretches without readings stand apart, and with them the columns add up",
+        "compared": "so long after its own renewal: by the reading nearest to that moment",
+        "months": "cut elsewhere: the two are never added",
         "cycles": "On average: the sum over the closed cycles ÷ their number, rounded",
     }[shows]
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from dashboard.keys.models import Account
 from dashboard.overview.models import Share
+from dashboard.overview.sharing.charts import CHARTS
 from dashboard.teams.models import Team
 
 DAYS = [
@@ -68,7 +69,7 @@ class ShareForm(forms.Form):
         charts = [
             (f"{kind}{SEPARATOR}{pk}", f"{account}: {kind.label}")
             for pk, account in every
-            for kind in (shows.THIS_CYCLE, shows.CYCLES)
+            for kind in CHARTS
         ]
         badges = [(f"{shows.BADGE}{SEPARATOR}{pk}", str(account)) for pk, account in every]
         return [

@@ -21,13 +21,11 @@ from dashboard.overview.cards import account_cards
 from dashboard.overview.models import Share
 from dashboard.overview.plain import plain
 from dashboard.overview.sharing import badges
+from dashboard.overview.sharing.charts import CHARTS, chart_of, formula_of
 from dashboard.usage.account_page import AccountPage
-from dashboard.usage.charts import Chart
-from dashboard.usage.explaining import cycles
 from dashboard.usage.standing import Standing, standing, standings, total
 
 Shows = Share.Shows
-CHARTS = (Shows.THIS_CYCLE, Shows.CYCLES)
 # Whoever finds it in a README may keep it for five minutes; it is made to be public.
 BADGE_CACHE = "public, max-age=300"
 
@@ -96,21 +94,6 @@ def badge(request: HttpRequest, share: Share, *, token: str, at: datetime) -> Ht
         content_type="image/svg+xml; charset=utf-8",
         headers={"Cache-Control": BADGE_CACHE, "Cross-Origin-Resource-Policy": "cross-origin"},
     )
-
-
-def chart_of(share: Share, page: AccountPage) -> Chart | None:
-    """Return the chart, without links into the house; None while nothing was read."""
-    if page.window is None:
-        return None
-    this_cycle = share.shows == Shows.THIS_CYCLE
-    drawn = page.burn_down if this_cycle else page.cycles_chart(page.kinds[0])
-    return {**drawn, "links": []}
-
-
-def formula_of(share: Share) -> str:
-    """Return the plain formula of the chart: of where its numbers come from that is all told."""
-    words = cycles.lines_in_words, cycles.columns_in_words
-    return words[share.shows == Shows.CYCLES]()
 
 
 def _overview(request: HttpRequest, share: Share, *, at: datetime) -> HttpResponse:

@@ -35,14 +35,19 @@ def same_day(page: ComparePage, last: Run | None) -> Explanation:
         operands.append(_dot(_last_label(page, last), base, last, dot, page.page.account.pk, slug))
     return Explanation(
         _("Difference to another cycle: %(account)s") % {"account": account.label},
-        _(
-            "This cycle's credits − the other cycle's, so long after its own renewal: by the "
-            "reading nearest to that moment, at most six hours from it. In per cent of the other "
-            "cycle's. Of two closed cycles the totals are compared."
-        ),
+        same_day_in_words(),
         found.credits if found else None,
         tuple(operands),
         compare_charts.percent(found),
+    )
+
+
+def same_day_in_words() -> str:
+    """Return the plain formula of the difference."""
+    return _(
+        "This cycle's credits − the other cycle's, so long after its own renewal: by the "
+        "reading nearest to that moment, at most six hours from it. In per cent of the other "
+        "cycle's. Of two closed cycles the totals are compared."
     )
 
 

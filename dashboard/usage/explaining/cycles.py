@@ -55,6 +55,14 @@ def columns_in_words() -> str:
     )
 
 
+def months_in_words() -> str:
+    """Return the plain formula of the calendar months."""
+    return _(
+        "Credits used in the app + by API of a UTC calendar month, as RemBG counts months. "
+        "They are the same credits as in the cycles, cut elsewhere: the two are never added."
+    )
+
+
 def cycles(page: AccountPage, kind: str) -> Explanation:
     """Explain the columns of the cycles of a kind, and their mean."""
     ours = [one for one in page.windows if one.kind == kind and one.is_sound]
@@ -71,10 +79,7 @@ def months(page: AccountPage) -> Explanation:
     """Explain the columns of the calendar months."""
     return Explanation(
         _("Credits by calendar month (UTC): %(account)s") % {"account": page.account.label},
-        _(
-            "Credits used in the app + by API of a UTC calendar month, as RemBG counts months. "
-            "They are the same credits as in the cycles, cut elsewhere: the two are never added."
-        ),
+        months_in_words(),
         None,
         tuple(
             Operand(

@@ -34,14 +34,19 @@ def of_stretch(page: DailyPage) -> Explanation:
     )
     return Explanation(
         page.title,
-        _(
-            "The sum of the columns that are known. A column is what RemBG's app and API counters "
-            "rose by between readings; stretches without readings stand apart, and with them the "
-            "columns add up to RemBG's counter, less what it corrected."
-        ),
+        columns_in_words(),
         sum(known) if known else None,
         (*columns, *(_gap(page, one) for one in gaps)),
         _("What is unknown is not counted as 0: it is left out and named."),
+    )
+
+
+def columns_in_words() -> str:
+    """Return the plain formula of the columns and of their sum."""
+    return _(
+        "The sum of the columns that are known. A column is what RemBG's app and API counters "
+        "rose by between readings; stretches without readings stand apart, and with them the "
+        "columns add up to RemBG's counter, less what it corrected."
     )
 
 
