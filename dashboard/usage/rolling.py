@@ -168,9 +168,10 @@ def _rows(
     if begin:
         hours = [one for one in hours if one.start_at >= begin]
         gaps = [one for one in gaps if one.end_at > begin]
-    first = begin or min((floor_day(one.start_at) for one in (*hours, *gaps)), default=until)
+    # Gaps that end later have a part in the last of the days; it may be all that is known of one.
+    known = (floor_day(one.start_at) for one in (*hours, *found.gaps))
+    first = begin or min(known, default=until)
     whole = floor_day(until)
-    # Gaps that end later have a part in the last of the days.
     days = buckets.utc_days(Rolled(tuple(hours), found.gaps), start=first, end=whole)
     kept = ((Kept.HOUR, hours), (Kept.DAY, days), (Kept.GAP, gaps))
     return [row_of(account, name, span) for name, spans in kept for span in spans]

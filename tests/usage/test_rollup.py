@@ -205,6 +205,27 @@ def test_a_long_history_is_rolled_in_steps(account):
     assert rows() == before
 
 
+def test_the_evening_before_the_first_reading_is_kept_too(account):
+    midnight = floor_day(START) + DAY
+    evening = midnight - timedelta(hours=2)
+    window = {"period_start_at": evening, "period_end_at": evening + MONTH}
+    for hour, app in ((3, 70), (8, 90), (18, 114)):
+        at = midnight + timedelta(hours=hour)
+        read(account, at, app, **window).save()
+        # What was read at 3 lies after the first stretch that is settled, from 2.
+        if hour > 3:
+            rolling.tidy(account, at=at)
+
+    ask = account, evening, midnight + DAY
+    utc, berlin = (
+        asking.days(*ask, ZoneInfo(zone), window=Window("stripe", evening, evening + MONTH))
+        for zone in ("UTC", "Europe/Berlin")
+    )
+
+    assert UsageSpan.objects.filter(span="day", start_at__lt=midnight).exists()
+    assert utc.total("app", kind="stripe") == berlin.total("app", kind="stripe") == 114
+
+
 def test_d6_a_late_reading_has_its_hours_rolled_up_again(account):
     polled(account, START, START + 2 * DAY)
     rolling.tidy(account, at=START + 2 * DAY)
