@@ -226,6 +226,19 @@ def test_the_evening_before_the_first_reading_is_kept_too(account):
     assert utc.total("app", kind="stripe") == berlin.total("app", kind="stripe") == 114
 
 
+def test_a_gap_over_midnight_counts_once_while_it_is_only_half_rolled_up(account):
+    window = Window("stripe", START, END)
+    step, app = timedelta(hours=4, minutes=5), 0
+    for number in range(1, 19):
+        at, app = START + number * step, app + 7 * number
+        read(account, at, app).save()
+        rolling.tidy(account, at=at)
+
+        for zone in map(ZoneInfo, ZONES):
+            course = asking.days(account, START, at, zone, window=window)
+            assert course.total("app", kind="stripe") == app
+
+
 def test_d6_a_late_reading_has_its_hours_rolled_up_again(account):
     polled(account, START, START + 2 * DAY)
     rolling.tidy(account, at=START + 2 * DAY)

@@ -170,7 +170,8 @@ def _spans(
     longest = longest_step(settings.POLL_SECONDS)
     fresh = buckets.rolled(source.readings, source.closings, longest=longest)
     hours = [one for one in fresh.hours if begin <= one.start_at < end]
-    gaps = [one for one in fresh.gaps if begin < one.end_at]
+    unsettled = [one for one in fresh.gaps if begin < one.end_at]
+    gaps = [part for gap in unsettled for part in _beyond(gap, days_until)]
     spans = Rolled((*kept.hours, *hours), (*kept.gaps, *gaps))
     return Found(spans, source.newest)
 
