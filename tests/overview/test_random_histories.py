@@ -9,19 +9,19 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import transaction
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from dashboard.overview import ledgers
 from dashboard.removals.models import Charged, Removal, State
 from dashboard.usage.windows import Window
+from tests.examples import QUICK, examples
 
 # Borders at local midnight: month ends, a leap day, both changes of the clock.
 DAYS = [(2028, 1, 31), (2028, 2, 29), (2028, 3, 26), (2028, 4, 30), (2028, 10, 29), (2028, 12, 31)]
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Pacific/Auckland"]
 LAST = datetime(2029, 2, 1, tzinfo=UTC)
 # A smaller example costs minutes of queries to find.
-QUICK = (Phase.explicit, Phase.reuse, Phase.generate)
 NAMES = ["Mel", "Adam", "=mia"]
 
 
@@ -52,12 +52,7 @@ def histories(draw) -> tuple[list[Window], list[tuple[datetime, str, str, str]]]
 
 
 @pytest.mark.django_db
-@settings(
-    deadline=None,
-    max_examples=30,
-    phases=QUICK,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@examples(30, phases=QUICK, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=histories())
 def test_sums_close_in_every_cycle_and_nothing_is_lost_between_two(account, history):
     windows, happened = history

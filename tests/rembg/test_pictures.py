@@ -8,12 +8,13 @@ from pathlib import Path
 from time import process_time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard import overview
 from dashboard.rembg import errors
 from dashboard.rembg.pictures import MAX_BYTES, complete, head, inspect, strip
+from tests.examples import examples
 from tests.rembg import samples
 
 SIGNATURE = "File does not appear to be a valid image (invalid file signature)"
@@ -272,7 +273,7 @@ VARIANTS = {
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(data=st.data())
 def test_u15_a_file_cut_anywhere_is_refused(variant, data):
     whole = VARIANTS[variant]
@@ -548,7 +549,7 @@ def test_the_head_of_something_else_is_none():
 STARTS = [samples.saved(kind)[:n] for kind in samples.KINDS for n in (2, 12, 16, 26, 40)]
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(st.sampled_from([b"", *STARTS]), st.binary(max_size=400))
 def test_no_bytes_whatever_raise_anything_but_a_refusal(start, rest):
     try:
@@ -557,7 +558,7 @@ def test_no_bytes_whatever_raise_anything_but_a_refusal(start, rest):
         assert refused.charged == "no"
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(st.sampled_from(sorted(VARIANTS)), st.data())
 def test_no_damaged_picture_raises_anything_but_a_refusal(variant, data):
     damaged = bytearray(VARIANTS[variant])

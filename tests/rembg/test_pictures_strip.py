@@ -7,12 +7,13 @@ import zlib
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from dashboard.rembg import errors
 from dashboard.rembg.pictures import inspect, strip
+from tests.examples import examples
 from tests.rembg import samples
 
 CANARY = b"CANARY"
@@ -307,7 +308,7 @@ def test_a_large_picture_is_copied_in_the_memory_of_a_block():
 SIZES = st.tuples(st.integers(1, 24), st.integers(1, 24))
 
 
-@settings(max_examples=120, deadline=None)
+@examples(120)
 @given(
     kind=st.sampled_from(["jpeg", "png", "webp"]),
     mode=st.sampled_from(["RGB", "L", "RGBA", "P"]),

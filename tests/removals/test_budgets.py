@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connection, transaction
 from django.utils import timezone
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from dashboard.keys.models import Account
@@ -25,6 +25,7 @@ from dashboard.removals.queueing import Wish
 from dashboard.removals.work import claim_next
 from dashboard.teams.models import Membership
 from tests.conftest import NOON
+from tests.examples import examples
 from tests.removals.conftest import subject
 
 DAY = timedelta(days=1)
@@ -438,9 +439,7 @@ ENDS = {"free": errors.BadColor, "paid": errors.NotStored, "unknown": errors.Out
     history=st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 99)), max_size=40),
     hard=st.one_of(st.none(), st.integers(0, 6)),
 )
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@examples(60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_happens_taken_is_the_number_of_removals_that_count(
     acme, mel, account, history, hard
 ):

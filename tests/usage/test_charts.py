@@ -6,7 +6,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.keys.models import Account
@@ -204,7 +204,6 @@ def windows(draw):
     return found
 
 
-@settings(deadline=None)
 @given(windows())
 def test_columns_hold_the_counters_of_the_rows_and_never_a_zero_for_an_unknown(found):
     for kind in ("stripe", "calendar"):
@@ -223,7 +222,6 @@ def test_columns_hold_the_counters_of_the_rows_and_never_a_zero_for_an_unknown(f
         assert len(chart["table"]["rows"]) == len(app)
 
 
-@settings(deadline=None)
 @given(windows())
 def test_overlaps_are_found_whatever_the_order(found):
     sound = [w for w in found if w.start_at < w.end_at]
@@ -299,7 +297,6 @@ def test_months_have_a_chart_of_their_own_with_unread_months_unknown():
     assert chart["hatched"] == [2]
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 10**6), min_size=1, max_size=900, unique=True), st.integers(2, 60))
 def test_thinning_keeps_order_ends_and_bounds(seconds, most):
     points = [Point(START + timedelta(seconds=n), 9, 8, 1, 1, 0, 0) for n in sorted(seconds)]

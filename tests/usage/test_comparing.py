@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
-from hypothesis import Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.keys.models import Account
@@ -18,12 +18,13 @@ from dashboard.usage.models import Snapshot
 from dashboard.usage.polling import poll
 from dashboard.usage.windows import Window
 from tests.conftest import add_key
+from tests.examples import QUICK, examples
 from tests.usage.conftest import END, START, listed, usage
 
 AT = START + timedelta(days=20, hours=3)
 BEFORE = START - timedelta(days=31)
 OLDEST = BEFORE - timedelta(days=30)
-QUICK = settings(max_examples=80, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+SEVERAL = examples(80, phases=QUICK)
 HOURS = st.integers(0, 30 * 24)
 COUNTS = st.integers(0, 100_000)
 
@@ -38,7 +39,7 @@ def run(*dots: tuple[float, int], final: int | None = None, days: int = 30) -> R
     return Run(window(days=days), known, final)
 
 
-@QUICK
+@SEVERAL
 @given(st.lists(st.tuples(HOURS, COUNTS), max_size=40), st.none() | COUNTS)
 def test_a_day_shows_a_reading_of_that_day_or_nothing(dots, final):
     made = run(*sorted(dots), final=final)
@@ -50,7 +51,7 @@ def test_a_day_shows_a_reading_of_that_day_or_nothing(dots, final):
         assert shown in allowed if shown is not None else not of_day
 
 
-@QUICK
+@SEVERAL
 @given(st.lists(st.tuples(HOURS, COUNTS), max_size=20), HOURS)
 def test_a_moment_far_from_every_reading_is_unknown(dots, hours):
     found = run(*sorted(dots)).by(timedelta(hours=hours))
@@ -59,7 +60,7 @@ def test_a_moment_far_from_every_reading_is_unknown(dots, hours):
     assert found in near if near else found is None
 
 
-@QUICK
+@SEVERAL
 @given(COUNTS, COUNTS)
 def test_a_difference_and_its_base_give_the_number_back(now, base):
     found = difference(now, base)

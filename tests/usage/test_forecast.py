@@ -8,12 +8,13 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.usage.burn import Reading, curve
 from dashboard.usage.forecast import Facts, Forecast, RunOut, Verdict, forecast
 from dashboard.usage.weekdays import profile
+from tests.examples import examples
 
 BERLIN = ZoneInfo("Europe/Berlin")
 START = datetime(2026, 3, 9, 10, tzinfo=UTC)
@@ -89,7 +90,7 @@ def moments(out: RunOut) -> list[datetime]:
     return [END if one is None else one for one in (out.early, out.median, out.late)]
 
 
-SEVERAL = settings(max_examples=60, deadline=None)
+SEVERAL = examples(60)
 
 
 @SEVERAL

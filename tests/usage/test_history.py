@@ -8,7 +8,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.usage.history import buckets
@@ -24,11 +24,11 @@ from dashboard.usage.history.values import (
     floor_hour,
 )
 from dashboard.usage.windows import Window
+from tests.examples import QUICK, examples
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 START = datetime(2026, 11, 3, 9, 30, 12, tzinfo=UTC)
 END = datetime(2026, 12, 3, 9, 30, 12, tzinfo=UTC)
-QUICK = [Phase.explicit, Phase.reuse, Phase.generate]
 ZONES = ["UTC", "Europe/Istanbul", "Asia/Kolkata", "Australia/Lord_Howe", "America/New_York"]
 # Moments beside which clocks change, months end, and a leap day lies (D12).
 TURNS = [
@@ -492,7 +492,7 @@ def histories(draw) -> Truth:
 
 
 @pytest.mark.parametrize("zone", ZONES)
-@settings(deadline=None, max_examples=25, phases=QUICK)
+@examples(25, phases=QUICK)
 @given(truth=histories())
 def test_the_prepaid_balance_adds_up_over_windows_and_zones(zone, truth):
     course = daily(rolled(truth.readings, truth.closings), zone, truth.start - DAY, truth.end)
@@ -502,7 +502,7 @@ def test_the_prepaid_balance_adds_up_over_windows_and_zones(zone, truth):
     assert moved == truth.prepaid
 
 
-@settings(deadline=None, max_examples=25, phases=QUICK)
+@examples(25, phases=QUICK)
 @given(truth=histories())
 def test_kept_utc_days_say_what_the_hours_said(truth):
     spans = rolled(truth.readings, truth.closings)
@@ -516,7 +516,7 @@ def test_kept_utc_days_say_what_the_hours_said(truth):
         assert any(one.app.credits is not None for one in mine) == (day.app.credits is not None)
 
 
-@settings(deadline=None, max_examples=25, phases=QUICK)
+@examples(25, phases=QUICK)
 @given(truth=histories(), seed=st.randoms())
 def test_order_of_arrival_changes_nothing_d6(truth, seed):
     shuffled = list(truth.readings)

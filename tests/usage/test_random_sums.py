@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import transaction
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from dashboard.keys.models import Account
@@ -21,6 +21,7 @@ from dashboard.usage.history.buckets import Rolled, day_edges, rolled
 from dashboard.usage.history.values import Closing, Course, Place, Reading, floor_hour
 from dashboard.usage.models import Cycle, Kind, Snapshot
 from dashboard.usage.windows import Window, month_start, next_month
+from tests.examples import QUICK, examples
 
 SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
 # Summer time of an hour, and of half an hour; zones off by half an hour; one that left a day out.
@@ -44,8 +45,6 @@ TURNS = [
     datetime(2028, 2, 29, 23, 59, 59, tzinfo=UTC),
     datetime(2026, 12, 31, 20, tzinfo=UTC),
 ]
-# A smaller example costs minutes to find.
-QUICK = (Phase.explicit, Phase.reuse, Phase.generate)
 
 
 @dataclass
@@ -167,7 +166,7 @@ def begins_a_day(moment: datetime, zone: ZoneInfo) -> bool:
 
 
 @pytest.mark.parametrize("zone", ZONES)
-@settings(deadline=None, max_examples=30, phases=QUICK)
+@examples(30, phases=QUICK)
 @given(history=histories())
 def test_days_and_hours_with_gaps_are_the_cycles_total_is_upstreams_counter(zone, history):
     spans = rolled(history.readings, history.lists[-1])
@@ -180,7 +179,7 @@ def test_days_and_hours_with_gaps_are_the_cycles_total_is_upstreams_counter(zone
 
 
 @pytest.mark.parametrize("zone", ZONES)
-@settings(deadline=None, max_examples=30, phases=QUICK)
+@examples(30, phases=QUICK)
 @given(history=histories())
 def test_the_days_of_all_cycles_of_a_kind_are_the_sum_of_their_counters(zone, history):
     start = min(one.start_at for one in history.windows)
@@ -198,7 +197,7 @@ def test_the_days_of_all_cycles_of_a_kind_are_the_sum_of_their_counters(zone, hi
 
 
 @pytest.mark.parametrize("zone", ZONES)
-@settings(deadline=None, max_examples=30, phases=QUICK)
+@examples(30, phases=QUICK)
 @given(history=histories())
 def test_no_credit_stands_in_a_day_that_began_after_the_last_reading(zone, history):
     last = history.readings[-1]
@@ -212,12 +211,7 @@ def test_no_credit_stands_in_a_day_that_began_after_the_last_reading(zone, histo
 
 
 @pytest.mark.django_db
-@settings(
-    deadline=None,
-    max_examples=12,
-    phases=QUICK,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@examples(12, phases=QUICK, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=histories(), pieces=st.integers(1, 4), most=st.integers(3, 40))
 def test_rolled_up_in_pieces_as_it_comes_days_are_still_upstreams_counter(
     account, history, pieces, most

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.usage.sameness import Face, Likeness, likeness
@@ -68,7 +68,6 @@ def test_d14_a_window_that_the_list_forgot_does_not_count_against_it():
     assert likeness(history(*PAIRS), shorter) is Likeness.SAME
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(counters, counters), max_size=6), st.integers(0, 5), counters)
 def test_likeness_does_not_depend_on_the_order_and_never_lies(pairs, index, changed):
     one = history(*pairs)
@@ -88,7 +87,6 @@ def test_likeness_does_not_depend_on_the_order_and_never_lies(pairs, index, chan
         assert found is not Likeness.DIFFERENT
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 99), st.integers(0, 99)), min_size=2, max_size=6))
 def test_a_changed_closed_counter_is_always_seen(pairs):
     pairs[0] = (pairs[0][0], pairs[0][1])

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connections
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.keys.models import Account
@@ -70,7 +70,6 @@ def test_r14_a_clock_that_jumps_makes_neither_a_burst_nor_a_long_silence(key, ac
     assert [len(due(back)), len(due(back))] == [1, 0]
 
 
-@settings(deadline=None)
 @given(st.uuids(), st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1)), st.integers(0, 40))  # noqa: DTZ001
 def test_jitter_stays_within_a_tenth_and_back_off_within_an_hour(pk, moment, failed):
     wait = schedule.interval(failed)

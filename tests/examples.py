@@ -1,0 +1,26 @@
+"""How property tests choose their examples: the same ones at each run, or many others.
+
+`EXAMPLES_TIMES=50 make test ARGS="tests/usage/test_random_sums.py"` tries fifty times as many,
+other ones at each run; what it finds becomes a test of its own.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from hypothesis import Phase, settings
+
+TIMES = int(os.environ.get("EXAMPLES_TIMES", "1"))
+# Without the search for a smaller example, which costs minutes where each one writes rows.
+QUICK = (Phase.explicit, Phase.reuse, Phase.generate)
+
+settings.register_profile(
+    "chosen", derandomize=TIMES == 1, max_examples=100 * TIMES, deadline=None, print_blob=True
+)
+settings.load_profile("chosen")
+
+
+def examples(count: int, **more: Any) -> settings:
+    """Return the settings of a test that tries so many."""
+    return settings(max_examples=count * TIMES, **more)
