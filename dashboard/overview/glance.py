@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import Count, Subquery
+from django.db.models import Count, QuerySet, Subquery
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from dashboard.lib.prepared import Prepared
 from dashboard.removals.models import Removal, State
 from dashboard.removals.rows import Row
 from dashboard.teams.models import Team
@@ -24,14 +26,21 @@ def recent_removals(team: Team, *, at: datetime) -> tuple[list[Row], int]:
 
     Those that a person ran again are decided. Both come with one query.
     """
-    since = at - timedelta(days=UNKNOWN_DAYS)
+    found = NEWEST.rows(team=team.pk, since=at - timedelta(days=UNKNOWN_DAYS))
+    return [Row(*row) for _count, *row in found], found[0][0] or 0 if found else 0
+
+
+def _newest(team: int, since: datetime) -> QuerySet[Any, Any]:
     unknown = Removal.objects.filter(
         team=team, state=State.UNKNOWN, queued_at__gte=since, runs_again=None
     )
     count = unknown.order_by().values("team").annotate(count=Count("pk")).values("count")
-    newest = team.removals.newest_first().annotate(unknown_count=Subquery(count))
-    found = list(newest.values_list("unknown_count", *Row._fields)[:RECENT])
-    return [Row(*row) for _count, *row in found], found[0][0] or 0 if found else 0
+    newest = Removal.objects.filter(team=team).newest_first()
+    counted = newest.annotate(unknown_count=Subquery(count))
+    return counted.values_list("unknown_count", *Row._fields)[:RECENT]
+
+
+NEWEST = Prepared(_newest, team=int, since=datetime)
 
 
 def answer(total_spendable: int | None, standings: Sequence[Standing]) -> str:

@@ -6,15 +6,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from django.db import transaction
-from django.db.models import Count, F, Q, Subquery
+from django.db import DEFAULT_DB_ALIAS, transaction
+from django.db.models import Case, Count, F, Q, QuerySet, Subquery, When
 
 from dashboard.keys.models import Account
+from dashboard.lib.prepared import Prepared
 from dashboard.removals.errors import OverBudget, Refusal
 from dashboard.removals.models import Budget, Removal, Spending, Subject, hold
 from dashboard.removals.periods import Period, first_accounts, periods, running_cycle
-from dashboard.teams.models import Membership, Team
+from dashboard.teams.models import Membership, Role, Team
 
 # What a removal says of each kind of subject.
 FIELDS = {Subject.MEMBER: "user", Subject.KEY: "virtual_key", Subject.TAG: "tag"}
@@ -127,22 +129,42 @@ def strained(membership: Membership, *, at: datetime) -> list[Use]:
 
     One query: a cycle without a row has seen nothing taken.
     """
-    first = first_accounts(membership.team_id)
+    asked = {"team": membership.team_id, "at": at}
+    if membership.may(Role.ADMIN):
+        found = STRAINED.rows(**asked)
+    else:
+        found = STRAINED_OWN.rows(**asked, user=str(membership.user_id))
+    uses = []
+    for start_at, taken, cycle_start_at, cycle_end_at, *budget in found:
+        follows = Account(cycle_start_at=cycle_start_at, cycle_end_at=cycle_end_at)
+        period = running_cycle(follows, at=at)
+        if start_at == period.start_at:
+            uses.append(Use(Budget.from_db(DEFAULT_DB_ALIAS, BUDGET, budget), period, taken))
+    return sorted(uses, key=lambda use: (-use.nearness, use.budget.name))
+
+
+def _strained(team: int, at: datetime, user: str = "") -> QuerySet[Spending, Any]:
+    """Return those at a limit, with the cycle that each follows."""
+    seen = Budget.objects.filter(team=team)
     rows = Spending.objects.covering(at).filter(
         Q(taken__gte=F("budget__soft")) | Q(taken__gte=F("budget__hard")),
-        budget__in=Budget.objects.seen_by(membership),
+        budget__in=seen.of_own(user) if user else seen,
     )
-    found = rows.select_related("budget__account").annotate(
-        first_start_at=Subquery(first.values("cycle_start_at")[:1]),
-        first_end_at=Subquery(first.values("cycle_end_at")[:1]),
+    follows = {
+        name: Case(
+            When(budget__account=None, then=Subquery(first_accounts(team).values(name)[:1])),
+            default=F(f"budget__account__{name}"),
+        )
+        for name in ("cycle_start_at", "cycle_end_at")
+    }
+    return rows.values_list(
+        "start_at", "taken", *follows.values(), *(f"budget__{name}" for name in BUDGET)
     )
-    uses = []
-    for row in found:
-        spare = Account(cycle_start_at=row.first_start_at, cycle_end_at=row.first_end_at)
-        period = running_cycle(row.budget.account or spare, at=at)
-        if row.start_at == period.start_at:
-            uses.append(Use(row.budget, period, row.taken))
-    return sorted(uses, key=lambda use: (-use.nearness, use.budget.name))
+
+
+BUDGET = [field.attname for field in Budget._meta.concrete_fields]
+STRAINED = Prepared(_strained, team=int, at=datetime)
+STRAINED_OWN = Prepared(_strained, team=int, at=datetime, user=str)
 
 
 def tightest(found: Iterable[Use]) -> Use | None:

@@ -25,6 +25,7 @@ class PersonRequest(HttpRequest):
     """A request of a signed-in person (for annotations only)."""
 
     user: User
+    memberships: list[Membership]
     htmx: HtmxDetails
 
 
@@ -91,11 +92,9 @@ def to_sign_in(request: HttpRequest) -> HttpResponse:
 
 
 def _membership(request: PersonRequest, slug: str) -> Membership | None:
-    membership = (
-        Membership.objects.select_related("team").filter(user=request.user, team__slug=slug).first()
-    )
-    if membership:
-        membership.user = request.user
+    # All of them: the frame of the page lists the teams.
+    request.memberships = Membership.objects.every(request.user)
+    membership = next((mine for mine in request.memberships if mine.team.slug == slug), None)
     if membership and request.session.get(LAST_TEAM) != slug:
         request.session[LAST_TEAM] = slug
     return membership

@@ -66,7 +66,7 @@ PAGES = (
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
-    """Return the frame's context: one query, and none where no frame is shown.
+    """Return the frame's context: one query, and none on a team's page, which has asked it.
 
     A page names each part more than once, so each is made at most once.
     """
@@ -129,6 +129,7 @@ def _teams_of(request: HttpRequest) -> Callable[[], list[Team]]:
         user = getattr(request, "user", None)
         if user is None or not user.is_authenticated:
             return []
-        return [mine.team for mine in Membership.objects.of(user)]
+        found = getattr(request, "memberships", None)
+        return [mine.team for mine in found or Membership.objects.every(user)]
 
     return teams

@@ -6,16 +6,19 @@ longer than everything else that a page of them does.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, Q, Subquery
 
-from dashboard.keys.models import AccountQuerySet
+from dashboard.keys.models import Account, AccountQuerySet
+from dashboard.lib.prepared import Prepared
+from dashboard.teams.models import Team
 from dashboard.usage.models import Snapshot, SnapshotQuerySet
-from dashboard.usage.models.reading import left_of, used_of
+from dashboard.usage.models.reading import USABLE, left_of, used_of
 from dashboard.usage.outlook import Kept
 
 OUTLOOK = [f"outlook__{name}" for name in Kept._fields]
@@ -25,6 +28,8 @@ class Line(NamedTuple):
     """A reading, named as a Snapshot's fields are."""
 
     pk: UUID
+    account_id: UUID
+    outcome: str
     asked_at: datetime
     error: str
     message: str
@@ -43,6 +48,11 @@ class Line(NamedTuple):
     clock_skew_seconds: int | None
 
     @property
+    def is_good(self) -> bool:
+        """Say whether its numbers can be shown."""
+        return self.outcome in USABLE
+
+    @property
     def used(self) -> int | None:
         """Return app and API credits of the window."""
         return used_of(self.app_usage, self.api_usage, self.used_included_credits)
@@ -54,43 +64,63 @@ class Line(NamedTuple):
 
 
 class Listed(NamedTuple):
-    """An account in a list: which account it seems to equal, its newest readings, its outlook."""
+    """An account in a list: which account it seems to equal, and its outlook."""
 
     pk: UUID
     label: str
     twin_of: str
-    newest_pk: UUID | None = None
-    good_pk: UUID | None = None
     kept: Kept | None = None
 
 
-def with_newest(accounts: AccountQuerySet) -> QuerySet[Any]:
-    """Name each one's newest reading of the running cycle, and its newest good one."""
+def newest_readings(accounts: AccountQuerySet) -> SnapshotQuerySet:
+    """Return each one's newest reading of the running cycle and its newest good one.
+
+    One row where they are the same; the newest first.
+    """
     readings = Snapshot.objects.filter(account=OuterRef("pk"))
     newest = readings.filter(mode=Snapshot.Mode.CURRENT).newest_first()
-    return accounts.annotate(
+    accounts = accounts.order_by().annotate(
         newest_pk=Subquery(newest.values("pk")[:1]),
         good_pk=Subquery(readings.newest_good().values("pk")[:1]),
     )
+    named = Q(pk__in=accounts.values("newest_pk")) | Q(pk__in=accounts.values("good_pk"))
+    return Snapshot.objects.filter(named).newest_first()
 
 
-def listed(accounts: AccountQuerySet) -> list[Listed]:
-    """Return the accounts in their order (1 query)."""
-    found = with_newest(accounts).values_list(
-        "pk", "label", "same_as__label", "newest_pk", "good_pk", *OUTLOOK
-    )
+def lines(rows: Iterable[tuple[Any, ...]]) -> Mapping[UUID, list[Line]]:
+    """Return the rows of readings by account, in their order; none for an account without one."""
+    found: defaultdict[UUID, list[Line]] = defaultdict(list)
+    for row in rows:
+        line = Line(*row)
+        found[line.account_id].append(line)
+    return found
+
+
+LISTED = Prepared(
+    lambda team: (
+        Account.objects.active()
+        .filter(team=team)
+        .order_by("label", "pk")
+        .values_list("pk", "label", "same_as__label", *OUTLOOK)
+    ),
+    team=int,
+)
+NEWEST = Prepared(
+    lambda team: newest_readings(Account.objects.active().filter(team=team)).values_list(
+        *Line._fields
+    ),
+    team=int,
+)
+
+
+def listed(team: Team) -> list[Listed]:
+    """Return the active accounts of a team, by label (1 query)."""
     return [
-        Listed(pk, label, twin or "", newest, good, Kept(*kept) if kept[0] else None)
-        for pk, label, twin, newest, good, *kept in found
+        Listed(pk, label, twin or "", Kept(*kept) if kept[0] else None)
+        for pk, label, twin, *kept in LISTED.rows(team=team.pk)
     ]
 
 
-def lines(readings: SnapshotQuerySet) -> list[Line]:
-    """Return the readings in their order (1 query)."""
-    return [Line(*row) for row in readings.values_list(*Line._fields)]
-
-
-def newest_of(accounts: Iterable[Listed]) -> dict[UUID, Line]:
-    """Return their newest readings and their newest good ones (1 query)."""
-    wanted = {pk for one in accounts for pk in (one.newest_pk, one.good_pk) if pk}
-    return {line.pk: line for line in lines(Snapshot.objects.filter(pk__in=wanted))}
+def newest_of(team: Team) -> Mapping[UUID, list[Line]]:
+    """Return the newest readings of its active accounts, the newest first (1 query)."""
+    return lines(NEWEST.rows(team=team.pk))

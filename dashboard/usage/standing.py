@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Q, Subquery
 
 from dashboard.keys.models import Account
 from dashboard.rembg.usage import LESS_LEFT
 from dashboard.teams.models import Team
 from dashboard.usage.forecast import Forecast, RunOut, Verdict
 from dashboard.usage.models import Kind, Snapshot
-from dashboard.usage.newest import Line, Listed, lines, listed, newest_of, with_newest
+from dashboard.usage.newest import Line, Listed, lines, listed, newest_of, newest_readings
 from dashboard.usage.outlook import Kept
 from dashboard.usage.windows import Window
 
@@ -108,11 +107,9 @@ class Total:
     stale: bool
 
 
-def standing_of(
-    account: Account, good: Reading | None, newest: Reading | None, *, at: datetime
-) -> Standing:
-    """Return where the account stands, from its newest good reading and its newest one."""
-    return _stand(_listed(account), good, newest, at=at)
+def standing_of(account: Account, readings: Sequence[Reading], *, at: datetime) -> Standing:
+    """Return where the account stands, from its readings as `newest_readings` gives them."""
+    return _stand(_listed(account), readings, at=at)
 
 
 def window_of(reading: Reading) -> Window | None:
@@ -133,36 +130,22 @@ def window_of(reading: Reading) -> Window | None:
 
 def standings(team: Team, *, at: datetime) -> list[Standing]:
     """Return where each active account of the team stands, by label (2 queries)."""
-    accounts = listed(team.accounts.active().order_by("label", "pk"))
-    by_pk = newest_of(accounts)
-    return [
-        _stand(one, _of(one.good_pk, by_pk), _of(one.newest_pk, by_pk), at=at) for one in accounts
-    ]
+    accounts, readings = listed(team), newest_of(team)
+    return [_stand(one, readings.get(one.pk, ()), at=at) for one in accounts]
 
 
 def everywhere(*, at: datetime) -> list[tuple[Account, Standing]]:
     """Return every team's active accounts and where each stands (2 queries, however many)."""
-    accounts = with_newest(Account.objects.active().select_related("team", "same_as"))
-    bare = with_newest(Account.objects.active())
-    wanted = Q(pk__in=bare.values("newest_pk")) | Q(pk__in=bare.values("good_pk"))
-    by_pk = {line.pk: line for line in lines(Snapshot.objects.filter(wanted))}
-    return [
-        (one, standing_of(one, by_pk.get(one.good_pk), by_pk.get(one.newest_pk), at=at))
-        for one in accounts.order_by("team__slug", "created_at", "pk")
-    ]
+    active = Account.objects.active()
+    readings = lines(newest_readings(active).values_list(*Line._fields))
+    accounts = active.select_related("team", "same_as").order_by("team__slug", "created_at", "pk")
+    return [(one, standing_of(one, readings.get(one.pk, ()), at=at)) for one in accounts]
 
 
 def standing(account: Account, *, at: datetime) -> Standing:
     """Return where one account stands (1 query); `same_as` and `outlook` are to be loaded."""
-    readings = Snapshot.objects.filter(account=account)
-    ours = readings.filter(mode=Snapshot.Mode.CURRENT)
-    newest = Q(pk=Subquery(ours.newest_first().values("pk")[:1]))
-    newest_good = Q(pk=Subquery(readings.newest_good().values("pk")[:1]))
-    found = Snapshot.objects.defer(*LONG_FIELDS).filter(newest | newest_good).newest_first()
-    rows = list(found)
-    good = next((row for row in rows if row.is_good), None)
-    one = _listed(account)._replace(kept=Kept.of(account))
-    return _stand(one, good, rows[0] if rows else None, at=at)
+    found = newest_readings(Account.objects.filter(pk=account.pk)).defer(*LONG_FIELDS)
+    return _stand(_listed(account)._replace(kept=Kept.of(account)), list(found), at=at)
 
 
 def total(standings: Iterable[Standing]) -> Total:
@@ -183,12 +166,9 @@ def _listed(account: Account) -> Listed:
     return Listed(account.pk, account.label, account.same_as.label if account.same_as else "")
 
 
-def _of(pk: uuid.UUID | None, readings: Mapping[uuid.UUID, Line]) -> Line | None:
-    return readings[pk] if pk else None
-
-
-def _stand(one: Listed, good: Reading | None, newest: Reading | None, *, at: datetime) -> Standing:
-    failed = newest if newest is not None and (good is None or newest.pk != good.pk) else None
+def _stand(one: Listed, readings: Sequence[Reading], *, at: datetime) -> Standing:
+    good = next((reading for reading in readings if reading.is_good), None)
+    failed = readings[0] if readings and not readings[0].is_good else None
     known = Standing(
         one.pk,
         one.label,

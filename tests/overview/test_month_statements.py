@@ -322,7 +322,7 @@ def test_a_month_costs_as_many_queries_for_one_account_as_for_thirty(
             one = Account.objects.create(team=account.team, label=f"Account {number}")
             cycle(one)
 
-        with django_assert_num_queries(9):
+        with django_assert_num_queries(8):
             as_victor.get(f"{URL}2026-10/")
 
 

@@ -357,7 +357,7 @@ def test_the_list_costs_the_same_for_one_cycle_and_for_sixty(
             start = START - timedelta(days=30 * (number + count))
             cycle(account, start=start, end=start + timedelta(days=30))
 
-        with django_assert_num_queries(9):
+        with django_assert_num_queries(8):
             as_victor.get("/teams/acme/statements/")
 
 

@@ -53,7 +53,7 @@ def standing(at=AT, **changes):
         **changes,
     }
     row = Snapshot(**facts)
-    return standing_of(Account(label="Main"), row, row, at=at)
+    return standing_of(Account(label="Main"), [row], at=at)
 
 
 def series(chart, role):

@@ -34,7 +34,7 @@ def reading(at=NOON, **changes) -> Snapshot:
 
 
 def stand(good=None, newest=None, *, at=NOON) -> Standing:
-    return standing_of(Account(label="Main"), good, newest or good, at=at)
+    return standing_of(Account(label="Main"), [one for one in (newest, good) if one], at=at)
 
 
 @pytest.mark.parametrize(

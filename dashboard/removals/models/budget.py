@@ -53,8 +53,11 @@ class BudgetQuerySet(models.QuerySet["Budget"]):
         seen = self.filter(team=membership.team_id).select_related("account").order_by("pk")
         if membership.may(Role.ADMIN):
             return seen
-        mine = Q(kind=Subject.MEMBER, subject=str(membership.user_id))
-        return seen.filter(mine | Q(kind=Subject.TAG))
+        return seen.of_own(str(membership.user_id))
+
+    def of_own(self, user: str) -> BudgetQuerySet:
+        """Those of a person, by id, and those of tags."""
+        return self.filter(Q(kind=Subject.MEMBER, subject=user) | Q(kind=Subject.TAG))
 
 
 class Budget(models.Model):
