@@ -142,6 +142,7 @@ TEMPLATES = [
                 "template_partials.templatetags.partials",
                 "dashboard.lib.icons",
                 "dashboard.lib.markup",
+                "dashboard.lib.moments",
             ],
             "context_processors": [
                 "django.template.context_processors.request",
