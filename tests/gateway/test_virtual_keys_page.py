@@ -378,7 +378,7 @@ def test_the_list_says_what_is_used_and_costs_the_same_for_one_key_or_many(
         call(one, f"call-{number}")
     client.force_login(adam)
     client.get(HERE)
-    with django_assert_num_queries(12) as few:
+    with django_assert_num_queries(11) as few:
         page = client.get(HERE)
     for number in range(1, 8):
         key_of(mel, acme, f"Key {number}", hard=number)
