@@ -28,7 +28,7 @@ def authenticate(request: HttpRequest, *, at: datetime) -> VirtualKey:
     and who left, is out at the next call (T6, T7, SAFETY finding 17).
     """
     secret = _secret(request)
-    key = VirtualKey.objects.with_secret(secret, at=at)
+    key = VirtualKey.with_secret(secret, at=at)
     if settings.HTTPS and not request.is_secure():
         _note_sent_in_clear(request, key, at=at)
         raise refusals.use_https()

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from dashboard.keys.models import Account
 from dashboard.lib import tokens
+from dashboard.lib.prepared import Columns, Prepared
 from dashboard.rembg.parameters import Parameters
 from dashboard.removals.models import Budget
 from dashboard.teams.models import Membership, Role, Team, User
@@ -62,20 +63,6 @@ class VirtualKeyQuerySet(models.QuerySet["VirtualKey"]):
     def newest_first(self) -> VirtualKeyQuerySet:
         related = self.select_related("membership__user", "account", "budget__account", "team")
         return related.order_by("-created_at", "-pk")
-
-    def with_secret(self, secret: str, *, at: datetime) -> VirtualKey | None:
-        """Return the key with this secret, whatever its state; no query if it cannot be one (K9).
-
-        After a rotation the old secret is good until the overlap ends.
-        """
-        if not tokens.looks_valid(secret, VirtualKey.PREFIX):
-            return None
-        digest = tokens.digest(secret)
-        # Account and parent, which few keys have, are asked for when they are wanted.
-        found = self.select_related("membership__user", "team").filter(
-            Q(digest=digest) | Q(old_digest=digest, old_until__gt=at)
-        )
-        return next(iter(found[:1]), None)
 
 
 class VirtualKey(models.Model):
@@ -133,6 +120,25 @@ class VirtualKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.label} (rbk_…{self.hint})"
+
+    @classmethod
+    def with_secret(cls, secret: str, *, at: datetime) -> VirtualKey | None:
+        """Return the key with this secret, whatever its state; no query if it cannot be one (K9).
+
+        After a rotation the old secret is good until the overlap ends.
+        """
+        if not tokens.looks_valid(secret, cls.PREFIX):
+            return None
+        for row in WITH_DIGEST.rows(digest=tokens.digest(secret), at=at):
+            rest = iter(row)
+            key, team = KEY.made(rest), TEAM.made(rest)
+            membership, user = MEMBERSHIP.made(rest), USER.made(rest)
+            assert key and team
+            key.team, key.membership = team, membership
+            if membership and user:
+                membership.team, membership.user = team, user
+            return key
+        return None
 
     @property
     def spender_id(self) -> uuid.UUID:
@@ -192,3 +198,15 @@ class VirtualKey(models.Model):
         if changed:
             self.refresh_from_db(fields=list(changes))
         return changed
+
+
+# Account and parent, which few keys have, are asked for when they are wanted.
+KEY, TEAM = Columns(VirtualKey), Columns(Team, "team__")
+MEMBERSHIP, USER = Columns(Membership, "membership__"), Columns(User, "membership__user__")
+WITH_DIGEST = Prepared(
+    lambda digest, at: VirtualKey.objects.filter(
+        Q(digest=digest) | Q(old_digest=digest, old_until__gt=at)
+    ).values_list(*KEY.names, *TEAM.names, *MEMBERSHIP.names, *USER.names)[:1],
+    digest=str,
+    at=datetime,
+)

@@ -6,15 +6,18 @@ For a short query Django takes several times as long to write the SQL as the dat
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from itertools import islice
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import DateTimeField, Field, QuerySet, UUIDField
+from django.db.models import DateTimeField, Field, Model, QuerySet, UUIDField
 from django.db.models.sql.compiler import SQLCompiler
+
+M = TypeVar("M", bound=Model)
 
 FIELDS: dict[type, Field[Any, Any]] = {datetime: DateTimeField(), UUID: UUIDField()}
 # No query has one of these for another reason, so it is known again in the SQL's parameters.
@@ -77,6 +80,23 @@ class Prepared:
         plan = Plan(sql, named, compiler, compiler.get_converters(columns))
         self._plans[connection.vendor] = plan
         return plan
+
+
+class Columns(Generic[M]):
+    """The columns of a model in a `values_list`, by the path of a relation ("team__"), or none."""
+
+    def __init__(self, model: type[M], path: str = "") -> None:
+        self._model = model
+        self._fields = [field.attname for field in model._meta.concrete_fields]
+        self._pk = self._fields.index(model._meta.pk.attname)
+        self.names = [f"{path}{name}" for name in self._fields]
+
+    def made(self, row: Iterator[Any]) -> M | None:
+        """Take the model from the rest of a row; None where the relation leads nowhere."""
+        values = list(islice(row, len(self._fields)))
+        if values[self._pk] is None:
+            return None
+        return self._model.from_db(connection.alias, self._fields, values)
 
 
 def _adapted(value: Any) -> Any:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
-from django.db import DEFAULT_DB_ALIAS, transaction
+from django.db import transaction
 from django.db.models import Case, Count, F, Q, QuerySet, Subquery, When
 
 from dashboard.keys.models import Account
-from dashboard.lib.prepared import Prepared
+from dashboard.lib.prepared import Columns, Prepared
 from dashboard.removals.errors import OverBudget, Refusal
 from dashboard.removals.models import Budget, Removal, Spending, Subject, hold
 from dashboard.removals.periods import Period, first_accounts, periods, running_cycle
@@ -74,10 +75,8 @@ def reserve(removal: Removal) -> list[Use]:
     """
     hold(removal.team_id)
     at = removal.queued_at
-    binding = Budget.objects.binding(
-        removal.team_id, removal.user_id, removal.tag, removal.virtual_key
-    )
-    return [_take(budget, period, at=at) for budget, period in periods(binding, at=at).items()]
+    rows = BINDING.rows(team=removal.team_id, **removal.subjects)
+    return [_take(budget, period, at=at) for budget, period in _followed(rows, at=at)]
 
 
 def put(
@@ -134,12 +133,13 @@ def strained(membership: Membership, *, at: datetime) -> list[Use]:
         found = STRAINED.rows(**asked)
     else:
         found = STRAINED_OWN.rows(**asked, user=str(membership.user_id))
-    uses = []
-    for start_at, taken, cycle_start_at, cycle_end_at, *budget in found:
-        follows = Account(cycle_start_at=cycle_start_at, cycle_end_at=cycle_end_at)
-        period = running_cycle(follows, at=at)
-        if start_at == period.start_at:
-            uses.append(Use(Budget.from_db(DEFAULT_DB_ALIAS, BUDGET, budget), period, taken))
+    uses = [
+        Use(budget, period, taken)
+        for (start_at, taken, *_), (budget, period) in zip(
+            found, _followed((row[2:] for row in found), at=at), strict=True
+        )
+        if start_at == period.start_at
+    ]
     return sorted(uses, key=lambda use: (-use.nearness, use.budget.name))
 
 
@@ -150,19 +150,44 @@ def _strained(team: int, at: datetime, user: str = "") -> QuerySet[Spending, Any
         Q(taken__gte=F("budget__soft")) | Q(taken__gte=F("budget__hard")),
         budget__in=seen.of_own(user) if user else seen,
     )
-    follows = {
-        name: Case(
-            When(budget__account=None, then=Subquery(first_accounts(team).values(name)[:1])),
-            default=F(f"budget__account__{name}"),
+    return rows.values_list("start_at", "taken", *_cycle(team, "budget__"), *OF_SPENDING.names)
+
+
+def _binding(team: int, user: str, key: str, tag: str) -> QuerySet[Budget, Any]:
+    found = Budget.objects.binding(team, user=user, key=key, tag=tag)
+    return found.values_list(*_cycle(team), *BUDGET.names)
+
+
+def _cycle(team: int, path: str = "") -> list[Case]:
+    """Return when the cycle that a budget follows starts and ends, as last read."""
+    return [
+        Case(
+            When(**{f"{path}account": None}, then=Subquery(first_accounts(team).values(name)[:1])),
+            default=F(f"{path}account__{name}"),
         )
         for name in ("cycle_start_at", "cycle_end_at")
-    }
-    return rows.values_list(
-        "start_at", "taken", *follows.values(), *(f"budget__{name}" for name in BUDGET)
-    )
+    ]
 
 
-BUDGET = [field.attname for field in Budget._meta.concrete_fields]
+def _followed(rows: Iterable[tuple[Any, ...]], *, at: datetime) -> Iterator[tuple[Budget, Period]]:
+    """Return budgets and the cycles they count in, out of `_cycle` and their columns."""
+    for start_at, end_at, *columns in rows:
+        budget = BUDGET.made(iter(columns))
+        assert budget
+        followed = Account(cycle_start_at=start_at, cycle_end_at=end_at)
+        yield budget, running_cycle(followed, at=at)
+
+
+BUDGET, OF_SPENDING = Columns(Budget), Columns(Budget, "budget__")
+SPENDING = Columns(Spending)
+BINDING = Prepared(_binding, team=int, user=str, key=str, tag=str)
+COVERING = Prepared(
+    lambda budget, at: (
+        Spending.objects.filter(budget=budget).covering(at).values_list(*SPENDING.names)
+    ),
+    budget=UUID,
+    at=datetime,
+)
 STRAINED = Prepared(_strained, team=int, at=datetime)
 STRAINED_OWN = Prepared(_strained, team=int, at=datetime, user=str)
 
@@ -175,7 +200,8 @@ def tightest(found: Iterable[Use]) -> Use | None:
 
 def _take(budget: Budget, period: Period, *, at: datetime) -> Use:
     """Take one credit in the running cycle, and in the others that the moment lies in (D8)."""
-    covering = list(budget.spendings.covering(at))
+    rows = COVERING.rows(budget=budget.pk, at=at)
+    covering = [row for row in (SPENDING.made(iter(each)) for each in rows) if row]
     same = (row for row in covering if Period(row.start_at, row.end_at) == period)
     row = next(same, None) or _row(budget, period)
     if not Spending.objects.filter(pk=row.pk).take(below=budget.hard):

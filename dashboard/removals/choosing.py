@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dashboard.keys.models import Account, ApiKey
+from dashboard.lib.prepared import Columns, Prepared
 from dashboard.lib.sealing import SealError
 from dashboard.rembg import errors
 from dashboard.rembg.client import Client
@@ -71,9 +72,9 @@ def best_account(payer: Payer) -> Account | None:
 
 def _candidates(payer: Payer) -> list[ApiKey]:
     """Return the keys that could pay, the best first; an account known to be empty is the last."""
-    keys = ApiKey.objects.active().filter(team=payer.team_id, account__archived_at=None)
+    keys = _active_keys(payer.team_id)
     if payer.account_id and not payer.falls_over:
-        keys = keys.filter(account=payer.account_id)
+        keys = [key for key in keys if key.account_id == payer.account_id]
 
     def rank(key: ApiKey) -> tuple[bool, bool, bool, int, str, str, str]:
         spendable = key.account.spendable_credits
@@ -85,7 +86,30 @@ def _candidates(payer: Payer) -> list[ApiKey]:
         names = (str(key.account_id), key.label, str(key.pk))
         return is_empty, is_other, is_failing, -credits, *names
 
-    return sorted(keys.select_related("account"), key=rank)
+    return sorted(keys, key=rank)
+
+
+def _active_keys(team_id: int) -> list[ApiKey]:
+    """Return the keys of a team's active accounts (1 query)."""
+    found = []
+    for row in ACTIVE.rows(team=team_id):
+        rest = iter(row)
+        key, account = KEY.made(rest), ACCOUNT.made(rest)
+        assert key and account
+        key.account = account
+        found.append(key)
+    return found
+
+
+KEY, ACCOUNT = Columns(ApiKey), Columns(Account, "account__")
+ACTIVE = Prepared(
+    lambda team: (
+        ApiKey.objects.active()
+        .filter(team=team, account__archived_at=None)
+        .values_list(*KEY.names, *ACCOUNT.names)
+    ),
+    team=int,
+)
 
 
 def _is_usable(key: ApiKey, payer: Payer, at: datetime) -> bool:

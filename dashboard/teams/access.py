@@ -93,7 +93,7 @@ def to_sign_in(request: HttpRequest) -> HttpResponse:
 
 def _membership(request: PersonRequest, slug: str) -> Membership | None:
     # All of them: the frame of the page lists the teams.
-    request.memberships = Membership.objects.every(request.user)
+    request.memberships = Membership.all_of(request.user)
     membership = next((mine for mine in request.memberships if mine.team.slug == slug), None)
     if membership and request.session.get(LAST_TEAM) != slug:
         request.session[LAST_TEAM] = slug

@@ -130,6 +130,6 @@ def _teams_of(request: HttpRequest) -> Callable[[], list[Team]]:
         if user is None or not user.is_authenticated:
             return []
         found = getattr(request, "memberships", None)
-        return [mine.team for mine in found or Membership.objects.every(user)]
+        return [mine.team for mine in found or Membership.all_of(user)]
 
     return teams

@@ -31,7 +31,7 @@ def issued(mine):
 
 
 def opened_by(secret, at):
-    return VirtualKey.objects.with_secret(secret, at=at)
+    return VirtualKey.with_secret(secret, at=at)
 
 
 def rotate(key, *, overlap, at):

@@ -86,7 +86,7 @@ def test_k12_a_rotation_sent_again_rotates_once(client, acme, mel, mels):
     assert first["Cache-Control"] == "private, no-store"
     assert second.status_code == 422
     assert "rotated in the meantime" in text(second)
-    assert VirtualKey.objects.with_secret(secret_in(first), at=timezone.now()) == mels
+    assert VirtualKey.with_secret(secret_in(first), at=timezone.now()) == mels
     assert leaks(second.content, secret_in(first)) == []
 
 

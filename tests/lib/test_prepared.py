@@ -11,11 +11,13 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from dashboard.gateway import models as gateway_models
+from dashboard.gateway.models import VirtualKey
 from dashboard.keys import locks
 from dashboard.keys.models import Account
 from dashboard.lib.prepared import Prepared
 from dashboard.overview import glance
-from dashboard.removals import budgets
+from dashboard.removals import budgets, choosing
 from dashboard.removals.models import Budget, Spending, State
 from dashboard.teams.models import Membership, Role, Team, people
 from dashboard.usage import newest
@@ -58,7 +60,18 @@ def world(acme, account, key, alice, mel) -> dict[str, Any]:
             )
     removal(acme, mel, queued_at=NOON, state=State.UNKNOWN)
     removal(acme, mel, queued_at=NOON - timedelta(hours=1))
-    return {"acme": acme, "other": other, "alice": alice, "mel": mel}
+    virtual = VirtualKey.objects.create(
+        team=acme,
+        label="Script",
+        member="Mel",
+        digest="now",
+        old_digest="before",
+        old_until=NOON + DAY,
+        hint="abcd",
+        budget=budget,
+        created_at=NOON,
+    )
+    return {"acme": acme, "other": other, "alice": alice, "mel": mel, "virtual": virtual}
 
 
 ASKED: list[tuple[str, Prepared, Callable[[dict[str, Any]], dict[str, Any]]]] = [
@@ -70,6 +83,37 @@ ASKED: list[tuple[str, Prepared, Callable[[dict[str, Any]], dict[str, Any]]]] = 
     ("readings-other", newest.NEWEST, lambda world: {"team": world["other"].pk}),
     ("locks", locks.USED, lambda world: {}),
     ("removals", glance.NEWEST, lambda world: {"team": world["acme"].pk, "since": NOON - DAY}),
+    (
+        "binding",
+        budgets.BINDING,
+        lambda world: {
+            "team": world["acme"].pk,
+            "user": str(world["mel"].pk),
+            "key": "x",
+            "tag": "spring",
+        },
+    ),
+    (
+        "binding-tag",
+        budgets.BINDING,
+        lambda world: {"team": world["acme"].pk, "user": "", "key": "", "tag": "spring"},
+    ),
+    (
+        "spendings",
+        budgets.COVERING,
+        lambda world: {"budget": Budget.objects.get(name="spring").pk, "at": NOON},
+    ),
+    ("keys", choosing.ACTIVE, lambda world: {"team": world["acme"].pk}),
+    (
+        "virtual-key",
+        gateway_models.WITH_DIGEST,
+        lambda world: {"digest": world["virtual"].digest, "at": NOON},
+    ),
+    (
+        "virtual-key-before",
+        gateway_models.WITH_DIGEST,
+        lambda world: {"digest": "before", "at": NOON},
+    ),
     ("budgets", budgets.STRAINED, lambda world: {"team": world["acme"].pk, "at": NOON}),
     (
         "budgets-then",

@@ -29,7 +29,7 @@ def test_a_borrowed_key_draws_on_its_parent_for_fifteen_minutes(client, mel, sho
     answer = ask(client, f"key:{shop_key.pk}")
 
     assert answer.status_code == 201
-    lent = VirtualKey.objects.with_secret(answer.json()["key"], at=before)
+    lent = VirtualKey.with_secret(answer.json()["key"], at=before)
     assert lent.parent == shop_key
     assert lent.budget == shop_key.budget
     assert lent.spender_id == shop_key.pk

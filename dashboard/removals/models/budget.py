@@ -25,18 +25,14 @@ class Subject(models.TextChoices):
 class BudgetQuerySet(models.QuerySet["Budget"]):
     """Named questions about budgets."""
 
-    def binding(
-        self, team_id: int, user_id: int | None, tag: str, virtual_key: uuid.UUID | None
-    ) -> BudgetQuerySet:
-        """Those that a picture of this person, with this tag and virtual key, counts against."""
-        whose = Q(pk=None)
-        if user_id is not None:
-            whose |= Q(kind=Subject.MEMBER, subject=str(user_id))
-        if virtual_key is not None:
-            whose |= Q(kind=Subject.KEY, subject=str(virtual_key))
-        if tag:
-            whose |= Q(kind=Subject.TAG, subject=tag)
-        return self.filter(whose, team=team_id).select_related("account").order_by("pk")
+    def binding(self, team: int, *, user: str, key: str, tag: str) -> BudgetQuerySet:
+        """Those that a picture of this person, by this virtual key and tag, counts against.
+
+        All by id; "" is nobody and nothing.
+        """
+        whose = Q(kind=Subject.MEMBER, subject=user)
+        whose |= Q(kind=Subject.KEY, subject=key) | Q(kind=Subject.TAG, subject=tag)
+        return self.filter(whose, team=team).exclude(subject="").order_by("pk")
 
     def bounded(self) -> BudgetQuerySet:
         """Those that warn or stop at all."""

@@ -294,9 +294,15 @@ class Removal(models.Model):
             **_error_fields(error),
         )
 
+    @property
+    def subjects(self) -> dict[str, str]:
+        """Return by id who and what spends here, as budgets name them; "" where there is none."""
+        key = str(self.virtual_key or "")
+        return {"user": str(self.user_id or ""), "key": key, "tag": self.tag}
+
     def _give_back(self) -> None:
         """Take it out of every cycle that counts it."""
-        budgets = Budget.objects.binding(self.team_id, self.user_id, self.tag, self.virtual_key)
+        budgets = Budget.objects.binding(self.team_id, **self.subjects)
         Spending.objects.filter(budget__in=budgets).covering(self.queued_at).give_back()
 
     def _move(self, states: tuple[str, ...], **changes: Any) -> bool:

@@ -10,13 +10,13 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import DEFAULT_DB_ALIAS, models
+from django.db import models
 from django.db.models import Case, Q, Value, When
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from dashboard.lib.prepared import Prepared
+from dashboard.lib.prepared import Columns, Prepared
 
 
 class UserManager(BaseUserManager["User"]):
@@ -118,17 +118,6 @@ class MembershipQuerySet(models.QuerySet["Membership"]):
         """Those of one person, with their teams, the oldest first."""
         return self.filter(user=user).select_related("team").order_by("joined_at", "pk")
 
-    def every(self, user: User) -> list[Membership]:
-        """Return those of one person, as `of` does; each page asks for them (1 query)."""
-        found = []
-        for row in OF_PERSON.rows(user=user.pk):
-            mine, team = row[: len(MEMBERSHIP)], row[len(MEMBERSHIP) :]
-            membership = Membership.from_db(DEFAULT_DB_ALIAS, MEMBERSHIP, mine)
-            membership.team = Team.from_db(DEFAULT_DB_ALIAS, TEAM, team)
-            membership.user = user
-            found.append(membership)
-        return found
-
     def by_rank(self) -> MembershipQuerySet:
         """Owners first; within a role, who joined first."""
         rank = Case(*(When(role=role, then=Value(-role.rank)) for role in Role))
@@ -163,12 +152,20 @@ class Membership(models.Model):
         """Say whether this person's role reaches at least the given one."""
         return Role(self.role).rank >= Role(role).rank
 
+    @classmethod
+    def all_of(cls, user: User) -> list[Membership]:
+        """Return a person's, with their teams, the oldest first; each page asks (1 query)."""
+        found = []
+        for row in OF_PERSON.rows(user=user.pk):
+            rest = iter(row)
+            membership, team = MEMBERSHIP.made(rest), TEAM.made(rest)
+            assert membership and team
+            membership.team, membership.user = team, user
+            found.append(membership)
+        return found
 
-MEMBERSHIP = [field.attname for field in Membership._meta.concrete_fields]
-TEAM = [field.attname for field in Team._meta.concrete_fields]
+
+MEMBERSHIP, TEAM = Columns(Membership), Columns(Team, "team__")
 OF_PERSON = Prepared(
-    lambda user: Membership.objects.of(user).values_list(
-        *MEMBERSHIP, *(f"team__{name}" for name in TEAM)
-    ),
-    user=int,
+    lambda user: Membership.objects.of(user).values_list(*MEMBERSHIP.names, *TEAM.names), user=int
 )
