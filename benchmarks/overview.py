@@ -203,7 +203,7 @@ def multiply(first: Snapshot, count: int) -> None:
     fields = [field.column for field in Snapshot._meta.concrete_fields]
     values = {
         "id": "lower(hex(randomblob(16)))",
-        "asked_at": "strftime('%Y-%m-%d %H:%M:%f', asked_at, (-15 * n) || ' minutes')",
+        "asked_at": "strftime('%Y-%m-%d %H:%M:%f000', asked_at, (-15 * n) || ' minutes')",
     }
     chosen = ", ".join(values.get(name, name) for name in fields)
     with connection.cursor() as cursor:

@@ -127,9 +127,9 @@ def roll_up(
     border = floor_day(min(hours_from, until)) if hours_from else None
     kept = [one for one in rows if one.span != Kept.HOUR or not border or one.end_at > border]
     with transaction.atomic():
-        # A reading that came in meanwhile is not among the rows: then it is done again.
+        # A reading that came in meanwhile is not among the rows: then it is done at the next turn.
         if _count(good_readings(account), begin, source.newest) != source.count(begin):
-            return True
+            return False
         if changed:
             before = _count(_good(account), None, until)
         else:
