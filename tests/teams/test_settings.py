@@ -110,6 +110,14 @@ def test_issuetoken_prints_the_secret_alone(acme, alice):
     assert token.expires_at - token.created_at == timedelta(days=3)
 
 
+@pytest.mark.parametrize("days", [0, -1, 3651, 99_999_999])
+def test_issuetoken_refuses_days_that_no_token_lasts(acme, alice, days):
+    with pytest.raises(CommandError, match="from 1 to 3650"):
+        call_command("issuetoken", "acme", "alice@example.com", label="CI", days=days)
+
+    assert not AccessToken.objects.exists()
+
+
 def test_issuetoken_refuses_a_stranger(acme, mallory):
     with pytest.raises(CommandError, match="not in team"):
         call_command("issuetoken", "acme", "mallory@example.com", label="CI")

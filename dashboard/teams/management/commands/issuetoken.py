@@ -9,6 +9,8 @@ from django.utils import timezone
 from dashboard.teams.audit import record
 from dashboard.teams.models import AccessToken, Membership
 
+LONGEST = 3650  # days
+
 
 class Command(BaseCommand):
     """Print the secret of a new access token, alone, on standard output."""
@@ -29,8 +31,8 @@ class Command(BaseCommand):
             )
         except Membership.DoesNotExist:
             raise CommandError(f"{options['email']} is not in team {options['team']}.") from None
-        if options["days"] is not None and options["days"] < 1:
-            raise CommandError("--days: at least 1.")
+        if options["days"] is not None and not 1 <= options["days"] <= LONGEST:
+            raise CommandError(f"--days: from 1 to {LONGEST}.")
         token, secret = AccessToken.objects.issue(
             membership, label=options["label"][:80], at=at, days=options["days"]
         )
