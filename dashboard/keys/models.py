@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import ClassVar
+from uuid import UUID
 
 from django.conf import settings
 from django.db import models
@@ -12,10 +14,12 @@ from django.db.models import Case, F, Q, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from dashboard.keys.keychecks import KeyCheck as KeyCheck
 from dashboard.keys.pricing import CreditPrice as CreditPrice
 from dashboard.keys.ring import ring
+from dashboard.lib.prepared import PreparedUpdate
 from dashboard.lib.redaction import remember
-from dashboard.lib.sealing import DoesNotOpen, KeyRing, Sealed, SealError
+from dashboard.lib.sealing import Sealed
 from dashboard.rembg.client import Client
 from dashboard.rembg.errors import RembgError
 from dashboard.rembg.wire import Timeouts
@@ -82,62 +86,24 @@ class Account(models.Model):
         cycle_end_at: datetime | None,
     ) -> None:
         """Remember what the newest good reading says, in credits; an unknown cycle changes none."""
-        changes: dict[str, Any] = {"spendable_credits": spendable}
         if cycle_start_at and cycle_end_at:
-            changes |= {"cycle_start_at": cycle_start_at, "cycle_end_at": cycle_end_at}
-        Account.objects.filter(pk=self.pk).update(**changes)
+            STANDING.update(
+                account=self.pk, spendable=spendable, start=cycle_start_at, end=cycle_end_at
+            )
+        else:
+            Account.objects.filter(pk=self.pk).update(spendable_credits=spendable)
 
 
-class KeyCheckQuerySet(models.QuerySet["KeyCheck"]):
-    """Named questions about encryption keys."""
-
-    def ensure(self, keys: KeyRing) -> None:
-        """Note the newest key when it seals for the first time; raise SealError if it is wrong.
-
-        So neither a wrong key under a known id, nor a new one without any of the old beside it,
-        ever seals over what the right one could still open.
-        """
-        kid = keys.newest
-        known = list(self.filter(lost_at=None))
-        if known and not any(check.fits(keys) for check in known):
-            raise DoesNotOpen("None of the encryption keys used before is configured.")
-        sealed = keys.seal(KeyCheck.SENTENCE, place=KeyCheck.place_of(kid))
-        check, _new = self.get_or_create(kid=kid, defaults={"blob": sealed.blob})
-        check.prove(keys)
-
-
-class KeyCheck(models.Model):
-    """That an encryption key is the right one: a known sentence sealed with it, never the key."""
-
-    SENTENCE = "This encryption key fits."
-
-    kid = models.CharField(primary_key=True, max_length=16)
-    blob = models.BinaryField()
-    first_used_at = models.DateTimeField(default=timezone.now)
-    # Said by an operator: what was sealed with it is gone, and keys are to be entered again (K17).
-    lost_at = models.DateTimeField(null=True)
-
-    objects = KeyCheckQuerySet.as_manager()
-
-    def __str__(self) -> str:
-        return self.kid
-
-    @staticmethod
-    def place_of(kid: str) -> str:
-        """Return what the sentence is bound to."""
-        return f"keycheck|{kid}"
-
-    def prove(self, keys: KeyRing) -> None:
-        """Raise SealError unless the key of this id in the ring is the one that was used before."""
-        keys.open(Sealed(self.kid, bytes(self.blob)), place=self.place_of(self.kid))
-
-    def fits(self, keys: KeyRing) -> bool:
-        """Say whether the key of this id in the ring is the one that was used before."""
-        try:
-            self.prove(keys)
-        except SealError:
-            return False
-        return True
+STANDING = PreparedUpdate(
+    lambda account, spendable, start, end: (
+        Account.objects.filter(pk=account),
+        {"spendable_credits": spendable, "cycle_start_at": start, "cycle_end_at": end},
+    ),
+    account=UUID,
+    spendable=int,
+    start=datetime,
+    end=datetime,
+)
 
 
 # One refusal may be an upset of RemBG's; after the second nothing is sent with the key (F15).
@@ -239,9 +205,8 @@ class ApiKey(models.Model):
 
     def note_accepted(self, *, at: datetime) -> bool:
         """RemBG took the key: forget refusals and end a pause; False if it was replaced since."""
-        return self._note(
-            tested_at=at, accepted_at=at, refusals=0, refusal="", paused_at=None, unreadable_at=None
-        )
+        noted = ACCEPTED.update(key=self.pk, replaced_at=self.replaced_at, at=at)
+        return self._noted(bool(noted), accepted(at))
 
     def note_refused(self, error: RembgError, *, at: datetime) -> bool:
         """RemBG refused the key (401, 403): after two in a row it is paused (F15, F16).
@@ -306,10 +271,29 @@ class ApiKey(models.Model):
     def _note(self, *conditions: Q, **changes: object) -> bool:
         """Change the row, unless the secret in it is no longer the one that this was learnt of."""
         same_secret = ApiKey.objects.filter(*conditions, pk=self.pk, replaced_at=self.replaced_at)
-        noted = bool(same_secret.update(**changes))
+        return self._noted(bool(same_secret.update(**changes)), changes)
+
+    def _noted(self, noted: bool, changes: Mapping[str, object]) -> bool:
         if noted and any(hasattr(value, "resolve_expression") for value in changes.values()):
             self.refresh_from_db(fields=list(changes))
         elif noted:
             for name, value in changes.items():
                 setattr(self, name, value)
         return noted
+
+
+def accepted(at: datetime) -> dict[str, object]:
+    """Return what changes in a key that RemBG took."""
+    forgotten = {"refusals": 0, "refusal": "", "paused_at": None, "unreadable_at": None}
+    return {"tested_at": at, "accepted_at": at, **forgotten}
+
+
+ACCEPTED = PreparedUpdate(
+    lambda key, replaced_at, at: (
+        ApiKey.objects.filter(pk=key, replaced_at=replaced_at),
+        accepted(at),
+    ),
+    key=UUID,
+    replaced_at=datetime,
+    at=datetime,
+)

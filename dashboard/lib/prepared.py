@@ -1,4 +1,4 @@
-"""Queries whose SQL is written once and asked often.
+"""Queries, updates and inserts whose SQL is written once and asked often.
 
 For a short query Django takes several times as long to write the SQL as the database to answer it
 (`docs/decisions.md`). Here the text is kept; what a row's columns become stays the ORM's.
@@ -9,20 +9,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from itertools import islice
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
 from django.db.models import DateTimeField, Field, Model, QuerySet, UUIDField
+from django.db.models.sql import InsertQuery, UpdateQuery
 from django.db.models.sql.compiler import SQLCompiler
 
+Built = TypeVar("Built")
 M = TypeVar("M", bound=Model)
-
 FIELDS: dict[type, Field[Any, Any]] = {datetime: DateTimeField(), UUID: UUIDField()}
-# No query has one of these for another reason, so it is known again in the SQL's parameters.
+# No query has one of these for another reason, so it is known again in the SQL's parameters. The
+# numbers fit into every kind of integer column: the ORM drops a comparison that cannot hold.
 EXAMPLES: dict[type, Callable[[int], Any]] = {
-    int: lambda number: 1_931_071_300 + number,
+    int: lambda number: 31_071 + number,
     str: lambda number: f"example {number} of no row",
     datetime: lambda number: datetime(1931, 7, 13, microsecond=number, tzinfo=UTC),
     UUID: lambda number: UUID(int=0xE5A3 << 96 | number),
@@ -31,55 +34,151 @@ EXAMPLES: dict[type, Callable[[int], Any]] = {
 
 @dataclass(frozen=True)
 class Plan:
-    """The SQL of a query, its parameters in order, and how a row's columns become values."""
+    """SQL, its parameters in order, and the compiler that wrote it."""
 
     sql: str
     # A parameter's name, or "" and a value that is always the same.
     parameters: tuple[tuple[str, Any], ...]
-    compiler: SQLCompiler
-    converters: dict[int, Any]
+    compiler: Any
+
+    @classmethod
+    def of(cls, compiler: SQLCompiler, examples: dict[str, Any]) -> Plan:
+        """Return what a compiler writes where it got these; raise ValueError if one is missing."""
+        sql, parameters = compiler.as_sql()
+        known = {name: value for name, value in examples.items() if value is not None}
+        names = {_adapted(value, connection): name for name, value in known.items()}
+        named = tuple((names.get(value, ""), value) for value in parameters)
+        if missing := set(names.values()) - {name for name, _value in named}:
+            raise ValueError(f"The SQL does not hold {', '.join(sorted(missing))}.")
+        return cls(sql, named, compiler)
+
+    @cached_property
+    def columns(self) -> list[Any]:
+        """Return the columns of a row."""
+        return [column for column, *_ in self.compiler.select[: self.compiler.col_count]]
+
+    @cached_property
+    def converters(self) -> dict[int, Any]:
+        """Return what makes the database's values ours, by the number of the column."""
+        found: dict[int, Any] = self.compiler.get_converters(self.columns)
+        return found
+
+    def filled(self, values: dict[str, Any]) -> list[Any]:
+        """Return the parameters in order, with these values among them."""
+        database = connections[DEFAULT_DB_ALIAS]  # `connection` looks it up at each use.
+        given = {name: _adapted(value, database) for name, value in values.items()}
+        return [given[name] if name else value for name, value in self.parameters]
 
 
-class Prepared:
-    """A `values_list` with named parameters, each an int, str, datetime or UUID and never None.
+class Kept(Generic[Built]):
+    """What `build` makes of named parameters, each an int, str, datetime, UUID or None.
 
-    `build` gets a value of each and returns the query; its SQL must not depend on which.
+    Its SQL must not depend on their values; where one is None, another is written and kept.
     """
 
-    def __init__(self, build: Callable[..., QuerySet[Any, Any]], **kinds: type) -> None:
+    def __init__(self, build: Callable[..., Built], **kinds: type) -> None:
         self._build = build
-        self._kinds = kinds
-        self._plans: dict[str, Plan] = {}
+        self._examples = {
+            name: EXAMPLES[kind](number) for number, (name, kind) in enumerate(kinds.items())
+        }
+        self._plans: dict[tuple[str, ...], Plan] = {}
+
+    def _plan(self, values: dict[str, Any]) -> Plan:
+        unset = [name for name, value in values.items() if value is None]
+        place = (connection.vendor, *unset)
+        if plan := self._plans.get(place):
+            return plan
+        examples = self._examples | dict.fromkeys(unset)
+        self._plans[place] = plan = Plan.of(self._compiler(self._build(**examples)), examples)
+        return plan
+
+    def _compiler(self, built: Built) -> SQLCompiler:
+        raise NotImplementedError
+
+
+class Prepared(Kept[QuerySet[Any, Any]]):
+    """A query that `build` returns, asked without the ORM."""
 
     def rows(self, **values: Any) -> list[tuple[Any, ...]]:
-        """Return what the database has (1 query)."""
-        plan = self._plans.get(connection.vendor) or self._plan()
-        given = {name: _adapted(value) for name, value in values.items()}
-        with connection.cursor() as cursor:
-            cursor.execute(
-                plan.sql, [given[name] if name else value for name, value in plan.parameters]
-            )
-            rows = cursor.fetchall()
-        return [tuple(row) for row in plan.compiler.apply_converters(rows, plan.converters)]
+        """Return what the database has, as `values_list` does (1 query)."""
+        return self._rows(self._plan(values), values)
+
+    def objects(self, **values: Any) -> list[Any]:
+        """Return what the database has as the model's objects, of a query for such (1 query)."""
+        plan = self._plan(values)
+        names = [column.target.attname for column in plan.columns]
+        made = plan.compiler.query.model.from_db
+        return [made(connection.alias, names, row) for row in self._rows(plan, values)]
+
+    def first(self, **values: Any) -> Any:
+        """Return the first of the objects, or None (1 query)."""
+        return next(iter(self.objects(**values)), None)
 
     def query(self, **values: Any) -> QuerySet[Any, Any]:
         """Return the query as the ORM asks it, which gives the same rows."""
         return self._build(**values)
 
-    def _plan(self) -> Plan:
-        examples = {
-            name: EXAMPLES[kind](number) for number, (name, kind) in enumerate(self._kinds.items())
-        }
-        compiler = self.query(**examples).query.get_compiler(connection=connection)
-        sql, parameters = compiler.as_sql()
-        names = {_adapted(value): name for name, value in examples.items()}
-        named = tuple((names.get(value, ""), value) for value in parameters)
-        if missing := set(examples) - {name for name, _value in named}:
-            raise ValueError(f"The SQL does not hold {', '.join(sorted(missing))}.")
-        columns = [column for column, _sql, _alias in compiler.select[: compiler.col_count]]
-        plan = Plan(sql, named, compiler, compiler.get_converters(columns))
-        self._plans[connection.vendor] = plan
-        return plan
+    def _rows(self, plan: Plan, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+        with connection.cursor() as cursor:
+            cursor.execute(plan.sql, plan.filled(values))
+            rows = cursor.fetchall()
+        return [tuple(row) for row in plan.compiler.apply_converters(rows, plan.converters)]
+
+    def _compiler(self, built: QuerySet[Any, Any]) -> SQLCompiler:
+        return built.query.get_compiler(connection=connection)
+
+
+class PreparedUpdate(Kept[tuple[QuerySet[Any, Any], dict[str, Any]]]):
+    """An update: `build` returns the rows and what changes in them."""
+
+    def update(self, **values: Any) -> int:
+        """Change the rows that match, and return how many (1 query)."""
+        plan = self._plan(values)
+        with transaction.mark_for_rollback_on_error(), connection.cursor() as cursor:
+            cursor.execute(plan.sql, plan.filled(values))
+            return int(cursor.rowcount)
+
+    def orm_update(self, **values: Any) -> int:
+        """Do the same as the ORM does it."""
+        rows, changes = self._build(**values)
+        return rows.update(**changes)
+
+    def _compiler(self, built: tuple[QuerySet[Any, Any], dict[str, Any]]) -> SQLCompiler:
+        rows, changes = built
+        query: Any = rows.query.chain(UpdateQuery)
+        query.add_update_values(changes)
+        compiler: SQLCompiler = query.get_compiler(connection=connection)
+        return compiler
+
+
+class PreparedInsert:
+    """A new row of a model with all its columns; its primary key is the model's to give."""
+
+    def __init__(self, model: type[Model]) -> None:
+        self._fields = model._meta.concrete_fields
+        self._texts: dict[str, str] = {}
+
+    def insert(self, row: Model) -> None:
+        """Write the row, as `save` would without its signals (1 query)."""
+        sql = self._texts.get(connection.vendor) or self._text(row)
+        database: Any = connections[DEFAULT_DB_ALIAS]
+        values = [
+            field.get_db_prep_save(field.pre_save(row, add=True), database)
+            for field in self._fields
+        ]
+        with transaction.mark_for_rollback_on_error(), database.cursor() as cursor:
+            cursor.execute(sql, values)
+        row._state.adding, row._state.db = False, database.alias
+
+    def _text(self, row: Model) -> str:
+        query = InsertQuery(type(row))
+        query.insert_values(self._fields, [row])
+        compiler: Any = query.get_compiler(connection=connection)
+        ((sql, parameters),) = compiler.as_sql()
+        if len(parameters) != len(self._fields):
+            raise ValueError("A column of this row is an expression.")
+        self._texts[connection.vendor] = sql
+        return str(sql)
 
 
 class Columns(Generic[M]):
@@ -99,7 +198,7 @@ class Columns(Generic[M]):
         return self._model.from_db(connection.alias, self._fields, values)
 
 
-def _adapted(value: Any) -> Any:
+def _adapted(value: Any, database: Any) -> Any:
     """Return a value as the database driver takes it."""
     field = FIELDS.get(type(value))
-    return field.get_db_prep_value(value, connection, prepared=False) if field else value
+    return field.get_db_prep_value(value, database, prepared=False) if field else value

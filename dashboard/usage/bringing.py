@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from dashboard.keys.models import Account
+from dashboard.lib.prepared import PreparedUpdate
 from dashboard.rembg import usage
 from dashboard.rembg.usage import CyclesAnswer, Month, UsageAnswer
 from dashboard.usage.models import CalendarMonth, Cycle, Snapshot
@@ -18,6 +20,45 @@ CHANGING = [
     *COUNTERS,
     *("kind", "kind_guessed", "end_at", "included_credits", "flags", "asked_at", "snapshot"),
 ]
+
+# A known window, where only its counters and its allowance are new.
+COUNT_ON = PreparedUpdate(
+    lambda account, kind, start, end, **news: (
+        Cycle.objects.filter(
+            account=account,
+            kind=kind,
+            start_at=start,
+            end_at=end,
+            kind_guessed=False,
+            asked_at__lte=news["asked_at"],
+        ),
+        news,
+    ),
+    account=UUID,
+    kind=str,
+    start=datetime,
+    end=datetime,
+    app_usage=int,
+    api_usage=int,
+    included_credits=int,
+    asked_at=datetime,
+    snapshot=UUID,
+)
+NEWER_MONTH = PreparedUpdate(
+    lambda account, year, month, **news: (
+        CalendarMonth.objects.filter(
+            account=account, year=year, month=month, asked_at__lt=news["asked_at"]
+        ),
+        news,
+    ),
+    account=UUID,
+    year=int,
+    month=int,
+    app_usage=int,
+    api_usage=int,
+    asked_at=datetime,
+    snapshot=UUID,
+)
 
 
 def listed_windows(answer: CyclesAnswer, snapshot: Snapshot) -> list[Window]:
@@ -65,17 +106,17 @@ def _count_on(account: Account, window: Window, snapshot: Snapshot) -> bool:
     """Count a known window on, as nearly every reading does; False if there is more to change."""
     if window.used is None or window.included_credits is None:
         return False
-    known = Cycle.objects.filter(account=account, kind=window.kind, start_at=window.start_at)
-    unchanged = known.filter(
-        end_at=window.end_at, kind_guessed=False, asked_at__lte=snapshot.asked_at
-    )
     return bool(
-        unchanged.update(
+        COUNT_ON.update(
+            account=account.pk,
+            kind=window.kind,
+            start=window.start_at,
+            end=window.end_at,
             app_usage=window.app_usage,
             api_usage=window.api_usage,
             included_credits=window.included_credits,
             asked_at=snapshot.asked_at,
-            snapshot=snapshot,
+            snapshot=snapshot.pk,
         )
     )
 
@@ -100,16 +141,11 @@ def _bring_month(
 ) -> None:
     if app is None and api is None:
         return
-    facts = {
-        "app_usage": app,
-        "api_usage": api,
-        "asked_at": snapshot.asked_at,
-        "snapshot": snapshot,
-    }
-    place = {"account": account, "year": month.year, "month": month.month}
-    older = CalendarMonth.objects.filter(**place, asked_at__lt=snapshot.asked_at)
-    if not older.update(**facts):
-        CalendarMonth.objects.get_or_create(**place, defaults=facts)
+    counted = {"app_usage": app, "api_usage": api, "asked_at": snapshot.asked_at}
+    place = {"year": month.year, "month": month.month}
+    if not NEWER_MONTH.update(account=account.pk, **place, **counted, snapshot=snapshot.pk):
+        facts = {**counted, "snapshot": snapshot}
+        CalendarMonth.objects.get_or_create(account=account, **place, defaults=facts)
 
 
 def month_of(snapshot: Snapshot) -> Month | None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.db import transaction
 
 from dashboard.keys.models import Account, ApiKey
+from dashboard.lib.prepared import Prepared
 from dashboard.rembg import errors
 from dashboard.rembg.usage import CyclesAnswer, Month, UsageAnswer
 from dashboard.usage import bringing, readings
@@ -16,6 +19,18 @@ Answer = UsageAnswer | CyclesAnswer
 BALANCE = (
     *("remaining_included_credits", "included_credits", "used_included_credits"),
     *("app_usage", "api_usage", "prepaid_credits"),
+)
+
+# The newest good reading but this one.
+BEFORE = Prepared(
+    lambda account, besides: (
+        Snapshot.objects.filter(account=account)
+        .newest_good()
+        .exclude(pk=besides)
+        .only("account", "asked_at", *BALANCE)[:1]
+    ),
+    account=UUID,
+    besides=UUID,
 )
 
 
@@ -38,8 +53,7 @@ def keep(asked: Asked, answer: Answer) -> Snapshot:
 def _keep_current(account: Account, answer: UsageAnswer, snapshot: Snapshot) -> None:
     if not snapshot.is_good:
         return
-    others = account.snapshots.good().exclude(pk=snapshot.pk).newest_first()
-    newest = others.only("account", "asked_at", *BALANCE).first()
+    newest = BEFORE.first(account=account.pk, besides=snapshot.pk)
     if snapshot.adds_up and not (newest and newest.asked_at > snapshot.asked_at):
         wake_if_bought(account, snapshot, newest)
         account.note_standing(

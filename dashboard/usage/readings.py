@@ -8,6 +8,7 @@ from datetime import datetime
 from urllib.parse import urlencode
 
 from dashboard.keys.models import Account, ApiKey
+from dashboard.lib.prepared import PreparedInsert
 from dashboard.lib.redaction import redact
 from dashboard.rembg import usage
 from dashboard.rembg.errors import RembgError
@@ -17,6 +18,7 @@ from dashboard.usage.models import Snapshot
 
 Mode, Outcome = Snapshot.Mode, Snapshot.Outcome
 MOST_PROBLEMS = 40
+NEW = PreparedInsert(Snapshot)
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ def _source(answer: UsageAnswer | CyclesAnswer) -> dict[str, object]:
 
 
 def _write(asked: Asked, **facts: object) -> Snapshot:
-    return Snapshot.objects.create(
+    snapshot = Snapshot(
         account=asked.account,
         api_key=asked.api_key,
         mode=asked.question.mode,
@@ -153,3 +155,5 @@ def _write(asked: Asked, **facts: object) -> Snapshot:
         answered_at=asked.answered_at,
         **facts,
     )
+    NEW.insert(snapshot)
+    return snapshot

@@ -9,6 +9,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -16,6 +17,7 @@ from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, Subq
 from django.db.models.functions import Coalesce
 
 from dashboard.keys.models import Account, AccountQuerySet, ApiKey
+from dashboard.lib.prepared import Prepared, PreparedUpdate
 from dashboard.rembg import errors
 from dashboard.rembg.usage import Month
 from dashboard.usage.models import CalendarMonth, Refresh, Snapshot
@@ -51,6 +53,40 @@ REFUSALS = frozenset(
 )
 # A limit says itself how long to wait, and where nothing was sent nothing is to be spared.
 NOT_PUT_OFF = LIMITS | UNSENT
+
+MONTHS_READ = Prepared(
+    lambda account: CalendarMonth.objects.filter(account=account).values_list(*MONTH_READ),
+    account=UUID,
+)
+
+CLAIM = PreparedUpdate(
+    lambda account, seen, plan: (
+        Account.objects.filter(pk=account, next_poll_at=seen),
+        {"next_poll_at": plan},
+    ),
+    account=UUID,
+    seen=datetime,
+    plan=datetime,
+)
+SETTLE = PreparedUpdate(
+    lambda account, seen, plan, failed_polls, answered_at, silent_since: (
+        Account.objects.filter(pk=account),
+        {
+            "failed_polls": failed_polls,
+            "answered_at": answered_at,
+            "silent_since": silent_since,
+            "next_poll_at": Case(
+                When(next_poll_at=seen, then=Value(plan)), default=F("next_poll_at")
+            ),
+        },
+    ),
+    account=UUID,
+    seen=datetime,
+    plan=datetime,
+    failed_polls=int,
+    answered_at=datetime,
+    silent_since=datetime,
+)
 
 
 def jittered(account: Account, length: timedelta, *, at: datetime) -> timedelta:
@@ -123,11 +159,7 @@ def claim(account: Account, *, at: datetime) -> bool:
     """Mark the account's turn as taken; False if another worker was faster."""
     seen = account.next_poll_at
     account.next_poll_at = at + jittered(account, interval(account.failed_polls), at=at)
-    return bool(
-        Account.objects.filter(pk=account.pk, next_poll_at=seen).update(
-            next_poll_at=account.next_poll_at
-        )
-    )
+    return bool(CLAIM.update(account=account.pk, seen=seen, plan=account.next_poll_at))
 
 
 def claim_all(found: list[Due], *, at: datetime) -> list[Due]:
@@ -161,11 +193,13 @@ def settle(account: Account, newest: Snapshot, *, at: datetime, not_before: date
         account.answered_at, account.silent_since = at, None
     elif newest.error not in OURS:
         account.silent_since = account.silent_since or at
-    Account.objects.filter(pk=account.pk).update(
+    SETTLE.update(
+        account=account.pk,
+        seen=seen,
+        plan=plan,
         failed_polls=failed_polls,
         answered_at=account.answered_at,
         silent_since=account.silent_since,
-        next_poll_at=Case(When(next_poll_at=seen, then=Value(plan)), default=F("next_poll_at")),
     )
 
 
@@ -182,8 +216,7 @@ def month_due(account: Account, *, at: datetime) -> Month | None:
 
     One that could not be read is left alone for six hours.
     """
-    months = CalendarMonth.objects.filter(account=account)
-    stored = {(year, month): at for year, month, at in months.values_list(*MONTH_READ)}
+    stored = {(year, month): at for year, month, at in MONTHS_READ.rows(account=account.pk)}
     due = [
         Month(start.year, start.month)
         for start in reversed(months_before(at, MONTHS))

@@ -10,13 +10,15 @@ import time
 from collections.abc import Generator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from dashboard.keys import locks
-from dashboard.keys.models import Account, ApiKey
+from dashboard.keys.models import Account, ApiKey, ApiKeyQuerySet
+from dashboard.lib.prepared import Prepared
 from dashboard.lib.sealing import SealError
 from dashboard.rembg import errors
 from dashboard.rembg.client import Client
@@ -42,6 +44,16 @@ TRY_ANOTHER_KEY = frozenset(
         errors.RateUnknown.code,
     }
 )
+
+
+def awake(account: UUID, at: datetime) -> ApiKeyQuerySet:
+    """Return an account's keys that may be asked with now, the one to begin with first."""
+    rested = Q(resting_until=None) | Q(resting_until__lte=at) | Q(rest_reason__in=READABLE_RESTS)
+    keys = ApiKey.objects.active().filter(rested, account=account, paused_at=None)
+    return keys.order_by("refusals", "added_at", "pk")
+
+
+AWAKE = Prepared(awake, account=UUID, at=datetime)
 
 
 @dataclass(frozen=True)
@@ -103,7 +115,7 @@ class Turn:
         """Ask with one key after the other until one answers; return the last row written."""
         asked = Asked(self.account, None, question, self._now())
         newest: Snapshot | None = None
-        for key in self._keys():
+        for key in AWAKE.objects(account=self.account.pk, at=self.at):
             if self.requests_left == 0:
                 break
             asked = Asked(self.account, key, question, self._now())
@@ -134,12 +146,6 @@ class Turn:
         if not self._asked_once:
             return self.at
         return self.at + timedelta(seconds=time.monotonic() - self.began)
-
-    def _keys(self) -> list[ApiKey]:
-        awake = Q(resting_until=None) | Q(resting_until__lte=self.at)
-        awake |= Q(rest_reason__in=READABLE_RESTS)
-        keys = ApiKey.objects.active().filter(awake, account=self.account, paused_at=None)
-        return list(keys.order_by("refusals", "added_at", "pk"))
 
     def _keep(self, asked: Asked, outcome: Outcome) -> Snapshot:
         if isinstance(outcome, RembgError):

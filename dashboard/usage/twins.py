@@ -4,16 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q
 
 from dashboard.keys.models import Account, ApiKey
+from dashboard.lib.prepared import Prepared
 from dashboard.teams import audit
 from dashboard.teams.models import User
 from dashboard.usage.models import Cycle
 from dashboard.usage.sameness import Face, Likeness, likeness
 from dashboard.usage.windows import Window
+
+# Another account of the team with a window that starts then.
+COMPANY = Prepared(
+    lambda team, account, start: (
+        Cycle.objects.filter(start_at=start, account__team=team)
+        .exclude(account=account)
+        .values_list("pk")[:1]
+    ),
+    team=int,
+    account=UUID,
+    start=datetime,
+)
 
 
 def face_of(cycles: Iterable[Cycle]) -> Face:
@@ -47,8 +61,7 @@ def has_company(account: Account, *, start: datetime | None) -> bool:
     """Say whether another account of the team has a window that starts then, as a twin would."""
     if start is None:
         return False
-    same = Cycle.objects.filter(start_at=start, account__team=account.team_id)
-    return same.exclude(account=account).exists()
+    return bool(COMPANY.rows(team=account.team_id, account=account.pk, start=start))
 
 
 def _candidates(account: Account, *, at: datetime) -> list[Account]:

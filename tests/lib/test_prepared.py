@@ -1,4 +1,4 @@
-"""Queries whose SQL is written once say what the ORM says, for any value."""
+"""Queries whose SQL is written once say and do what the ORM says and does, for any value."""
 
 from __future__ import annotations
 
@@ -8,20 +8,32 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection, transaction
+from django.db.models import Model
+from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
 from dashboard.gateway import models as gateway_models
 from dashboard.gateway.models import VirtualKey
 from dashboard.keys import locks
-from dashboard.keys.models import Account
-from dashboard.lib.prepared import Prepared
+from dashboard.keys import models as keys
+from dashboard.keys.models import Account, ApiKey
+from dashboard.lib.prepared import Prepared, PreparedInsert, PreparedUpdate
 from dashboard.overview import glance
 from dashboard.removals import budgets, choosing
 from dashboard.removals.models import Budget, Spending, State
 from dashboard.teams.models import Membership, Role, Team, people
-from dashboard.usage import newest
-from dashboard.usage.models import Snapshot
+from dashboard.usage import (
+    bringing,
+    keeping,
+    newest,
+    outlook,
+    readings,
+    schedule,
+    turns,
+    twins,
+)
+from dashboard.usage.models import AccountOutlook, CalendarMonth, Cycle, Snapshot
 from tests.conftest import NOON
 from tests.overview.test_overview import removal
 
@@ -71,7 +83,28 @@ def world(acme, account, key, alice, mel) -> dict[str, Any]:
         budget=budget,
         created_at=NOON,
     )
-    return {"acme": acme, "other": other, "alice": alice, "mel": mel, "virtual": virtual}
+    for each in (account, twin):
+        Cycle.objects.create(
+            account=each,
+            kind="stripe",
+            start_at=NOON - 3 * DAY,
+            end_at=NOON + 27 * DAY,
+            asked_at=NOON,
+            first_seen_at=NOON,
+        )
+    for month, read_at in ((9, NOON), (10, NOON - 20 * DAY)):
+        CalendarMonth.objects.create(account=account, year=2026, month=month, asked_at=read_at)
+    AccountOutlook.objects.create(
+        account=account,
+        kind="stripe",
+        start_at=NOON - DAY,
+        end_at=NOON + DAY,
+        as_of=NOON,
+        said={"balance": [1, None, 2]},
+        days={"2026-10-01": 5},
+    )
+    who = {"alice": alice, "mel": mel}
+    return {"acme": acme, "other": other, **who, "account": account, "virtual": virtual}
 
 
 ASKED: list[tuple[str, Prepared, Callable[[dict[str, Any]], dict[str, Any]]]] = [
@@ -125,6 +158,28 @@ ASKED: list[tuple[str, Prepared, Callable[[dict[str, Any]], dict[str, Any]]]] = 
         budgets.STRAINED_OWN,
         lambda world: {"team": world["acme"].pk, "at": NOON, "user": str(world["mel"].pk)},
     ),
+    ("months", schedule.MONTHS_READ, lambda world: {"account": world["account"].pk}),
+    (
+        "company",
+        twins.COMPANY,
+        lambda world: {
+            "team": world["acme"].pk,
+            "account": world["account"].pk,
+            "start": NOON - 3 * DAY,
+        },
+    ),
+]
+OBJECTS: list[tuple[str, Prepared, Callable[[dict[str, Any]], dict[str, Any]]]] = [
+    ("keys", turns.AWAKE, lambda world: {"account": world["account"].pk, "at": NOON}),
+    (
+        "reading-before",
+        keeping.BEFORE,
+        lambda world: {
+            "account": world["account"].pk,
+            "besides": Snapshot.objects.filter(account=world["account"]).get(synced=True).pk,
+        },
+    ),
+    ("outlook", outlook.KEPT, lambda world: {"account": world["account"].pk}),
 ]
 
 
@@ -138,6 +193,42 @@ def test_what_is_prepared_gives_what_the_orm_gives(world, asked, values):
 
     assert first == again == [tuple(row) for row in asked.query(**given)]
     assert first, "nothing was compared"
+
+
+@pytest.mark.parametrize(
+    ("asked", "values"), [one[1:] for one in OBJECTS], ids=[one[0] for one in OBJECTS]
+)
+def test_what_is_prepared_gives_the_objects_that_the_orm_gives(world, asked, values):
+    given = values(world)
+
+    found = [loaded(one) for one in asked.objects(**given)]
+
+    assert found == [loaded(one) for one in asked.query(**given)]
+    assert found, "nothing was compared"
+    assert loaded(asked.first(**given)) == found[0]
+
+
+def loaded(one: Model) -> dict[str, Any]:
+    """Return what an object knows without asking, and whose database it is of."""
+    state = one._state
+    return one.__dict__ | {"_state": (state.db, state.adding)}
+
+
+def test_a_key_that_rests_or_is_paused_is_not_among_those_to_ask_with(world, key):
+    at = {"account": world["account"].pk, "at": NOON}
+    for changes, is_asked_with in (
+        ({"resting_until": NOON}, True),
+        ({"resting_until": NOON + DAY, "rest_reason": "rate_short"}, False),
+        ({"resting_until": NOON + DAY, "rest_reason": "rate_daily"}, True),
+        ({"paused_at": NOON}, False),
+    ):
+        ApiKey.objects.filter(pk=key.pk).update(**changes)
+
+        assert (turns.AWAKE.first(**at) == key) is is_asked_with, changes
+
+
+def test_there_is_no_first_of_nothing(world):
+    assert turns.AWAKE.first(account=UUID(int=1), at=NOON) is None
 
 
 def test_it_is_one_query_with_the_values_in_it(world):
@@ -166,3 +257,161 @@ def test_a_parameter_that_the_sql_does_not_hold_is_told_at_once(db):
 
     with pytest.raises(ValueError, match="does not hold at"):
         odd.rows(team=1, at=NOON)
+
+
+def test_none_is_asked_for_as_null_and_no_value_is_taken_for_it(world, key):
+    asked = Prepared(
+        lambda paused_at: ApiKey.objects.filter(paused_at=paused_at).values_list("pk"),
+        paused_at=datetime,
+    )
+
+    before = [asked.rows(paused_at=at) for at in (None, NOON, None)]
+    ApiKey.objects.update(paused_at=NOON)
+    after = [asked.rows(paused_at=at) for at in (None, NOON, None)]
+
+    assert before == [[(key.pk,)], [], [(key.pk,)]]
+    assert after == [[], [(key.pk,)], []]
+
+
+CHANGED: list[tuple[str, PreparedUpdate, Callable[[Account], dict[str, Any]], int]] = []
+
+
+def changed(name: str, update: PreparedUpdate, count: int = 1, **values: Any) -> None:
+    """List an update of the account, or of what is its, and how many rows it changes."""
+
+    def of(account: Account) -> dict[str, Any]:
+        given = {"account": account.pk} if "key" not in values else {}
+        return given | {k: v(account) if callable(v) else v for k, v in values.items()}
+
+    CHANGED.append((name, update, of, count))
+
+
+def due(account: Account) -> datetime:
+    return account.next_poll_at
+
+
+def reading(account: Account) -> UUID:
+    return account.snapshots.good().newest_first()[0].pk
+
+
+def only_key(account: Account) -> UUID:
+    return account.api_keys.get().pk
+
+
+CLAIMED = {"plan": NOON + DAY}
+SETTLED = CLAIMED | {"failed_polls": 3}
+COUNTED = {"app_usage": 7, "api_usage": 8, "asked_at": NOON + DAY, "snapshot": reading}
+WINDOW = COUNTED | {"included_credits": 99}
+WINDOW |= {"kind": "stripe", "start": NOON - 3 * DAY, "end": NOON + 27 * DAY}
+MONTH = COUNTED | {"year": 2026, "month": 10}
+STANDING = {"start": NOON - DAY, "end": NOON}
+changed("claimed", schedule.CLAIM, seen=due, **CLAIMED)
+changed("claimed-by-another", schedule.CLAIM, 0, seen=NOON, **CLAIMED)
+changed("settled", schedule.SETTLE, seen=due, answered_at=NOON, silent_since=None, **SETTLED)
+changed("silent", schedule.SETTLE, seen=due, answered_at=None, silent_since=NOON, **SETTLED)
+changed("settled-late", schedule.SETTLE, seen=NOON, answered_at=NOON, silent_since=None, **SETTLED)
+changed("key-accepted", keys.ACCEPTED, key=only_key, replaced_at=None, at=NOON)
+changed("replaced-key-accepted", keys.ACCEPTED, 0, key=only_key, replaced_at=NOON, at=NOON)
+changed("standing", keys.STANDING, spendable=5, **STANDING)
+changed("standing-unknown", keys.STANDING, spendable=None, **STANDING)
+changed("window", bringing.COUNT_ON, **WINDOW)
+changed("window-half-known", bringing.COUNT_ON, **WINDOW | {"app_usage": None})
+changed("window-of-another-end", bringing.COUNT_ON, 0, **WINDOW | {"end": NOON})
+changed("window-read-later", bringing.COUNT_ON, 0, **WINDOW | {"asked_at": NOON - DAY})
+changed("month", bringing.NEWER_MONTH, **MONTH)
+changed("month-half-known", bringing.NEWER_MONTH, **MONTH | {"api_usage": None})
+changed("month-read-at-once", bringing.NEWER_MONTH, 0, **MONTH | {"asked_at": NOON - 20 * DAY})
+changed("month-not-known", bringing.NEWER_MONTH, 0, **MONTH | {"month": 8})
+
+
+@pytest.mark.parametrize(
+    ("update", "values", "count"), [one[1:] for one in CHANGED], ids=[one[0] for one in CHANGED]
+)
+def test_a_prepared_update_does_what_the_orm_does(world, update, values, count):
+    given = values(Account.objects.get(pk=world["account"].pk))
+    before = everything()
+    with transaction.atomic():
+        assert update.orm_update(**given) == count
+        by_orm = everything()
+        transaction.set_rollback(True)
+    assert everything() == before
+
+    assert update.update(**given) == count
+
+    assert everything() == by_orm
+    assert (everything() != before) is bool(count)
+
+
+def everything() -> list[list[dict[str, Any]]]:
+    """Return all rows that an update of these could change."""
+    models = (Account, ApiKey, CalendarMonth, Cycle)
+    return [list(model.objects.order_by("pk").values()) for model in models]
+
+
+def test_the_transaction_of_an_update_that_fails_is_lost(world):
+    odd = PreparedUpdate(lambda label: (Account.objects.all(), {"label": label}), label=str)
+
+    with transaction.atomic():
+        with pytest.raises(DatabaseError):
+            odd.update(label="the same for all of a team")
+
+        assert connection.needs_rollback
+        transaction.set_rollback(True)
+
+
+READINGS: list[dict[str, Any]] = [
+    {"mode": "cycles", "outcome": "failed", "error": "unreachable", "message": "Nobody's “there”."},
+    {
+        "mode": "current",
+        "outcome": "partial",
+        "query": "expand=billing_cycle",
+        "answered_at": NOON + timedelta(microseconds=7),
+        "status": 200,
+        "problems": [{"code": "gap", "field": "%s", "value": "\N{SNOWMAN}"}],
+        "raw": '{"credits": 1}',
+        "membership": "Premium",
+        "app_usage": 0,
+        "api_usage": 10**12 - 1,
+        "period_start_at": NOON - DAY,
+        "period_end_at": NOON + DAY,
+        "synced": False,
+        "kind": "stripe",
+        "clock_skew_seconds": -400,
+    },
+]
+
+
+@pytest.mark.parametrize("facts", READINGS, ids=["failed", "partial"])
+def test_a_prepared_insert_writes_what_the_orm_writes(account, key, facts):
+    api_key = key if facts["outcome"] == "partial" else None
+    one, other = (
+        Snapshot(account=account, api_key=api_key, asked_at=NOON, **facts) for _ in range(2)
+    )
+    one.save(force_insert=True)
+
+    with CaptureQueriesContext(connection) as queries:
+        readings.NEW.insert(other)
+
+    stored = {row.pop("id"): row for row in Snapshot.objects.values()}
+    assert len(queries) == 1
+    assert stored[one.pk] == stored[other.pk]
+    assert loaded(one)["_state"] == loaded(other)["_state"]
+
+
+def test_a_row_is_not_written_twice(account):
+    one = Snapshot(account=account, mode="current", outcome="ok", asked_at=NOON)
+    readings.NEW.insert(one)
+
+    with transaction.atomic():
+        with pytest.raises(DatabaseError):
+            readings.NEW.insert(one)
+
+        assert connection.needs_rollback
+        transaction.set_rollback(True)
+
+
+def test_a_row_with_an_expression_is_left_to_the_orm(account):
+    odd = Snapshot(account=account, mode="current", outcome="ok", asked_at=Now())
+
+    with pytest.raises(ValueError, match="an expression"):
+        PreparedInsert(Snapshot).insert(odd)

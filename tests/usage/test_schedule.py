@@ -53,6 +53,18 @@ def test_four_workers_claim_each_account_once(acme):
     assert len(claimed) == len(set(claimed)) == 20
 
 
+def test_a_claim_made_while_an_answer_is_on_its_way_stands(key, account):
+    asked = Account.objects.get(pk=account.pk)
+    elsewhere = AT + timedelta(hours=7)
+    Account.objects.filter(pk=account.pk).update(next_poll_at=elsewhere)
+
+    schedule.settle(asked, Snapshot(outcome="ok", asked_at=AT), at=AT, not_before=AT)
+
+    account.refresh_from_db()
+    assert account.next_poll_at == elsewhere
+    assert (account.answered_at, account.failed_polls) == (AT, 0)
+
+
 def test_an_account_without_a_key_or_archived_is_not_read(key, account, acme):
     Account.objects.create(team=acme, label="No key", next_poll_at=MADE)
     key.archive(at=AT)
