@@ -140,6 +140,7 @@ TEMPLATES = [
         "OPTIONS": {
             "builtins": [
                 "template_partials.templatetags.partials",
+                "dashboard.lib.badges",
                 "dashboard.lib.icons",
                 "dashboard.lib.markup",
                 "dashboard.lib.moments",
