@@ -239,6 +239,44 @@ def test_a_gap_over_midnight_counts_once_while_it_is_only_half_rolled_up(account
             assert course.total("app", kind="stripe") == app
 
 
+@pytest.mark.parametrize("zone", ZONES)
+def test_a_gap_that_ends_after_the_range_is_told_at_every_moment(account, zone):
+    """Read until noon and again three days later: the day of the pause says what is missing."""
+    noon = floor_day(START) + DAY / 2
+    for number, at in enumerate((noon, noon + 3 * DAY, noon + 3 * DAY + QUARTER)):
+        read(account, at, 7 * number, period_start_at=noon - DAY / 4).save()
+    ask = account, noon, noon + DAY
+
+    def shown() -> list:
+        return [figures(asking.days(*ask, ZoneInfo(zone))), figures(asking.hours(*ask))]
+
+    before = shown()
+    assert [gap[2].credits for gap in before[1][2]] == [7]
+
+    # The pause is not rolled up yet, though all of the range is.
+    rolling.tidy(account, at=noon + 3 * DAY + QUARTER)
+    assert until(account) > noon + DAY and not UsageSpan.objects.filter(end_at=noon + 3 * DAY)
+    assert shown() == before
+
+    read(account, noon + 4 * DAY, 15, period_start_at=noon - DAY / 4).save()
+    rolling.tidy(account, at=noon + 4 * DAY)
+    assert UsageSpan.objects.filter(end_at=noon + 3 * DAY)
+    assert shown() == before
+
+
+def test_a_short_gap_over_a_midnight_counts_on_both_sides_when_one_is_asked_for(account):
+    midnight = floor_day(START) + 2 * DAY
+    for hour in range(-26, 26, 4):
+        read(account, midnight + timedelta(hours=hour + 2), 10 * hour + 1000).save()
+    berlin = ZoneInfo("Europe/Berlin")
+    before = figures(asking.days(account, midnight - DAY, midnight - timedelta(hours=1), berlin))
+
+    rolling.tidy(account, at=midnight + DAY)
+
+    after = figures(asking.days(account, midnight - DAY, midnight - timedelta(hours=1), berlin))
+    assert after == before
+
+
 def test_d6_a_late_reading_has_its_hours_rolled_up_again(account):
     polled(account, START, START + 2 * DAY)
     rolling.tidy(account, at=START + 2 * DAY)

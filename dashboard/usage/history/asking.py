@@ -163,17 +163,16 @@ def _spans(
     """Return what the rows keep, and after them what the readings say."""
     seam = known.state.until_at if known.state else None
     kept = _kept(account, start, min(end, seam), days_until) if seam and start < seam else Rolled()
-    if seam and end <= seam:
-        return Found(kept, _newest(kept.hours))
+    # A gap that begins in the range may end after all that is rolled up: no row holds it yet.
     begin = max(start, seam) if seam else start
-    source = load(account, begin=begin, end=end, cycles=known.cycles)
+    source = load(account, begin=begin, end=max(begin, end), cycles=known.cycles)
     longest = longest_step(settings.POLL_SECONDS)
     fresh = buckets.rolled(source.readings, source.closings, longest=longest)
     hours = [one for one in fresh.hours if begin <= one.start_at < end]
-    unsettled = [one for one in fresh.gaps if begin < one.end_at]
+    unsettled = [one for one in fresh.gaps if begin < one.end_at and one.start_at < end]
     gaps = [part for gap in unsettled for part in _beyond(gap, days_until)]
     spans = Rolled((*kept.hours, *hours), (*kept.gaps, *gaps))
-    return Found(spans, source.newest)
+    return Found(spans, source.newest if begin < end else _newest(kept.hours))
 
 
 def _kept(account: Account, start: datetime, end: datetime, days_until: datetime | None) -> Rolled:
@@ -182,7 +181,7 @@ def _kept(account: Account, start: datetime, end: datetime, days_until: datetime
     fine_from = max(start, days_until) if days_until else start
     wanted = [
         rows.filter(span=Kept.HOUR).touching(start=fine_from, end=end),
-        rows.filter(span=Kept.GAP, end_at__lte=end).touching(start=start, end=end),
+        rows.filter(span=Kept.GAP).touching(start=start, end=end),
     ]
     if days_until and start < days_until:
         wanted.append(rows.filter(span=Kept.DAY).touching(start=start, end=days_until))
