@@ -277,6 +277,21 @@ def test_a_short_gap_over_a_midnight_counts_on_both_sides_when_one_is_asked_for(
     assert after == before
 
 
+@pytest.mark.parametrize("is_rolled_up", [False, True])
+def test_the_hour_that_a_midnight_falls_into_counts_in_the_first_day_too(account, is_rolled_up):
+    midnight = datetime(2026, 11, 5, 18, 30, tzinfo=UTC)
+    polled(account, midnight - DAY, midnight + DAY)
+    if is_rolled_up:
+        rolling.tidy(account, at=midnight + DAY)
+
+    alone, second = (
+        asking.days(account, start, midnight + DAY, ZoneInfo("Asia/Kolkata"))
+        for start in (midnight, midnight - DAY)
+    )
+
+    assert alone.series["stripe"][0] == second.series["stripe"][1]
+
+
 def test_d6_a_late_reading_has_its_hours_rolled_up_again(account):
     polled(account, START, START + 2 * DAY)
     rolling.tidy(account, at=START + 2 * DAY)

@@ -83,7 +83,9 @@ def days(
     if seam and edges[0] < seam:
         last = min(seam, floor_day(end - TICK) + DAY)
         edges = _utc_edges(floor_day(start), last) + [edge for edge in edges if edge > seam]
-    found = _spans(account, edges[0], edges[-1], days_until=seam, known=known)
+    # Midnights that fall in the middle of an hour share it out: it is wanted as a whole.
+    first, last = floor_hour(edges[0]), floor_hour(edges[-1] - TICK) + HOUR
+    found = _spans(account, first, last, days_until=seam, known=known)
     return buckets.course(found.spans, edges, window=window, read_until=found.read_until)
 
 
@@ -168,7 +170,7 @@ def _spans(
     source = load(account, begin=begin, end=max(begin, end), cycles=known.cycles)
     longest = longest_step(settings.POLL_SECONDS)
     fresh = buckets.rolled(source.readings, source.closings, longest=longest)
-    hours = [one for one in fresh.hours if begin <= one.start_at < end]
+    hours = [one for one in fresh.hours if begin <= floor_hour(one.start_at) < end]
     unsettled = [one for one in fresh.gaps if begin < one.end_at and one.start_at < end]
     gaps = [part for gap in unsettled for part in _beyond(gap, days_until)]
     spans = Rolled((*kept.hours, *hours), (*kept.gaps, *gaps))
