@@ -13,6 +13,7 @@ from django.utils import timezone
 from dashboard.keys.models import Account
 from dashboard.usage import accounts, rolling, tasks
 from dashboard.usage.history import asking
+from dashboard.usage.history.loading import Known
 from dashboard.usage.history.values import floor_day, floor_hour
 from dashboard.usage.models import CalendarMonth, Cycle, RollUp, Snapshot, Tick, UsageSpan
 from dashboard.usage.polling import poll
@@ -290,6 +291,19 @@ def test_the_hour_that_a_midnight_falls_into_counts_in_the_first_day_too(account
     )
 
     assert alone.series["stripe"][0] == second.series["stripe"][1]
+
+
+def test_levels_stand_once_though_windows_lie_far_apart(account):
+    later = START + 90 * DAY
+    read(account, START + DAY, 10).save()
+    read(account, later + DAY, 20, period_start_at=later, period_end_at=later + MONTH).save()
+    windows = [Window("stripe", start, start + MONTH) for start in (START, later)]
+
+    for _ in range(2):
+        known = Known(RollUp.objects.filter(account=account).first())
+        found = asking.levels(account, windows, days_before=START, known=known)
+        assert [[one.app for one in rows] for rows in found.values()] == [[10], [20]]
+        rolling.tidy(account, at=later + DAY)
 
 
 def test_d6_a_late_reading_has_its_hours_rolled_up_again(account):

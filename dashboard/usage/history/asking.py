@@ -105,7 +105,7 @@ def levels(
             begin = max(start, seam) if seam else start
             source = load(account, begin=begin, end=end, cycles=known.cycles)
             fresh = buckets.last_of_hours(source.readings, source.closings)
-            rows += [(place, one) for place, hour, one in fresh if hour >= begin]
+            rows += [(place, one) for place, hour, one in fresh if begin <= hour < end]
         for place, one in rows:
             if place in found:
                 found[place].append(one)
