@@ -306,6 +306,18 @@ def test_levels_stand_once_though_windows_lie_far_apart(account):
         rolling.tidy(account, at=later + DAY)
 
 
+def test_a_window_ends_where_its_cycle_says_even_just_before_the_range(account):
+    """RemBG left its end out of the last reading; the list of cycles knows it."""
+    ended, begun = START + 2 * DAY, START + 4 * DAY
+    cycle(account, START, 12, end_at=ended, asked_at=START + DAY)
+    read(account, START + DAY, 12, period_end_at=None).save()
+    read(account, begun + DAY, 5, period_start_at=begun, period_end_at=begun + MONTH).save()
+
+    course = asking.hours(account, START + 3 * DAY, begun)
+
+    assert not any(gap.place.start_at == START for gap in course.gaps), "no window ran then"
+
+
 def test_d6_a_late_reading_has_its_hours_rolled_up_again(account):
     polled(account, START, START + 2 * DAY)
     rolling.tidy(account, at=START + 2 * DAY)

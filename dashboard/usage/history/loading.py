@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import reduce
@@ -94,7 +94,6 @@ def load(
     readings lack a number, and one more where a window that was listed was not read here.
     """
     good = good_readings(account)
-    closings = closings_of(account, begin=begin, end=end, cycles=cycles)
     wanted = good.order_by("asked_at", "pk")
     if begin:
         before = good.filter(asked_at__lt=begin).order_by("-asked_at")
@@ -104,6 +103,8 @@ def load(
         wanted = wanted.filter(asked_at__lte=_eighth(after, END))
     rows = wanted.values_list(*COLUMNS)
     found = [Reading(*row) for row in (rows[:most] if most else rows)]
+    read = {one.start_at for one in found}
+    closings = closings_of(account, begin=begin, end=end, read=read, cycles=cycles)
     if begin:
         found += _farther_back(good, settled_kinds(found, closings), closings, begin)
     readings = settled_kinds(found, closings)
@@ -119,16 +120,18 @@ def closings_of(
     *,
     begin: datetime | None = None,
     end: datetime | None = None,
-    cycles: Sequence[Cycle] | None = None,
+    read: Collection[datetime] = (),
+    cycles: Iterable[Cycle] | None = None,
 ) -> list[Closing]:
     """Return the cycles that have a part in `[begin, end)`, with their final counters if closed.
 
-    Without the account's cycles, oldest first, they are read.
+    Those that begin at a moment of `read` are among them. Without the account's cycles, oldest
+    first, they are read.
     """
     if cycles is None:
-        asked = Cycle.objects.filter(account=account).oldest_first()
-        asked = asked.filter(end_at__gt=begin) if begin else asked
-        cycles = list(asked.filter(start_at__lt=end) if end else asked)
+        within = Q(end_at__gt=begin or BEGINNING, start_at__lt=end or END)
+        asked = Cycle.objects.filter(within | Q(start_at__in=read), account=account)
+        cycles = asked.oldest_first()
     return [
         Closing(
             Place(one.kind, one.start_at),
@@ -139,7 +142,8 @@ def closings_of(
             is_told=not one.kind_guessed,
         )
         for one in cycles
-        if (begin is None or one.end_at > begin) and (end is None or one.start_at < end)
+        if (one.end_at > (begin or BEGINNING) and one.start_at < (end or END))
+        or one.start_at in read
     ]
 
 
