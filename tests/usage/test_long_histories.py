@@ -24,17 +24,17 @@ MONTHS = (4, 24)
 ALWAYS = 3
 # The questions of each page before roll-up, and after it.
 PAGES = {
-    "": (6, 6),
+    "": (5, 5),
     "this-cycle.json": (4, 4),
     "cycles.json": (3, 3),
     "months.json": (3, 3),
-    "days/": (5, 6),
+    "days/": (4, 5),
     "days.json": (4, 5),
     "days.json?span=30": (4, 5),
     "days.json?span=90": (4, 5),
     "days.json?span=48": (4, 5),
-    "days.json?day=2026-11-10": (4, 4),
-    "compare/": (5, 6),
+    "days.json?day=2026-11-10": (4, 5),
+    "compare/": (4, 5),
     "compare.json": (4, 5),
     "compare.json?last=3": (4, 5),
 }
