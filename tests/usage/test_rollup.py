@@ -318,6 +318,24 @@ def test_a_window_ends_where_its_cycle_says_even_just_before_the_range(account):
     assert not any(gap.place.start_at == START for gap in course.gaps), "no window ran then"
 
 
+@pytest.mark.parametrize("missing", ["app_usage", "api_usage", "prepaid_credits"])
+def test_a_number_left_out_for_hours_is_followed_over_the_end_of_the_range(account, missing):
+    midnight = floor_day(START) + 2 * DAY
+    for number in range(40):
+        facts = {"prepaid_credits": 2000 - number, "api_usage": number}
+        if 9 < number < 30:
+            facts[missing] = None
+        at = midnight + (number - 10) * QUARTER
+        read(account, at, facts.pop("app_usage", number), **facts).save()
+    ask = account, midnight - DAY, midnight, ZoneInfo("UTC")
+    before = figures(asking.days(*ask))
+
+    rolling.tidy(account, at=midnight + DAY)
+
+    assert before == figures(asking.days(*ask))
+    assert until(account) > midnight
+
+
 def test_d6_a_late_reading_has_its_hours_rolled_up_again(account):
     polled(account, START, START + 2 * DAY)
     rolling.tidy(account, at=START + 2 * DAY)

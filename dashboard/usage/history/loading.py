@@ -107,6 +107,8 @@ def load(
     closings = closings_of(account, begin=begin, end=end, read=read, cycles=cycles)
     if begin:
         found += _farther_back(good, settled_kinds(found, closings), closings, begin)
+    if end and not most:
+        found += _farther_on(good, settled_kinds(found, closings), closings, end)
     readings = settled_kinds(found, closings)
     is_cut = 0 < most <= len(found)
     if is_cut:
@@ -173,11 +175,40 @@ def _farther_back(
         for column, unknown in OF_ACCOUNT.items()
         if not any(getattr(one, NAMES[column]) != unknown for one in before)
     ]
-    if not missing:
+    return _nearest(earlier.newest_first(), missing)
+
+
+def _farther_on(
+    good: SnapshotQuerySet, loaded: list[Reading], closings: Iterable[Closing], end: datetime
+) -> list[Reading]:
+    """Return the next known numbers after the stretch where those beside it lack one."""
+    after = [one for one in loaded if one.at >= end]
+    if len(after) < BESIDE:
         return []
-    newest = [earlier.filter(one).newest_first().values("pk")[:1] for one in missing]
-    wanted = reduce(or_, (Q(pk=Subquery(one)) for one in newest))
-    return [Reading(*row) for row in Snapshot.objects.filter(wanted).values_list(*COLUMNS)]
+    later = good.filter(asked_at__gt=after[-1].at)
+    ends = {one.place: one.end_at for one in closings}
+    ends |= {one.place: one.end_at for one in loaded if one.end_at}
+    missing = [
+        Q(period_start_at=place.start_at, asked_at__lt=ends.get(place, END - READ_ON) + READ_ON)
+        & _of_kind(place)
+        & ~Q(**{column: None})
+        for place in _windows(loaded, closings)
+        if place.start_at < end < ends.get(place, END)
+        for column in OF_WINDOW
+        if not any(one.place == place and _known(one, column) for one in after)
+    ]
+    if not any(one.prepaid is not None for one in after):
+        missing.append(~Q(prepaid_credits=None))
+    return _nearest(later.order_by("asked_at", "pk"), missing)
+
+
+def _nearest(ordered: SnapshotQuerySet, missing: Iterable[Q]) -> list[Reading]:
+    """Return the first of the readings in which each missing number is known, in one query."""
+    nearest = [Q(pk=Subquery(ordered.filter(one).values("pk")[:1])) for one in missing]
+    if not nearest:
+        return []
+    found = Snapshot.objects.filter(reduce(or_, nearest))
+    return [Reading(*row) for row in found.values_list(*COLUMNS)]
 
 
 def _truly_listed(
