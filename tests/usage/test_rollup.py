@@ -336,6 +336,22 @@ def test_a_number_left_out_for_hours_is_followed_over_the_end_of_the_range(accou
     assert until(account) > midnight
 
 
+def test_a_window_that_is_told_of_late_is_marked_when_the_one_before_it_was_last_read(account):
+    """RemBG names a cycle that began yesterday; the hours until now are settled already."""
+    begun, last = START + DAY, START + 2 * DAY
+    polled(account, START, last)
+    rolling.tidy(account, at=last)
+    read(account, last, 5, period_start_at=begun, period_end_at=begun + MONTH).save()
+
+    renewals = []
+    for _ in range(2):
+        renewals.append([one.at for one in asking.hours(account, START, last + DAY).marks])
+        rolling.tidy(account, at=last)
+        read(account, last + DAY, 9, period_start_at=begun, period_end_at=begun + MONTH).save()
+
+    assert renewals == [[last - QUARTER]] * 2
+
+
 def test_d6_a_late_reading_has_its_hours_rolled_up_again(account):
     polled(account, START, START + 2 * DAY)
     rolling.tidy(account, at=START + 2 * DAY)

@@ -32,7 +32,8 @@ def _of_windows(readings: Sequence[Reading]) -> Iterator[tuple[Mark, Place]]:
         if before.kind != after.kind:
             yield Mark(after.at, "switch", "synced", before.kind, after.kind), after.place
         elif before.start_at < after.start_at:
-            yield Mark(after.start_at, "renewal"), after.place
+            # A window told of after it began, while another was read on: that cannot be earlier.
+            yield Mark(max(before.at, after.start_at), "renewal"), after.place
 
 
 def _of_plan(
