@@ -306,6 +306,25 @@ def test_levels_stand_once_though_windows_lie_far_apart(account):
         rolling.tidy(account, at=later + DAY)
 
 
+def test_the_last_level_of_a_cycle_stands_for_the_day_that_it_ends(account):
+    """RemBG answered a little after the month had ended; the answer stands at its end."""
+    facts = {"kind": "calendar", "period_start_at": NOVEMBER, "period_end_at": DECEMBER}
+    for hours, app in ((-3, 70), (0.5, 90)):
+        read(account, DECEMBER + timedelta(hours=hours), app, synced=False, **facts).save()
+    later = {**facts, "period_start_at": DECEMBER, "period_end_at": DECEMBER + MONTH}
+    read(account, DECEMBER + DAY, 5, synced=False, **later).save()
+    window = Window("calendar", NOVEMBER, DECEMBER)
+
+    for days_before in (DECEMBER, DECEMBER + DAY):
+        for _ in range(2):
+            known = Known(RollUp.objects.filter(account=account).first())
+            found = asking.levels(account, [window], days_before=days_before, known=known)
+            assert [one.app for rows in found.values() for one in rows] == [90]
+            rolling.tidy(account, at=DECEMBER + 2 * DAY)
+        RollUp.objects.all().delete()
+        UsageSpan.objects.all().delete()
+
+
 def test_a_window_ends_where_its_cycle_says_even_just_before_the_range(account):
     """RemBG left its end out of the last reading; the list of cycles knows it."""
     ended, begun = START + 2 * DAY, START + 4 * DAY

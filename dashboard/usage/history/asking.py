@@ -109,7 +109,8 @@ def levels(
         for place, one in rows:
             if place in found:
                 found[place].append(one)
-    return {place: _thinned(rows, days_before) for place, rows in found.items()}
+    ends = {Place(one.kind, one.start_at): one.end_at for one in windows}
+    return {place: _thinned(rows, days_before, ends[place]) for place, rows in found.items()}
 
 
 def _stretches(windows: Sequence[Window]) -> Iterator[tuple[datetime, datetime]]:
@@ -137,9 +138,13 @@ def _kept_levels(
     return sorted(found, key=lambda one: one[1].at)
 
 
-def _thinned(rows: Sequence[Levels], days_before: datetime) -> list[Levels]:
-    early = {floor_day(one.at): one for one in rows if one.at < days_before}
-    return [*early.values(), *(one for one in rows if one.at >= days_before)]
+def _thinned(rows: Sequence[Levels], days_before: datetime, end: datetime) -> list[Levels]:
+    """Return the last of each day before then; one at the window's end is of the day it ends."""
+    last: dict[datetime, Levels] = {}
+    for one in rows:
+        at = min(one.at, end - TICK)
+        last[floor_day(at) if at < days_before else one.at] = one
+    return list(last.values())
 
 
 def _state(account: Account) -> RollUp | None:
