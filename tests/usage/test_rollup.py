@@ -325,6 +325,17 @@ def test_the_last_level_of_a_cycle_stands_for_the_day_that_it_ends(account):
         UsageSpan.objects.all().delete()
 
 
+def test_a_past_day_was_read_until_its_last_reading_rolled_up_or_not(account):
+    polled(account, START, START + 3 * DAY)
+    day = floor_day(START) + DAY
+
+    for _ in range(2):
+        assert asking.hours(account, day, day + DAY).read_until == day + DAY - timedelta(
+            minutes=14, seconds=48
+        )
+        rolling.tidy(account, at=START + 3 * DAY)
+
+
 def test_a_window_ends_where_its_cycle_says_even_just_before_the_range(account):
     """RemBG left its end out of the last reading; the list of cycles knows it."""
     ended, begun = START + 2 * DAY, START + 4 * DAY

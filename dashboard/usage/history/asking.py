@@ -153,7 +153,7 @@ def _state(account: Account) -> RollUp | None:
 
 @dataclass(frozen=True)
 class Found:
-    """What is known of a range, and the moment of its newest reading."""
+    """What is known of a range, and the moment of the newest reading before its end."""
 
     spans: Rolled
     read_until: datetime | None
@@ -179,7 +179,8 @@ def _spans(
     unsettled = [one for one in fresh.gaps if begin < one.end_at and one.start_at < end]
     gaps = [part for gap in unsettled for part in _beyond(gap, days_until)]
     spans = Rolled((*kept.hours, *hours), (*kept.gaps, *gaps))
-    return Found(spans, source.newest if begin < end else _newest(kept.hours))
+    read = max((one.at for one in source.readings if one.at < end), default=None)
+    return Found(spans, read or _newest(kept.hours))
 
 
 def _kept(account: Account, start: datetime, end: datetime, days_until: datetime | None) -> Rolled:
