@@ -325,6 +325,21 @@ def test_the_last_level_of_a_cycle_stands_for_the_day_that_it_ends(account):
         UsageSpan.objects.all().delete()
 
 
+def test_a_window_that_the_next_one_cuts_short_after_the_range_ends_there(account):
+    begun = START + 2 * DAY
+    cycle(account, START, 9, asked_at=begun + DAY / 24)
+    cycle(account, begun, 0, asked_at=begun + DAY / 24)
+    for at, app in ((START + DAY, 4), (begun + DAY / 24, 9)):
+        read(account, at, app).save()
+
+    ends = [
+        {gap.end_at for gap in asking.days(account, START + DAY, end, ZoneInfo("UTC")).gaps}
+        for end in (floor_day(begun), begun + DAY)
+    ]
+
+    assert all(begun in found for found in ends)
+
+
 def test_a_past_day_was_read_until_its_last_reading_rolled_up_or_not(account):
     polled(account, START, START + 3 * DAY)
     day = floor_day(START) + DAY

@@ -104,7 +104,11 @@ def load(
     rows = wanted.values_list(*COLUMNS)
     found = [Reading(*row) for row in (rows[:most] if most else rows)]
     read = {one.start_at for one in found}
-    closings = closings_of(account, begin=begin, end=end, read=read, cycles=cycles)
+    # A window ends where the next one begins: that may lie beside the stretch too.
+    times = [one.at for one in found]
+    first = min([begin, *times[:1]]) if begin else None
+    last = max([end, *times[-1:]]) if end else None
+    closings = closings_of(account, begin=first, end=last, read=read, cycles=cycles)
     if begin:
         found += _farther_back(good, settled_kinds(found, closings), closings, begin)
     if end and not most:
