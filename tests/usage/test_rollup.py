@@ -325,6 +325,21 @@ def test_the_last_level_of_a_cycle_stands_for_the_day_that_it_ends(account):
         UsageSpan.objects.all().delete()
 
 
+def test_d5_a_window_read_on_while_the_next_one_runs_is_not_added_by_hours_or_days(account):
+    """RemBG went on with the old cycle for hours; rolled up, its day said so, and its hours not."""
+    noon = floor_day(START) + 2 * DAY + DAY / 2
+    old = {"period_start_at": noon - DAY, "period_end_at": noon}
+    new = {"period_start_at": noon, "period_end_at": noon + MONTH}
+    for hours, app, window in ((-5, 4, old), (2, 9, old), (10, 3, new), (40, 5, new)):
+        read(account, noon + timedelta(hours=hours), app, **window).save()
+    ask = account, noon - DAY / 2, noon + DAY / 2, ZoneInfo("UTC")
+
+    for _ in range(2):
+        (day,) = asking.days(*ask).series["stripe"]
+        assert day.overlaps and day.used is None
+        rolling.tidy(account, at=noon + 2 * DAY)
+
+
 def test_a_window_that_the_next_one_cuts_short_after_the_range_ends_there(account):
     begun = START + 2 * DAY
     cycle(account, START, 9, asked_at=begun + DAY / 24)
