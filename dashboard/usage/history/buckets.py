@@ -261,8 +261,8 @@ def _see(tallies: Tallies[Key], key: Key, span: Span) -> None:
 
 def _conflicts(spans: Rolled) -> list[Span]:
     """Return the stretches of a window in which a later one of its kind runs already (D5)."""
-    # A reading alone says that it runs on: whether credits stand beside it depends on the buckets.
-    rows = [span for span in (*spans.hours, *spans.gaps) if span.is_counted or span.levels]
+    # A reading alone says so: whether credits stand beside it depends on the buckets.
+    rows = [one for one in (*spans.hours, *spans.gaps) if one.is_counted or one.levels]
     places = sorted({span.place for span in rows})
     later = {one: two.start_at for one, two in pairwise(places) if one.kind == two.kind}
     return [span for span in rows if span.place in later and _runs_on(span, later[span.place])]
