@@ -340,6 +340,21 @@ def test_d5_a_window_read_on_while_the_next_one_runs_is_not_added_by_hours_or_da
         rolling.tidy(account, at=noon + 2 * DAY)
 
 
+def test_a_counter_that_a_window_never_told_is_a_gap_whatever_the_range(account):
+    end, facts = START + DAY, {"period_end_at": START + DAY}
+    for hour in range(1, 24):
+        read(account, START + timedelta(hours=hour), None, **facts).save()
+    read(account, end + QUARTER, 2, period_start_at=end, period_end_at=end + MONTH).save()
+    hours = START, START + timedelta(hours=6)
+
+    for _ in range(2):
+        gaps = asking.hours(account, *hours).gaps
+        assert [(gap.start_at, gap.end_at) for gap in gaps if gap.app.known_for == DAY * 0] == [
+            (START, end)
+        ]
+        rolling.tidy(account, at=end + DAY)
+
+
 def test_a_window_that_the_next_one_cuts_short_after_the_range_ends_there(account):
     begun = START + 2 * DAY
     cycle(account, START, 9, asked_at=begun + DAY / 24)

@@ -192,15 +192,21 @@ def _farther_on(
     later = good.filter(asked_at__gt=after[-1].at)
     ends = {one.place: one.end_at for one in closings}
     ends |= {one.place: one.end_at for one in loaded if one.end_at}
-    missing = [
-        Q(period_start_at=place.start_at, asked_at__lt=ends.get(place, END - READ_ON) + READ_ON)
-        & _of_kind(place)
-        & ~Q(**{column: None})
+    lacking = [
+        (place, ends.get(place, END - READ_ON), column)
         for place in _windows(loaded, closings)
         if place.start_at < end < ends.get(place, END)
         for column in OF_WINDOW
         if not any(one.place == place and _known(one, column) for one in after)
     ]
+    missing = [
+        Q(period_start_at=place.start_at, asked_at__lt=over + READ_ON)
+        & _of_kind(place)
+        & ~Q(**{column: None})
+        for place, over, column in lacking
+    ]
+    # What is unknown to the end of a window is a gap once something is read after it.
+    missing += [Q(asked_at__gte=over) for over in {over for _, over, _ in lacking}]
     if not any(one.prepaid is not None for one in after):
         missing.append(~Q(prepaid_credits=None))
     return _nearest(later.order_by("asked_at", "pk"), missing)
