@@ -107,9 +107,11 @@ class Life:
         self.readings.append(one)
 
     def arrive(self) -> None:
-        """Let answers that were held up come in at last (D6)."""
+        """Let answers that were held up come in at last (D6), if readings of then are kept."""
+        kept = ((state := self.state) and state.readings_from_at) or self.began
         while self.held:
-            self.keep(self.held.pop())
+            if (one := self.held.pop()).at >= kept:
+                self.keep(one)
 
     def list(self) -> None:
         """Read the list of cycles, as the poller does once a day."""
