@@ -89,10 +89,14 @@ class Kept(Generic[Built]):
         if plan := self._plans.get(place):
             return plan
         examples = self._examples | dict.fromkeys(unset)
-        self._plans[place] = plan = Plan.of(self._compiler(self._build(**examples)), examples)
+        # Of its own, for a plan outlives the thread that asks first, and would keep its open one.
+        closed = connections.create_connection(DEFAULT_DB_ALIAS)
+        plan = Plan.of(self._compiler(self._build(**examples), closed), examples)
+        closed.close()
+        self._plans[place] = plan
         return plan
 
-    def _compiler(self, built: Built) -> SQLCompiler:
+    def _compiler(self, built: Built, database: Any) -> SQLCompiler:
         raise NotImplementedError
 
 
@@ -124,8 +128,8 @@ class Prepared(Kept[QuerySet[Any, Any]]):
             rows = cursor.fetchall()
         return [tuple(row) for row in plan.compiler.apply_converters(rows, plan.converters)]
 
-    def _compiler(self, built: QuerySet[Any, Any]) -> SQLCompiler:
-        return built.query.get_compiler(connection=connection)
+    def _compiler(self, built: QuerySet[Any, Any], database: Any) -> SQLCompiler:
+        return built.query.get_compiler(connection=database)
 
 
 class PreparedUpdate(Kept[tuple[QuerySet[Any, Any], dict[str, Any]]]):
@@ -143,11 +147,13 @@ class PreparedUpdate(Kept[tuple[QuerySet[Any, Any], dict[str, Any]]]):
         rows, changes = self._build(**values)
         return rows.update(**changes)
 
-    def _compiler(self, built: tuple[QuerySet[Any, Any], dict[str, Any]]) -> SQLCompiler:
+    def _compiler(
+        self, built: tuple[QuerySet[Any, Any], dict[str, Any]], database: Any
+    ) -> SQLCompiler:
         rows, changes = built
         query: Any = rows.query.chain(UpdateQuery)
         query.add_update_values(changes)
-        compiler: SQLCompiler = query.get_compiler(connection=connection)
+        compiler: SQLCompiler = query.get_compiler(connection=database)
         return compiler
 
 

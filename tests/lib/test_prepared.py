@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
+import threading
+import weakref
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import DatabaseError, connection, transaction
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections, transaction
 from django.db.models import Model
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
@@ -257,6 +260,24 @@ def test_a_parameter_that_the_sql_does_not_hold_is_told_at_once(db):
 
     with pytest.raises(ValueError, match="does not hold at"):
         odd.rows(team=1, at=NOON)
+
+
+def test_the_connection_of_the_thread_that_asked_first_ends_with_it(transactional_db):
+    teams = Prepared(lambda team: Team.objects.filter(pk=team).values_list("created_at"), team=int)
+    used = []
+
+    def ask() -> None:
+        used.append(weakref.ref(connections[DEFAULT_DB_ALIAS]))
+        teams.rows(team=1)
+        connections.close_all()
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    thread.join()
+    gc.collect()
+
+    assert used[0]() is None
+    assert teams.rows(team=1) == []
 
 
 def test_none_is_asked_for_as_null_and_no_value_is_taken_for_it(world, key):
