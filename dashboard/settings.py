@@ -141,6 +141,7 @@ TEMPLATES = [
             "builtins": [
                 "template_partials.templatetags.partials",
                 "dashboard.lib.badges",
+                "dashboard.lib.credit_numbers",
                 "dashboard.lib.icons",
                 "dashboard.lib.markup",
                 "dashboard.lib.moments",
