@@ -9,7 +9,6 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from dashboard.keys.models import ApiKey
 from dashboard.overview.cards import AccountCard, is_low
 from dashboard.removals.budgets import Use
 from dashboard.teams.models import Membership, Role, Team
@@ -34,7 +33,7 @@ class Concern:
 def concerns(
     membership: Membership,
     cards: Iterable[AccountCard],
-    paused_keys: Iterable[ApiKey],
+    paused_keys: Iterable[str],
     unknown_removals: int,
     strained: Sequence[Use],
     *,
@@ -60,10 +59,10 @@ def _lock_concerns(team: Team, locked: str | None) -> Iterator[Concern]:
         yield Concern("bad", _("Keys are locked"), locked, url, _("Open keys"))
 
 
-def _key_concerns(team: Team, paused: Iterable[ApiKey]) -> Iterator[Concern]:
+def _key_concerns(team: Team, paused: Iterable[str]) -> Iterator[Concern]:
     url = reverse("keys:index", args=[team.slug])
-    for key in paused:
-        title = _("RemBG refuses the key “%(key)s”") % {"key": key.label}
+    for label in paused:
+        title = _("RemBG refuses the key “%(key)s”") % {"key": label}
         text = _("It is paused after two refusals. Test or replace it.")
         yield Concern("bad", title, text, url, _("Open keys"))
 

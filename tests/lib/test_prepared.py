@@ -230,6 +230,18 @@ def test_a_key_that_rests_or_is_paused_is_not_among_those_to_ask_with(world, key
         assert (turns.AWAKE.first(**at) == key) is is_asked_with, changes
 
 
+def test_the_paused_keys_are_those_of_the_team_that_are_not_archived(world, key):
+    def labels():
+        return [keys.paused_labels(world[team]) for team in ("acme", "other")]
+
+    assert labels() == [[], []]
+    ApiKey.objects.filter(pk=key.pk).update(paused_at=NOON)
+    assert labels() == [[key.label], []]
+    assert keys.PAUSED.rows(team=key.team_id) == list(keys.PAUSED.query(team=key.team_id))
+    ApiKey.objects.get(pk=key.pk).archive(at=NOON)
+    assert labels() == [[], []]
+
+
 def test_there_is_no_first_of_nothing(world):
     assert turns.AWAKE.first(account=UUID(int=1), at=NOON) is None
 
