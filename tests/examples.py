@@ -7,20 +7,29 @@ other ones at each run; what it finds becomes a test of its own.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
-from hypothesis import Phase, settings
+from hypothesis import HealthCheck, Phase, settings
 
 TIMES = int(os.environ.get("EXAMPLES_TIMES", "1"))
 # Without the search for a smaller example, which costs minutes where each one writes rows.
 QUICK = (Phase.explicit, Phase.reuse, Phase.generate)
 
+# How long an example takes is the machine's matter: neither that nor a deadline turns a test red.
+SLOW = [HealthCheck.too_slow]
+
 settings.register_profile(
-    "chosen", derandomize=TIMES == 1, max_examples=100 * TIMES, deadline=None, print_blob=True
+    "chosen",
+    derandomize=TIMES == 1,
+    max_examples=100 * TIMES,
+    deadline=None,
+    suppress_health_check=SLOW,
+    print_blob=True,
 )
 settings.load_profile("chosen")
 
 
-def examples(count: int, **more: Any) -> settings:
-    """Return the settings of a test that tries so many."""
-    return settings(max_examples=count * TIMES, **more)
+def examples(count: int, *, but: Sequence[HealthCheck] = (), **more: Any) -> settings:
+    """Return the settings of a test that tries so many, without the health checks in `but`."""
+    return settings(max_examples=count * TIMES, suppress_health_check=[*SLOW, *but], **more)

@@ -52,7 +52,7 @@ def histories(draw) -> tuple[list[Window], list[tuple[datetime, str, str, str]]]
 
 
 @pytest.mark.django_db
-@examples(30, phases=QUICK, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(30, phases=QUICK, but=[HealthCheck.function_scoped_fixture])
 @given(history=histories())
 def test_sums_close_in_every_cycle_and_nothing_is_lost_between_two(account, history):
     windows, happened = history

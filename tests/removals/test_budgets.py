@@ -439,7 +439,7 @@ ENDS = {"free": errors.BadColor, "paid": errors.NotStored, "unknown": errors.Out
     history=st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 99)), max_size=40),
     hard=st.one_of(st.none(), st.integers(0, 6)),
 )
-@examples(60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(60, but=[HealthCheck.function_scoped_fixture])
 def test_whatever_happens_taken_is_the_number_of_removals_that_count(
     acme, mel, account, history, hard
 ):

@@ -89,7 +89,7 @@ def other(acme) -> Account:
 
 
 @pytest.mark.django_db
-@examples(10, phases=QUICK, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(10, phases=QUICK, but=[HealthCheck.function_scoped_fixture])
 @given(
     start=STARTS,
     synced=st.booleans(),

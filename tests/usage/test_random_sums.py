@@ -211,7 +211,7 @@ def test_no_credit_stands_in_a_day_that_began_after_the_last_reading(zone, histo
 
 
 @pytest.mark.django_db
-@examples(12, phases=QUICK, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(12, phases=QUICK, but=[HealthCheck.function_scoped_fixture])
 @given(history=histories(), pieces=st.integers(1, 4), most=st.integers(3, 40))
 def test_rolled_up_in_pieces_as_it_comes_days_are_still_upstreams_counter(
     account, history, pieces, most
