@@ -27,8 +27,8 @@ from dashboard.gateway.models import VirtualKey
 from dashboard.overview.processes import web_command
 from dashboard.teams.models import Membership
 from tests.conftest import NOON, ROOT, Sandbox, running_sandbox
+from tests.ports import free_port
 from tests.removals.conftest import subject
-from tests.removals.house import free_port
 
 WAIT = 60
 DEADLINE_SECONDS = 20  # of one request to RemBG

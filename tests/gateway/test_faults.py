@@ -23,6 +23,7 @@ from dashboard.removals.models import Removal
 from tests.conftest import add_key
 from tests.gateway.conftest import issued
 from tests.gateway.world import SECRET, Gate, drawn, leaks, left_in, serving
+from tests.ports import refusing
 from tests.rembg.hostile import Hostile, Line, always, hostile, http, refusal
 
 WEBP = "image/webp"
@@ -101,10 +102,7 @@ def test_without_a_fault_a_call_costs_one_credit(gate, serve):
 
 
 def test_f1_refused_connections_are_tried_three_times(gate, settings):
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        settings.REMBG_API_URL = f"http://127.0.0.1:{closed.getsockname()[1]}"
-
+    with refusing() as settings.REMBG_API_URL:
         answer = gate.call()
 
     gate.failed(answer, 503, "unreachable", charged="no", retry_after=PAUSE)
@@ -160,10 +158,7 @@ def copy(source: socket.socket, target: socket.socket) -> None:
 
 def test_f1_a_key_without_retries_left_is_tried_once(gate, settings):
     retries(gate)
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        settings.REMBG_API_URL = f"http://127.0.0.1:{closed.getsockname()[1]}"
-
+    with refusing() as settings.REMBG_API_URL:
         begun = time.monotonic()
         answer = gate.call()
 

@@ -18,6 +18,7 @@ from dashboard.rembg.client import Phase, open_session
 from dashboard.rembg.multipart import MultipartBody
 from dashboard.rembg.parameters import Parameters
 from dashboard.rembg.wire import Exchange, Timeouts
+from tests.ports import refusing
 from tests.rembg.conftest import CANARY, QUICK, ROOMY, drawn
 from tests.rembg.hostile import Line, always, hostile, http, refusal
 
@@ -68,10 +69,8 @@ def trusting(authority, tmp_path_factory):
 
 
 def test_f1_connection_refused(client_of, photo):
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-
-    error, _ = fails(client_of(f"http://127.0.0.1:{port}"), photo, errors.Unreachable)
+    with refusing() as url:
+        error, _ = fails(client_of(url), photo, errors.Unreachable)
 
     assert facts(error) == ("no", "no", True)
 

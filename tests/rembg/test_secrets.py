@@ -5,7 +5,6 @@ import io
 import json
 import logging
 import pickle
-import socket
 import traceback
 from urllib.parse import quote
 
@@ -13,6 +12,7 @@ import pytest
 
 from dashboard.rembg import apikey, errors, wording
 from dashboard.rembg.client import Client
+from tests.ports import refusing
 from tests.rembg.conftest import CANARY
 from tests.rembg.hostile import always, hostile, http, refusal
 
@@ -74,10 +74,7 @@ def test_k5_no_fault_shows_the_key(client_of, photo, case, caplog):
 
 def test_k5_an_unreachable_server_shows_no_key(client_of, photo, caplog):
     caplog.set_level(logging.DEBUG)
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
-
-    with pytest.raises(errors.Unreachable) as caught:
+    with refusing() as url, pytest.raises(errors.Unreachable) as caught:
         client_of(url).remove(io.BytesIO(photo), io.BytesIO())
 
     assert CANARY not in everything(caught.value) + caplog.text

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import requests
 
 from dashboard.overview.processes import manage, web_command
 from tests.conftest import ROOT, Sandbox
+from tests.ports import free_port
 from tests.removals.conftest import JSON, REMOVALS
 
 WAIT = 60
@@ -34,11 +34,6 @@ from django.test import Client
 browser = Client(); browser.force_login(user)
 print(browser.cookies["sid"].value)
 """
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 @dataclass

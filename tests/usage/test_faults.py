@@ -22,6 +22,7 @@ import trustme
 from django.utils import timezone
 
 from tests.conftest import NOON
+from tests.ports import refusing
 from tests.rembg.hostile import Line, hostile, http, refusal
 from tests.usage.hours import (
     Hour,
@@ -193,14 +194,6 @@ def all_is_well_again(hour: Hour, *, within: int) -> None:
     assert metrics["account_stale"] == 0 and metrics["poll_failures"] == 0
     assert "stale" not in hour.badge()
     assert nothing_was_sent()
-
-
-@contextmanager
-def refusing() -> Iterator[str]:
-    """A port at which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    yield f"http://127.0.0.1:{port}"
 
 
 @contextmanager
