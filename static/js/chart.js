@@ -13,9 +13,11 @@ function follow(canvas, url) {
   const target = canvas.dataset.chartTarget;
   const link = [...document.links].find((one) => one.href === new URL(url, location).href);
   if (link) link.click();
-  else if (target && window.htmx)
-    window.htmx.ajax("GET", url, { source: canvas, target, swap: "outerHTML show:top", push: url });
-  else location.assign(url);
+  else if (target && window.htmx) {
+    const how = { source: canvas, target, swap: "outerHTML show:top", push: url };
+    // What fails is said by htmx's events; nobody waits for the promise.
+    window.htmx.ajax("GET", url, how).catch(() => undefined);
+  } else location.assign(url);
 }
 
 /** Return what the page brought along; a part that was swapped in has no such script. */

@@ -1,0 +1,127 @@
+"""While an answer is on its way the page asks again, or somebody chooses: the choice stands."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, Response, Route, expect
+
+from tests.browser.conftest import Demo
+from tests.browser.deeds import picture
+from tests.browser.people import Person, fresh, signed_up
+
+
+@pytest.fixture(scope="module")
+def waiting(demo: Demo) -> Iterator[tuple[Person, str]]:
+    """Somebody whose picture waits for RemBG for as long as these tests run, and its page."""
+    with signed_up(demo.url, "waiting") as person:
+        person.add_key(fresh("sandbox-fault-rate_short"), "Busy", anyway="on")
+        with open(picture("mug.jpg"), "rb") as image:
+            files = {"image": ("waits.jpg", image, "image/jpeg")}
+            path = f"{person.team}removals/"
+            answer = person.post(path, files=files, format="png", nonce=fresh("once"))
+        yield person, answer.url.removeprefix(demo.url)
+
+
+def held(page: Page, address: str) -> list[Route]:
+    """Hold back the answers to what htmx asks there; return the list of those held."""
+    kept: list[Route] = []
+
+    def hold(route: Route) -> None:
+        kept.append(route) if "hx-request" in route.request.headers else route.fallback()
+
+    page.route(re.compile(address), hold)
+    return kept
+
+
+def let_go(page: Page, kept: list[Route]) -> None:
+    """Let the answer come that is held back, or will be in a moment."""
+    while not kept:
+        page.wait_for_timeout(20)
+    kept.pop().continue_()
+
+
+def refreshed(page: Page) -> None:
+    """Wait until the list has asked by itself and has been answered."""
+    with page.expect_response(by_itself):
+        pass
+
+
+def by_itself(answer: Response) -> bool:
+    """Whether this answers the list, and not what somebody chose."""
+    return answer.request.headers.get("hx-trigger", "").startswith("recent")
+
+
+def test_a_choice_is_not_lost_to_a_list_that_is_refreshed_meanwhile(visit, waiting):
+    person, _ = waiting
+    path = f"{person.team}removals/"
+    page = visit(person, path)
+    chosen = held(page, "state=done")
+    expect(page.locator("#recent tbody tr")).to_have_count(1)
+
+    page.get_by_label("State").select_option("done")
+    refreshed(page)
+    let_go(page, chosen)
+
+    expect(page.locator("#recent")).to_contain_text("Nothing fits")
+    expect(page.get_by_label("State")).to_have_value("done")
+
+
+def test_a_list_is_refreshed_without_its_filters_which_somebody_may_hold(visit, waiting):
+    person, _ = waiting
+    path = f"{person.team}removals/"
+    page = visit(person, path)
+    page.locator("#recent form").evaluate("(form) => { form.dataset.kept = 'yes'; }")
+    page.locator("#recent tbody").evaluate("(body) => { body.dataset.old = 'yes'; }")
+
+    refreshed(page)
+
+    expect(page.locator("#recent tbody[data-old]")).to_have_count(0)
+    expect(page.locator("#recent tbody tr")).to_have_count(1)
+    expect(page.locator("#recent form")).to_have_attribute("data-kept", "yes")
+
+
+def test_of_two_cycles_chosen_in_a_hurry_the_last_one_stands(visit):
+    page = visit("viewer", "/teams/demo/")
+    page.get_by_role("link", name="Production").first.click()
+    picker = page.locator(".picker select")
+    wanted = picker.locator("option").nth(3).get_attribute("value")
+    first = held(page, f"cycle={picker.locator('option').nth(2).get_attribute('value')}")
+
+    picker.focus()
+    picker.select_option(index=2)
+    picker.select_option(index=3)
+    let_go(page, first)
+
+    expect(page).to_have_url(re.compile(f"cycle={wanted}$"))
+    expect(picker).to_have_value(wanted)
+    expect(picker).to_be_focused()
+
+
+def test_of_two_ranges_of_days_clicked_in_a_hurry_the_last_one_stands(visit, people):
+    accounts = people["viewer"].get("/api/v1/teams/demo/accounts").json()["accounts"]
+    page = visit("viewer", f"/teams/demo/accounts/{accounts[0]['id']}/days/?span=48")
+    first, last = held(page, "span=30"), held(page, "span=90")
+
+    page.get_by_role("link", name="30 days").click()
+    page.get_by_role("link", name="90 days").click()
+    let_go(page, first)
+    let_go(page, last)
+
+    expect(page.locator("#use h3")).to_contain_text("90 days")
+    expect(page.get_by_role("link", name="90 days")).to_have_attribute("aria-current", "true")
+
+
+def test_while_a_key_is_tested_nothing_else_is_asked_of_the_table(visit, newcomer):
+    for label in ("First", "Second"):
+        newcomer.add_key(fresh("sandbox-two"), label)
+    page = visit(newcomer, f"{newcomer.team}keys/")
+    first = held(page, "/test/$")
+    buttons = page.get_by_role("button", name="Test now")
+
+    buttons.first.click()
+    expect(buttons.last).to_be_disabled()
+    let_go(page, first)
+
+    expect(page.locator(".toast")).to_have_count(1)
+    expect(buttons.last).to_be_enabled()
