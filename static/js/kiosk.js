@@ -4,8 +4,8 @@ const EVERY = 5000;
 let freshAt = Date.now();
 
 function look() {
-  const late = document.querySelector("[data-kiosk-late]");
-  if (late) late.hidden = Date.now() - freshAt < LATE;
+  const late = document.querySelector("[data-kiosk] [data-late]");
+  if (late && Date.now() - freshAt >= LATE) late.hidden = false;
 }
 
 document.addEventListener("htmx:afterSwap", () => {

@@ -1,3 +1,4 @@
+import { late } from "./late.js";
 import { ready } from "./ready.js";
 
 const STAY = 5000;
@@ -31,7 +32,11 @@ ready("[data-toasts] > [data-toast]", arm);
 
 /* From the server by the header HX-Trigger, from our own modules as a plain event. */
 document.addEventListener("toast", ({ detail }) => say(detail.text, detail.bad));
-document.addEventListener("htmx:responseError", () => say(region.dataset.textRefused, true));
-for (const name of ["htmx:sendError", "htmx:timeout"]) {
-  document.addEventListener(name, () => say(region.dataset.textUnreachable, true));
+const { textRefused: refused, textUnreachable: unreachable } = region.dataset;
+for (const [name, text] of [
+  ["htmx:responseError", refused],
+  ["htmx:sendError", unreachable],
+  ["htmx:timeout", unreachable],
+]) {
+  document.addEventListener(name, ({ detail }) => late(detail.elt) || say(text, true));
 }

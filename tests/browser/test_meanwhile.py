@@ -10,6 +10,18 @@ from tests.browser.conftest import Demo
 from tests.browser.deeds import picture
 from tests.browser.people import Person, fresh, signed_up
 
+NOTE_SHOWN = """() => {
+  window.shown = [];
+  new MutationObserver((records) => {
+    for (const one of document.querySelectorAll('.toast, [data-late]:not([hidden])'))
+      window.shown.push(one.textContent.trim());
+  }).observe(document.body, { subtree: true, childList: true, attributes: true });
+}"""
+HURRY = """(one) => {
+  const meant = JSON.parse(one.getAttribute('hx-request'));
+  one.setAttribute('hx-request', JSON.stringify({ timeout: meant.timeout / 40 }));
+}"""
+
 
 @pytest.fixture(scope="module")
 def waiting(demo: Demo) -> Iterator[tuple[Person, str]]:
@@ -125,3 +137,70 @@ def test_while_a_key_is_tested_nothing_else_is_asked_of_the_table(visit, newcome
 
     expect(page.locator(".toast")).to_have_count(1)
     expect(buttons.last).to_be_enabled()
+
+
+def test_a_page_that_gets_no_answers_says_so_once_and_in_its_place(visit, waiting):
+    person, path = waiting
+    for address, place in ((path, "#removal"), (f"{person.team}removals/", "#recent-list")):
+        page = visit(person, address)
+        late, toasts = page.locator(f"{place} [data-late]"), page.locator(".toast")
+        expect(late).to_be_hidden()
+
+        page.route(f"**{address}", lambda route: route.abort())
+        expect(late).to_be_visible()
+        expect(late).to_contain_text("The page asks again by itself.")
+        assert toasts.count() == 0
+
+        page.unroute(f"**{address}")
+        expect(late).to_be_hidden()
+
+
+def test_an_answer_that_is_lost_once_is_no_news(visit, waiting):
+    person, path = waiting
+    page = visit(person, path)
+    page.evaluate(NOTE_SHOWN)
+
+    page.route(f"**{path}", lambda route: route.fulfill(status=502), times=1)
+    with page.expect_response(lambda answer: answer.status == 502):
+        pass
+    with page.expect_response(lambda answer: answer.status == 200):
+        pass
+
+    assert page.evaluate("window.shown") == []
+
+
+def test_an_answer_that_never_comes_is_not_waited_for(visit, waiting):
+    person, path = waiting
+    page = visit(person, path)
+    lost = held(page, re.escape(path))
+    page.locator("#removal").evaluate(HURRY)
+
+    with page.expect_event("requestfailed"):
+        pass
+    assert lost
+    page.unroute_all(behavior="ignoreErrors")
+
+    with page.expect_response(lambda answer: answer.status == 200):
+        pass
+
+
+def test_days_that_could_not_be_loaded_leave_the_way_to_their_page(visit):
+    page = visit("viewer", "/teams/demo/")
+    page.route("**/days/**", lambda route: route.fulfill(status=500))
+
+    page.get_by_role("link", name="Production").first.click()
+
+    expect(page.locator("#use [data-late]")).to_contain_text("its own page has it")
+    expect(page.locator("#use").get_by_role("link", name="Use by day and hour")).to_be_visible()
+    assert page.locator(".toast").count() == 0
+
+
+def test_what_somebody_asked_in_vain_is_said_to_them(visit):
+    page = visit("viewer", "/teams/demo/")
+    page.get_by_role("link", name="Production").first.click()
+    expect(page.locator("#use-chart canvas")).to_be_visible()
+
+    page.route("**/?cycle=*", lambda route: route.abort())
+    page.locator(".picker select").select_option(index=2)
+
+    expect(page.locator(".toast")).to_contain_text("The server could not be reached.")

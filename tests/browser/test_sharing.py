@@ -39,7 +39,7 @@ def test_a_wall_refreshes_itself_says_when_it_cannot_and_ends_with_its_link(visi
     wall = visit(None, "/healthz", theme="dark", width=1920)
     wall.clock.install()
     wall.goto(path)
-    late = wall.locator("[data-kiosk-late]")
+    late = wall.locator("[data-late]")
     expect(wall.get_by_text("Spendable now")).to_be_visible()
     expect(late).to_be_hidden()
     assert violations(wall) == []
