@@ -1,17 +1,18 @@
 """What a person does in the browser, and how a test sees that it is done."""
 
 import base64
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
 PICTURES = Path(__file__).resolve().parents[2] / "dashboard" / "overview" / "demo_pictures"
+PAINTED = 20  # What a chart may take to be painted anew, in seconds.
 LONG = 60_000  # A removal on a busy machine, in milliseconds.
 
-DRAWN = """() => {
-  const boxes = [...document.querySelectorAll('.chart-canvas')];
-  return boxes.every((box) => !box.classList.contains('loading') && !box.hidden);
-}"""
+AT_REST = """() => document.readyState === 'complete'
+  && !document.querySelector('.chart-canvas.loading, [hx-trigger="load"]')"""
 INK = """(canvas) => {
   const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
   const counts = {};
@@ -41,15 +42,36 @@ NOTE_PROGRESS = """() => {
 }"""
 
 
-def charts_drawn(page: Page) -> None:
-    """Wait until every chart of the page stands, and see that none failed."""
-    page.wait_for_function(DRAWN)
+def at_rest(page: Page) -> None:
+    """Wait until a page has all that it loads by itself and its charts; see that none failed."""
+    page.wait_for_function(AT_REST)
     expect(page.locator("[data-chart-failed]:visible")).to_have_count(0)
 
 
-def ink(page: Page, chart: str) -> dict[str, int]:
-    """Return how many opaque pixels of each colour a chart has, as {"0,114,178": 5210}."""
-    return page.locator(f"#{chart} canvas").evaluate(INK)
+def charts_drawn(page: Page, chart: str, *others: str) -> None:
+    """Wait until these charts stand, and whatever else the page loads by itself."""
+    for one in (chart, *others):
+        expect(page.locator(f"#{one} canvas")).to_be_visible()
+    at_rest(page)
+
+
+def ink(
+    page: Page, chart: str, is_meant: Callable[[dict[str, int]], bool] = bool
+) -> dict[str, int]:
+    """Wait until a chart is painted as it is meant to be.
+
+    Return how many opaque pixels of each colour it has, as {"0,114,178": 5210}.
+    """
+    deadline = time.monotonic() + PAINTED
+    while not is_meant(found := page.locator(f"#{chart} canvas").evaluate(INK)):
+        assert time.monotonic() < deadline, found
+        page.wait_for_timeout(50)
+    return found
+
+
+def much(least: int) -> Callable[[dict[str, int]], bool]:
+    """Return whether so many pixels are painted, of whatever colour."""
+    return lambda found: sum(found.values()) > least
 
 
 def series_colour(page: Page, chart: str, series: str) -> str:

@@ -25,7 +25,7 @@ def account(page: Page) -> None:
     """Open the account with the most history."""
     page.goto("/teams/demo/")
     page.get_by_role("link", name="Production").click()
-    charts_drawn(page)
+    charts_drawn(page, "burn-down", "use-chart", "cycles-stripe")
 
 
 def removal(page: Page) -> None:

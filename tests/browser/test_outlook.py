@@ -5,15 +5,14 @@ import re
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import violations
-from tests.browser.deeds import charts_drawn, ink
+from tests.browser.deeds import charts_drawn, ink, much
 
 
 def opened(visit, **look) -> Page:
     """Open the account with the most history, its days loaded."""
     page = visit("viewer", "/teams/demo/", **look)
     page.get_by_role("link", name="Production").first.click()
-    expect(page.locator("#use-chart canvas")).to_be_visible()
-    charts_drawn(page)
+    charts_drawn(page, "burn-down", "use-chart", "cycles-stripe")
     return page
 
 
@@ -30,8 +29,7 @@ def test_the_forecast_has_a_line_a_band_a_legend_and_words(visit):
     button = page.locator("#burn-down .legend button", has_text="Forecast")
     before = sum(ink(page, "burn-down").values())
     button.click()
-    page.wait_for_timeout(400)
-    assert sum(ink(page, "burn-down").values()) < before
+    ink(page, "burn-down", lambda found: sum(found.values()) < before)
     expect(page.locator("#burn-down .legend button", has_text="80 %")).to_have_count(0)
 
 
@@ -55,14 +53,13 @@ def test_a_day_opens_its_hours_by_keyboard_and_leads_back(visit):
     page.keyboard.press("Enter")
 
     expect(page.locator("#use h3")).to_contain_text("Credits used by the hour")
-    charts_drawn(page)
+    charts_drawn(page, "use-chart")
     assert re.search(r"/days/\?span=cycle&day=\d{4}-\d\d-\d\d$", page.url)
     page.get_by_role("link", name="Back to days").click()
     expect(page.locator("#use h3")).to_contain_text("Credits used by the day")
     page.get_by_role("link", name="90 days").click()
     expect(page.locator("#use h3")).to_contain_text("90 days")
-    charts_drawn(page)
-    assert sum(ink(page, "use-chart").values()) > 500
+    ink(page, "use-chart", much(500))
 
 
 def test_days_and_hours_are_fit_for_everybody(visit):
@@ -74,7 +71,7 @@ def test_days_and_hours_are_fit_for_everybody(visit):
         page.goto(f"{path}{query}")
         for theme in ("light", "dark"):
             page.emulate_media(color_scheme=theme)
-            charts_drawn(page)
+            charts_drawn(page, "use-chart")
             assert page.complaints == []
             found[query, theme] = violations(page)
             page.complaints.clear()

@@ -23,7 +23,7 @@ def test_a_total_opens_its_formula_and_then_the_reading_of_a_part(visit):
 def test_the_mark_after_a_sentence_never_stands_alone_on_a_line(visit):
     page = visit("owner", "/teams/demo/")
     page.get_by_role("link", name="Production").click()
-    charts_drawn(page)
+    charts_drawn(page, "burn-down", "use-chart", "cycles-stripe")
     marks = page.locator(".lead > .source, .chart-summary > .source")
     expect(marks.nth(3)).to_be_attached()
     start = "(mark) => mark.querySelector('summary').getBoundingClientRect().left"
@@ -41,9 +41,8 @@ def test_cycles_are_compared_from_the_account_page(visit):
     page = visit("owner", "/teams/demo/")
     page.get_by_role("link", name="Production").click()
     page.get_by_role("link", name="Compare with the last cycles").click()
-    charts_drawn(page)
+    charts_drawn(page, "compare")
     page.get_by_role("link", name="Last 12").click()
-    charts_drawn(page)
     expect(page.locator("#compare [data-chart-legend] li")).to_have_count(13)
     page.locator("#compare").get_by_text("Show as table").click()
 
@@ -55,11 +54,10 @@ def test_accounts_stand_beside_each_other(visit):
     page = visit("owner", "/teams/demo/accounts/")
     page.get_by_role("link", name="Compare accounts").click()
     expect(page.locator("#compare-accounts [data-chart-legend] li")).to_have_count(2)
-    charts_drawn(page)
+    charts_drawn(page, "compare-accounts")
     page.get_by_text("Choose accounts").click()
     page.get_by_role("checkbox", name="Studio").uncheck()
     page.get_by_role("button", name="Compare").click()
-    charts_drawn(page)
 
     expect(page.locator("main .lead")).not_to_contain_text("Studio")
     check(page)

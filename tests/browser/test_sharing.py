@@ -27,7 +27,7 @@ def test_a_visitor_sees_the_shared_chart_drawn(visit):
 
     for theme, width in (("light", 1440), ("dark", 390)):
         page = visit(None, path, theme=theme, width=width)
-        charts_drawn(page)
+        charts_drawn(page, "shared")
         expect(page.get_by_role("heading", name="Production")).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         assert page.complaints == []
