@@ -47,6 +47,7 @@ export function listen(canvas, chart, spec, open) {
   };
 
   const leave = () => {
+    if (!chart.ctx) return; // A chart that is taken away loses the focus, too.
     index = -1;
     chart.setActiveElements([]);
     chart.tooltip.setActiveElements([], { x: 0, y: 0 });

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.browser.people import Person, signed_in, signed_up
 from tests.ports import free_port
@@ -116,8 +116,12 @@ def newcomer(demo: Demo) -> Iterator[Person]:
 
 @pytest.fixture
 def visit(browser: Browser, demo: Demo, people: dict[str, Person]) -> Iterator:
-    """Open pages as somebody: `visit("owner", "/teams/demo/", theme="dark", width=390)`."""
-    contexts = []
+    """Open pages as somebody: `visit("owner", "/teams/demo/", theme="dark", width=390)`.
+
+    What the console of any of them complains about, and the test has not said it `provokes`, is an
+    error of the test.
+    """
+    contexts, pages = [], []
 
     def opened(
         who: Person | str | None,
@@ -139,31 +143,48 @@ def visit(browser: Browser, demo: Demo, people: dict[str, Person]) -> Iterator:
         context.set_default_timeout(WAIT)
         if who:
             context.add_cookies((people[who] if isinstance(who, str) else who).cookies)
-        context.on("page", listen)
+        context.on("page", lambda page: pages.append(listen(page)))
         page = context.new_page()
         page.goto(path)
         return page
 
     yield opened
+    found = [one for page in pages for one in complaints(page)]
     for context in contexts:
         context.close()
+    assert found == []
 
 
-def listen(page: Page) -> None:
+def listen(page: Page) -> Page:
     """Keep what the console says went wrong in `page.complaints`."""
-    page.complaints = []
-    page.on("console", lambda message: note(page, message.type, message.text))
+    page.complaints, page.provoked = [], []
+    page.on("console", lambda message: note(page, message))
     page.on("pageerror", lambda error: page.complaints.append(f"error: {error}"))
+    return page
 
 
-def note(page: Page, kind: str, text: str) -> None:
-    """Keep a complaint; a 4xx or a cut connection that a test provokes is none."""
-    if kind == "error" and "Failed to load resource" not in text:
-        page.complaints.append(text)
+def note(page: Page, message: ConsoleMessage) -> None:
+    """Keep a complaint, with the address that could not be loaded if it is about one."""
+    if message.type == "error":
+        page.complaints.append(f"{message.text} {message.location.get('url', '')}")
+
+
+def provokes(page: Page, *words: str) -> None:
+    """Say that the test provokes complaints with these words in them, now or later."""
+    page.provoked.extend(words)
+
+
+def complaints(page: Page) -> list[str]:
+    """Return what was complained about without being provoked, and what comes with a round trip."""
+    if not page.is_closed():
+        page.evaluate("0")
+    return [one for one in page.complaints if not any(word in one for word in page.provoked)]
 
 
 def violations(page: Page) -> list[str]:
     """Return what axe-core finds on this page, one line a finding."""
+    assert complaints(page) == []
+    provokes(page, "Applying inline style")  # From here on: axe does, and the policy forbids it.
     # Evaluated through the debugger's protocol: the page's own policy stays in force.
     page.evaluate(AXE)
     found = page.evaluate("async () => (await axe.run()).violations")

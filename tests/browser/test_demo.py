@@ -6,6 +6,7 @@ import pytest
 import requests
 from playwright.sync_api import expect
 
+from tests.browser.conftest import provokes
 from tests.browser.people import PASSWORD
 
 PREMIUM = "sandbox-premium"
@@ -42,6 +43,7 @@ def test_a_viewer_sees_everything_and_can_do_nothing(visit):
     expect(page.locator("[data-upload]")).to_have_count(0)
     page.locator("#recent tbody a").first.click()
     expect(page.locator("[data-compare]")).to_be_visible()
+    provokes(page, "403 (Forbidden)")
     assert page.goto("/teams/demo/keys/add/").status == 403
     assert page.goto("/teams/demo/audit/").status == 403
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Demo
+from tests.browser.conftest import Demo, provokes
 from tests.browser.deeds import (
     LONG,
     NOTE_PROGRESS,
@@ -63,7 +63,6 @@ def test_a_stranger_signs_up_adds_a_key_and_cuts_a_picture_out(visit, tmp_path):
     # And the credit stands on the overview.
     page.get_by_role("link", name="Overview").first.click()
     expect(page.locator("main")).to_contain_text("mug.jpg")
-    assert page.complaints == []
 
 
 def compare_by_keyboard(page: Page) -> None:
@@ -126,7 +125,6 @@ def test_the_cycles_are_drawn_with_a_sentence_and_the_same_numbers_as_a_table(vi
         shown, reversed(data["x"]["labels"]), reversed(app), reversed(api), strict=True
     ):
         assert row.split("\t")[:3] == [label, f"{one:,}", f"{two:,}"]
-    assert page.complaints == []
 
 
 def test_a_past_cycle_is_picked_and_left_again(visit, reader):
@@ -139,9 +137,9 @@ def test_a_past_cycle_is_picked_and_left_again(visit, reader):
     page.locator(".picker select").select_option(index=3)
     expect(page.locator("#h-cycle")).to_contain_text("Past cycle")
     expect(page).to_have_url(re.compile(r"\?cycle=\d+-stripe$"))
-    charts_drawn(page, "cycles-stripe")
     expect(page.locator("main > .page-head")).to_have_attribute("data-kept", "yes")
     expect(page.locator("#burn-down .chart-summary")).to_contain_text("This cycle used")
+    charts_drawn(page, "cycles-stripe")
     picked = page.locator("#h-cycle").inner_text()
 
     page.go_back()
@@ -165,7 +163,6 @@ def test_a_past_cycle_is_picked_and_left_again(visit, reader):
     expect(page.locator("#h-cycle")).not_to_have_text(picked, use_inner_text=True)
     page.get_by_role("link", name="Back to the running cycle").click()
     expect(page.locator("#h-cycle")).to_have_text(now, use_inner_text=True)
-    assert page.complaints == []
 
 
 def test_the_picker_works_without_javascript(visit, reader):
@@ -194,7 +191,6 @@ def test_a_number_shows_the_call_and_the_answer_that_it_came_from(visit, reader)
     expect(facts.locator("pre")).to_contain_text(f'"remainingIncludedCredits": {left}')
     page.keyboard.press("Escape")
     expect(facts).to_be_hidden()
-    assert page.complaints == []
 
 
 def test_calendar_windows_stand_apart_and_say_why(visit, reader):
@@ -245,7 +241,6 @@ def test_several_files_go_up_at_once_and_say_honestly_how_far_they_are(visit, st
     assert {len(result.body()) for result in results} <= {one["loaded"] for one in down}
     for result in results:
         cut_out(Image.open(io.BytesIO(result.body())))
-    assert page.complaints == []
 
 
 def test_a_drop_and_a_paste_are_taken_and_what_was_asked_is_what_comes(visit, studio):
@@ -276,7 +271,6 @@ def test_a_drop_and_a_paste_are_taken_and_what_was_asked_is_what_comes(visit, st
         image = Image.open(io.BytesIO(page.request.get(address).body()))
         assert (image.format, image.width) == ("JPEG", 400)
         assert all(abs(value - 0xF2) < 4 for value in image.convert("RGB").getpixel((2, 2)))
-    assert page.complaints == []
 
 
 def test_u40_a_page_closed_after_the_upload_loses_nothing(visit, studio):
@@ -304,6 +298,7 @@ def test_what_is_wrong_is_said_at_its_field_and_costs_nothing(visit, demo, studi
     text = tmp_path / "notes.png"
     text.write_text("These are words, not pixels.")
     page = visit(person, f"{person.team}removals/")
+    provokes(page, "400 (Bad Request)")
 
     choose(page, str(text), picture("mug.jpg"))
     page.get_by_label("Width in pixels").fill("99999")
@@ -331,7 +326,6 @@ def test_what_is_wrong_is_said_at_its_field_and_costs_nothing(visit, demo, studi
     expect(file_row(page, "notes.png")).to_contain_text("invalid file signature")
     expect(error).to_be_hidden()
     assert person.charges(demo.sandbox, key) == before + 1
-    assert page.complaints == []
 
 
 @pytest.mark.parametrize(
@@ -349,6 +343,7 @@ def test_what_is_wrong_is_said_at_its_field_and_costs_nothing(visit, demo, studi
 )
 def test_a_refused_key_is_told_why_and_what_to_do(visit, newcomer, key, title, step):
     page = visit(newcomer, f"{newcomer.team}keys/add/")
+    provokes(page, "422 (Unprocessable")
 
     page.get_by_label("Label").fill("Shop")
     page.get_by_label("RemBG key", exact=True).fill(key)
@@ -360,4 +355,3 @@ def test_a_refused_key_is_told_why_and_what_to_do(visit, newcomer, key, title, s
     expect(page.get_by_label("Label")).to_have_value("Shop")
     expect(page.get_by_label("RemBG key", exact=True)).to_have_value("")
     assert key not in page.content()
-    assert page.complaints == []

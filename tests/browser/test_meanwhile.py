@@ -6,10 +6,12 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, Response, Route, expect
 
-from tests.browser.conftest import Demo
+from tests.browser.conftest import Demo, provokes
 from tests.browser.deeds import picture
 from tests.browser.people import Person, fresh, signed_up
 
+REPLACED = ("htmx:afterRequest", "htmx:sendAbort")
+UNREACHABLE = ("htmx:afterRequest", "htmx:sendError", "ERR_FAILED")
 NOTE_SHOWN = """() => {
   window.shown = [];
   new MutationObserver((records) => {
@@ -99,6 +101,7 @@ def test_of_two_cycles_chosen_in_a_hurry_the_last_one_stands(visit):
     picker = page.locator(".picker select")
     wanted = picker.locator("option").nth(3).get_attribute("value")
     first = held(page, f"cycle={picker.locator('option').nth(2).get_attribute('value')}")
+    provokes(page, *REPLACED)
 
     picker.focus()
     picker.select_option(index=2)
@@ -114,6 +117,7 @@ def test_of_two_ranges_of_days_clicked_in_a_hurry_the_last_one_stands(visit, peo
     accounts = people["viewer"].get("/api/v1/teams/demo/accounts").json()["accounts"]
     page = visit("viewer", f"/teams/demo/accounts/{accounts[0]['id']}/days/?span=48")
     first, last = held(page, "span=30"), held(page, "span=90")
+    provokes(page, *REPLACED)
 
     page.get_by_role("link", name="30 days").click()
     page.get_by_role("link", name="90 days").click()
@@ -143,6 +147,7 @@ def test_a_page_that_gets_no_answers_says_so_once_and_in_its_place(visit, waitin
     person, path = waiting
     for address, place in ((path, "#removal"), (f"{person.team}removals/", "#recent-list")):
         page = visit(person, address)
+        provokes(page, *UNREACHABLE)
         late, toasts = page.locator(f"{place} [data-late]"), page.locator(".toast")
         expect(late).to_be_hidden()
 
@@ -159,6 +164,7 @@ def test_an_answer_that_is_lost_once_is_no_news(visit, waiting):
     person, path = waiting
     page = visit(person, path)
     page.evaluate(NOTE_SHOWN)
+    provokes(page, "502")
 
     page.route(f"**{path}", lambda route: route.fulfill(status=502), times=1)
     with page.expect_response(lambda answer: answer.status == 502):
@@ -173,6 +179,7 @@ def test_an_answer_that_never_comes_is_not_waited_for(visit, waiting):
     person, path = waiting
     page = visit(person, path)
     lost = held(page, re.escape(path))
+    provokes(page, "htmx:afterRequest", "htmx:timeout")
     page.locator("#removal").evaluate(HURRY)
 
     with page.expect_event("requestfailed"):
@@ -187,6 +194,7 @@ def test_an_answer_that_never_comes_is_not_waited_for(visit, waiting):
 def test_days_that_could_not_be_loaded_leave_the_way_to_their_page(visit):
     page = visit("viewer", "/teams/demo/")
     page.route("**/days/**", lambda route: route.fulfill(status=500))
+    provokes(page, "500")
 
     page.get_by_role("link", name="Production").first.click()
 
@@ -201,6 +209,7 @@ def test_what_somebody_asked_in_vain_is_said_to_them(visit):
     expect(page.locator("#use-chart canvas")).to_be_visible()
 
     page.route("**/?cycle=*", lambda route: route.abort())
+    provokes(page, *UNREACHABLE)
     page.locator(".picker select").select_option(index=2)
 
     expect(page.locator(".toast")).to_contain_text("The server could not be reached.")

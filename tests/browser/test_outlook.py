@@ -72,9 +72,7 @@ def test_days_and_hours_are_fit_for_everybody(visit):
         for theme in ("light", "dark"):
             page.emulate_media(color_scheme=theme)
             charts_drawn(page, "use-chart")
-            assert page.complaints == []
             found[query, theme] = violations(page)
-            page.complaints.clear()
 
     assert [one for one in found.values() if one] == []
 
