@@ -51,16 +51,6 @@ def test_a_viewer_sees_everything_and_can_do_nothing(visit):
 def test_every_closed_cycle_of_the_sandbox_stands_in_the_api_the_chart_and_the_table(
     visit, demo, people
 ):
-    asked = requests.get(
-        f"{demo.sandbox}/api/membership-usage",
-        params={"listBillingCycles": "1"},
-        headers={"x-api-key": PREMIUM},
-        timeout=10,
-    ).json()["billingCycles"]
-    closed = [(one["periodStartUnix"], one["appUsage"], one["apiUsage"]) for one in asked if one][
-        1:
-    ]
-    assert len(closed) >= 13
     owner = people["owner"]
     accounts = owner.get("/api/v1/teams/demo/accounts").json()["accounts"]
     pk = next(one["id"] for one in accounts if one["label"] == "Production")
@@ -71,6 +61,17 @@ def test_every_closed_cycle_of_the_sandbox_stands_in_the_api_the_chart_and_the_t
         for one in ours
         if one["kind"] == "stripe"
     }
+    asked = requests.get(
+        f"{demo.sandbox}/api/membership-usage",
+        params={"listBillingCycles": "1"},
+        headers={"x-api-key": PREMIUM},
+        timeout=10,
+    ).json()["billingCycles"]
+    # The one that runs as far as we have read: RemBG may have renewed it since.
+    running, *_ = max(known)
+    listed = [(one["periodStartUnix"], one["appUsage"], one["apiUsage"]) for one in asked]
+    closed = [one for one in listed if one[0] < running]
+    assert len(closed) >= 13
     assert set(closed) <= known
 
     chart = owner.get(f"/teams/demo/accounts/{pk}/cycles.json").json()
