@@ -90,5 +90,11 @@ ready("form[data-upload]", (form) => {
     if (form.isConnected && inState((state) => ["waiting", "uploading"].includes(state)).length)
       event.preventDefault();
   });
+  // Signed out meanwhile, the list's own question must not lead away from what was chosen here.
+  document.addEventListener("htmx:beforeOnLoad", (event) => {
+    const { elt, xhr } = event.detail;
+    const chosen = form.isConnected && inState((state) => state !== "done").length;
+    if (chosen && xhr.status === 401 && elt.querySelector("[data-late]")) event.preventDefault();
+  });
   refresh();
 });

@@ -4,7 +4,7 @@ import re
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Response, expect
 
 from tests.browser.conftest import provokes
 from tests.browser.deeds import (
@@ -289,12 +289,19 @@ def test_a_session_ended_in_another_tab_is_said_in_the_row_of_an_upload(visit, s
 
     sign_out(other)
     provokes(page, "401 (Unauthorized)")
-    go(page)
+    with page.expect_response(signed_out_list):
+        go(page)
 
+    # The list below has asked anew, too: it does not lead away from what was chosen.
     in_state(file_row(page, "vase.jpg"), "failed")
     expect(file_row(page, "vase.jpg")).to_contain_text("You are signed out. Sign in,")
     asked = page.request.get(f"{status}status.json", headers={"Accept": "application/json"})
     assert asked.status == 401
+
+
+def signed_out_list(answer: Response) -> bool:
+    """Whether the list of removals heard that nobody is signed in."""
+    return answer.status == 401 and "hx-request" in answer.request.headers
 
 
 def test_without_a_script_the_same_form_takes_a_picture(visit, shop):
