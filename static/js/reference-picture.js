@@ -9,6 +9,7 @@ export function pictureOf(form) {
   const input = box.querySelector("[type=file]");
   const thumb = part("thumb");
   let file = null;
+  let turn = 0;
 
   const tell = () => {
     form.elements.namedItem("image").value = file?.name ?? "";
@@ -16,6 +17,7 @@ export function pictureOf(form) {
     form.dispatchEvent(new Event("change"));
   };
   const take = ([first]) => {
+    turn += 1;
     if (thumb.src) URL.revokeObjectURL(thumb.src);
     file = first ?? null;
     part("chosen").hidden = !file;
@@ -26,9 +28,10 @@ export function pictureOf(form) {
     tell();
   };
   const sample = async () => {
-    const address = box.dataset.sample;
-    const blob = await (await fetch(address)).blob();
-    take([new File([blob], "sample.jpg", { type: blob.type })]);
+    const own = (turn += 1);
+    const blob = await (await fetch(box.dataset.sample)).blob();
+    // Whoever has chosen a picture meanwhile keeps it.
+    if (own === turn) take([new File([blob], "sample.jpg", { type: blob.type })]);
   };
 
   input.addEventListener("change", (event) => {

@@ -1,12 +1,13 @@
 """While an answer is on its way the page asks again, or somebody chooses: the choice stands."""
 
 import re
+import time
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, Response, Route, expect
 
-from tests.browser.conftest import Demo, provokes
+from tests.browser.conftest import WAIT, Demo, provokes
 from tests.browser.deeds import picture
 from tests.browser.people import Person, fresh, signed_up
 
@@ -50,7 +51,9 @@ def held(page: Page, address: str) -> list[Route]:
 
 def let_go(page: Page, kept: list[Route]) -> None:
     """Let the answer come that is held back, or will be in a moment."""
+    deadline = time.monotonic() + WAIT / 1000
     while not kept:
+        assert time.monotonic() < deadline, "nothing was asked"
         page.wait_for_timeout(20)
     kept.pop().continue_()
 
@@ -213,3 +216,18 @@ def test_what_somebody_asked_in_vain_is_said_to_them(visit):
     page.locator(".picker select").select_option(index=2)
 
     expect(page.locator(".toast")).to_contain_text("The server could not be reached.")
+
+
+def test_a_picture_chosen_while_the_sample_is_on_its_way_is_kept(visit):
+    page = visit("owner", "/reference/")
+    sample: list[Route] = []
+    page.route("**/sample*.jpg", lambda route: sample.append(route))
+
+    page.get_by_role("button", name="Use a sample picture").click()
+    page.locator("#file-rmbg").set_input_files(picture("lamp.jpg"))
+    with page.expect_response("**/sample*.jpg") as came:
+        let_go(page, sample)
+    came.value.finished()
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+
+    expect(page.locator("[data-picture-chosen]")).to_contain_text("lamp.jpg")
