@@ -44,7 +44,8 @@ function fail(canvas) {
 
 async function start(canvas) {
   try {
-    draw(canvas, await load(canvas));
+    const spec = await load(canvas);
+    if (canvas.isConnected) draw(canvas, spec); // Its place may have been swapped meanwhile.
   } catch (error) {
     if (!(error instanceof TypeError || error instanceof SyntaxError)) throw error;
     console.error(error);

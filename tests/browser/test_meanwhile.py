@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, Response, Route, expect
 
 from tests.browser.conftest import WAIT, Demo, provokes
-from tests.browser.deeds import picture
+from tests.browser.deeds import charts_drawn, picture
 from tests.browser.people import Person, fresh, signed_up
 
 REPLACED = ("htmx:afterRequest", "htmx:sendAbort")
@@ -231,3 +231,22 @@ def test_a_picture_chosen_while_the_sample_is_on_its_way_is_kept(visit):
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
 
     expect(page.locator("[data-picture-chosen]")).to_contain_text("lamp.jpg")
+
+
+def test_a_chart_whose_place_is_gone_when_its_data_comes_is_not_drawn(visit, people):
+    accounts = people["viewer"].get("/api/v1/teams/demo/accounts").json()["accounts"]
+    page = visit("viewer", f"/teams/demo/accounts/{accounts[0]['id']}/days/?span=48")
+    data: list[Route] = []
+    page.route(re.compile(r"\.json\?.*span=30"), lambda route: data.append(route))
+
+    page.get_by_role("link", name="30 days").click()
+    expect(page.locator("#use h3")).to_contain_text("30 days")
+    page.get_by_role("link", name="90 days").click()
+    expect(page.locator("#use h3")).to_contain_text("90 days")
+    charts_drawn(page, "use-chart")
+    with page.expect_response(re.compile("span=30")) as came:
+        let_go(page, data)
+    came.value.finished()
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+
+    assert page.evaluate("Object.keys(Chart.instances).length") == 1
