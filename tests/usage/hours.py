@@ -116,7 +116,7 @@ class Hour:
         rows = [list(model.objects.order_by("pk").values()) for model in KEPT]
         account = Account.objects.filter(pk=self.account.pk)
         standing = account.values("spendable_credits", "cycle_start_at", "cycle_end_at")
-        return [*rows, list(standing), list(self.account.snapshots.good().values())]
+        return [*rows, list(standing), list(self.account.snapshots.good().order_by("pk").values())]
 
     def get(self, path: str) -> Any:
         answer = self.browser.get(path)
