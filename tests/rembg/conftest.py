@@ -4,20 +4,17 @@ import io
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import settings
 from PIL import Image
 
 from dashboard.rembg.breaker import Breakers
 from dashboard.rembg.client import Client, open_session
 from dashboard.rembg.wire import Timeouts
 
-settings.register_profile("rembg", deadline=None, max_examples=60)
-settings.load_profile("rembg")
-
 CANARY = "c4n4ry-9f86d081-8884c7d6+59a2/feaa0c55"
 NOON = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
 QUICK = Timeouts(connect=0.3, read=0.3, answer=0.5, total=0.8)
-ROOMY = Timeouts(connect=2, read=5, answer=5, total=20)
+# Where no limit is met: however busy the machine is, what comes is heard.
+ROOMY = Timeouts(connect=30, read=30, answer=30, total=60)
 
 
 def drawn(width: int, height: int, kind: str) -> bytes:
@@ -50,7 +47,7 @@ def session():
 def client_of(session):
     """Make clients of a server, each with breakers of its own."""
 
-    def make(url: str, key: str = CANARY, timeouts: Timeouts = QUICK, **options) -> Client:
+    def make(url: str, key: str = CANARY, timeouts: Timeouts = ROOMY, **options) -> Client:
         options.setdefault("breakers", Breakers())
         options.setdefault("session", session)
         options.setdefault("now", lambda: NOON)

@@ -58,7 +58,7 @@ class Line:
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.sock.close()
 
-    def wait(self, seconds: float = 5.0) -> None:
+    def wait(self, seconds: float = 60.0) -> None:
         """Do nothing until the test is over."""
         self.server.over.wait(seconds)
 
@@ -93,7 +93,7 @@ class Hostile:
             thread.start()
 
     def _talk(self, sock: socket.socket) -> None:
-        sock.settimeout(5)
+        sock.settimeout(60)
         with contextlib.suppress(OSError):
             if self._tls:
                 sock = self._tls.wrap_socket(sock, server_side=True)

@@ -21,7 +21,7 @@ from dashboard.rembg.meter import Meter
 from dashboard.rembg.multipart import MultipartBody
 from dashboard.rembg.parameters import Parameters
 from dashboard.rembg.usage import Month, query
-from tests.rembg.conftest import CANARY, ROOMY, drawn
+from tests.rembg.conftest import CANARY, drawn
 from tests.rembg.hostile import Line, always, hostile, http, refusal
 
 WEBP = "image/webp"
@@ -65,7 +65,7 @@ def test_a_removal_sends_the_picture_and_what_was_asked(client_of, photo):
     assert target.getvalue() == drawn(320, 240, "PNG")
     assert (removed.content_type, removed.width, removed.height) == ("image/png", 320, 240)
     assert (removed.size, removed.request_id) == (len(target.getvalue()), "r-1")
-    assert 0 < removed.seconds < 3
+    assert 0 < removed.seconds < 60
 
 
 def test_a_removal_sends_the_key_and_nothing_of_the_environment(
@@ -131,7 +131,7 @@ def test_progress_has_the_fields_that_rembg_js_reports(client_of, cutout):
     image = drawn(1000, 1000, "BMP")
 
     with hostile(always(http(200, cutout, Content_Type=WEBP))) as server:
-        client_of(server.url, timeouts=ROOMY).remove(
+        client_of(server.url).remove(
             io.BytesIO(image), io.BytesIO(), on_upload=up.append, on_download=down.append
         )
 
@@ -396,7 +396,7 @@ def test_accounts_share_connections_and_pictures_get_fresh_ones(client_of, photo
 def test_many_threads_share_one_client(client_of):
     seen = []
     with hostile(always(as_json(ACCOUNT))) as server:
-        client = client_of(server.url, timeouts=ROOMY)
+        client = client_of(server.url)
         threads = [
             threading.Thread(target=lambda: seen.append(client.usage().credits)) for _ in range(20)
         ]

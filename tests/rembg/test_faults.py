@@ -7,6 +7,7 @@ import socket
 import ssl
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -24,6 +25,7 @@ from tests.rembg.hostile import Line, always, hostile, http, refusal
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 WEBP = "image/webp"
+LATE = 30  # Seconds: more than a busy machine adds to a limit, less than any limit not meant.
 
 
 def fails(client, image, leaf):
@@ -89,20 +91,20 @@ def test_f2_connection_not_accepted(client_of, photo):
             filler.connect_ex(full.getsockname())
         url = f"http://127.0.0.1:{full.getsockname()[1]}"
 
-        error, seconds = fails(client_of(url), photo, errors.ConnectTimeout)
+        error, seconds = fails(client_of(url, timeouts=QUICK), photo, errors.ConnectTimeout)
 
     assert facts(error) == ("no", "no", True)
-    assert seconds < 3
+    assert seconds < LATE
 
 
 def test_f2_secure_connection_not_begun(client_of, photo):
     with hostile(lambda line: line.wait()) as server:
         url = server.url.replace("http:", "https:")
 
-        error, seconds = fails(client_of(url), photo, errors.ConnectTimeout)
+        error, seconds = fails(client_of(url, timeouts=QUICK), photo, errors.ConnectTimeout)
 
     assert facts(error) == ("no", "no", True)
-    assert seconds < 3
+    assert seconds < LATE
 
 
 @pytest.mark.parametrize("case", ["self-signed", "wrong-host", "expired", "not-tls"])
@@ -135,7 +137,7 @@ def test_f3_a5_an_untrusted_server_gets_nothing(client_of, photo, authority, tru
 def test_a_trusted_server_is_spoken_to(client_of, photo, cutout, authority, trusting):
     tls = tls_server(authority.issue_cert("127.0.0.1"))
     with hostile(always(http(200, cutout, Content_Type=WEBP)), tls=tls) as server:
-        client = client_of(server.url, session=trusting, timeouts=ROOMY)
+        client = client_of(server.url, session=trusting)
 
         removed = client.remove(io.BytesIO(photo), io.BytesIO())
 
@@ -161,10 +163,10 @@ def test_f4_the_server_stops_reading(client_of, large):
         line.wait()
 
     with hostile(script) as server:
-        error, seconds = fails(client_of(server.url), large, errors.UploadCut)
+        error, seconds = fails(client_of(server.url, timeouts=QUICK), large, errors.UploadCut)
 
     assert facts(error) == ("unknown", "unknown", False)
-    assert seconds < 3
+    assert seconds < LATE
 
 
 def test_f4_f9_the_server_reads_in_drips(client_of, large):
@@ -175,10 +177,10 @@ def test_f4_f9_the_server_reads_in_drips(client_of, large):
             pass
 
     with hostile(script) as server:
-        error, seconds = fails(client_of(server.url), large, errors.UploadCut)
+        error, seconds = fails(client_of(server.url, timeouts=QUICK), large, errors.UploadCut)
 
     assert facts(error) == ("unknown", "unknown", False)
-    assert seconds < 3
+    assert seconds < LATE
 
 
 @pytest.mark.parametrize("end", ["close", "reset"])
@@ -200,10 +202,10 @@ def test_f6_no_answer_in_time(client_of, photo):
         line.wait()
 
     with hostile(script) as server:
-        error, seconds = fails(client_of(server.url), photo, errors.AnswerTimeout)
+        error, seconds = fails(client_of(server.url, timeouts=QUICK), photo, errors.AnswerTimeout)
 
     assert facts(error) == ("unknown", "unknown", False)
-    assert QUICK.answer <= seconds < 3
+    assert QUICK.answer <= seconds < LATE
 
 
 def test_f6_a_picture_may_take_longer_than_the_pause_between_bytes(client_of, photo, cutout):
@@ -213,8 +215,8 @@ def test_f6_a_picture_may_take_longer_than_the_pause_between_bytes(client_of, ph
         line.send(http(200, cutout, Content_Type=WEBP))
 
     with hostile(script) as server:
-        patient = client_of(server.url, timeouts=Timeouts(read=0.1, answer=2, total=3))
-        hasty = client_of(server.url, timeouts=Timeouts(read=2, answer=0.1, total=3))
+        patient = client_of(server.url, timeouts=Timeouts(read=0.1, answer=60, total=60))
+        hasty = client_of(server.url, timeouts=Timeouts(read=60, answer=0.1, total=60))
 
         assert patient.remove(io.BytesIO(photo), io.BytesIO()).width == 640
         fails(hasty, photo, errors.AnswerTimeout)
@@ -229,12 +231,12 @@ def test_f6_the_total_deadline_holds_whatever_the_other_limits(client_of, large,
         line.wait()
 
     with hostile(script) as server:
-        client = client_of(server.url, timeouts=Timeouts(connect=9, read=9, answer=9, total=0.4))
+        client = client_of(server.url, timeouts=Timeouts(connect=99, read=99, answer=99, total=0.4))
         begun = time.monotonic()
         with pytest.raises(errors.OutcomeUnknown):
             client.remove(io.BytesIO(large), io.BytesIO())
 
-        assert time.monotonic() - begun < 3
+        assert time.monotonic() - begun < LATE
 
 
 def test_f4_after_a_stalled_upload_an_answer_is_not_awaited_for_long(client_of, large):
@@ -243,11 +245,11 @@ def test_f4_after_a_stalled_upload_an_answer_is_not_awaited_for_long(client_of, 
         line.wait()
 
     with hostile(script) as server:
-        client = client_of(server.url, timeouts=Timeouts(read=0.2, answer=9, total=9))
+        client = client_of(server.url, timeouts=Timeouts(read=0.2, answer=99, total=99))
 
         _, seconds = fails(client, large, errors.UploadCut)
 
-    assert seconds < 3
+    assert seconds < LATE
 
 
 @pytest.mark.parametrize(
@@ -312,10 +314,10 @@ def test_f9_an_answer_in_drips_meets_the_deadline(client_of, photo, cutout, wher
             line.send(bytes([byte]))
 
     with hostile(script) as server:
-        error, seconds = fails(client_of(server.url), photo, errors.DeadlinePassed)
+        error, seconds = fails(client_of(server.url, timeouts=QUICK), photo, errors.DeadlinePassed)
 
     assert facts(error) == ("unknown", "unknown", False)
-    assert seconds < QUICK.total + 1.5
+    assert seconds < LATE
 
 
 @pytest.mark.parametrize(
@@ -365,7 +367,7 @@ def test_f11_an_answer_without_measure(client_of, photo, form, tmp_path):
 
     target = tmp_path / "answer.webp"
     with hostile(script) as server, pytest.raises(errors.AnswerTooLarge) as caught:
-        client_of(server.url, timeouts=ROOMY).remove(io.BytesIO(photo), target)
+        client_of(server.url).remove(io.BytesIO(photo), target)
 
     assert facts(caught.value) == ("yes", "unknown", False)
     assert not target.exists()
@@ -471,7 +473,7 @@ def test_f23_the_body_of_a_redirect_is_not_swallowed(client_of, photo):
             sent.append(1)
 
     with hostile(script) as server:
-        fails(client_of(server.url, timeouts=ROOMY), photo, errors.Redirected)
+        fails(client_of(server.url), photo, errors.Redirected)
 
     assert len(sent) < 30
 
@@ -499,7 +501,7 @@ def test_f24_headers_without_end(client_of, photo):
             line.send(b"HTTP/1.1 100 Continue\r\n\r\n" * 1000)
 
     with hostile(script) as server:
-        error, _ = fails(client_of(server.url, timeouts=ROOMY), photo, errors.NotHttp)
+        error, _ = fails(client_of(server.url), photo, errors.NotHttp)
 
     assert facts(error) == ("unknown", "unknown", False)
 
@@ -526,7 +528,9 @@ def test_f25_an_early_answer_is_heard(
 
     tls = tls_server(authority.issue_cert("127.0.0.1")) if secure else None
     with hostile(script, tls=tls) as server:
-        error, _ = fails(client_of(server.url, session=trusting), large, leaf)
+        # Who does not listen while we speak is given up after a second, and heard then.
+        client = client_of(server.url, session=trusting, timeouts=replace(ROOMY, read=1))
+        error, _ = fails(client, large, leaf)
 
     assert error.charged == "no"
 

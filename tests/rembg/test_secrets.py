@@ -13,7 +13,7 @@ import pytest
 from dashboard.rembg import apikey, errors, wording
 from dashboard.rembg.client import Client
 from tests.ports import refusing
-from tests.rembg.conftest import CANARY
+from tests.rembg.conftest import CANARY, QUICK, ROOMY
 from tests.rembg.hostile import always, hostile, http, refusal
 
 FORMS = {
@@ -65,7 +65,8 @@ def test_k5_no_fault_shows_the_key(client_of, photo, case, caplog):
     caplog.set_level(logging.DEBUG)
 
     with hostile(ANSWERS[case]) as server, pytest.raises(errors.RembgError) as caught:
-        client_of(server.url).remove(io.BytesIO(photo), io.BytesIO())
+        timeouts = QUICK if case == "silence" else ROOMY
+        client_of(server.url, timeouts=timeouts).remove(io.BytesIO(photo), io.BytesIO())
 
     assert CANARY not in everything(caught.value)
     assert CANARY not in caplog.text
