@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import requests
+import time_machine
 from django.conf import settings as django_settings
 from django.contrib.auth.hashers import make_password
 from django.core.cache import cache
@@ -123,6 +124,13 @@ def sandbox(sandbox_process: Sandbox, settings) -> Sandbox:
     settings.REMBG_API_URL = settings.REMBG_SITE_URL = sandbox_process.url
     requests.post(f"{sandbox_process.url}/sandbox/reset", json={"key": None}, timeout=5)
     return sandbox_process
+
+
+@pytest.fixture
+def noon() -> Iterator[datetime]:
+    """Let it be noon in this process, and stay so: far from any end of a month or a cycle."""
+    with time_machine.travel(NOON, tick=False):
+        yield NOON
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ import pytest
 import requests
 from django.contrib.staticfiles.finders import get_finders
 from django.db import connection
+from django.utils import timezone
 
 from dashboard.gateway.issuing import Terms, issue
 from dashboard.gateway.models import VirtualKey
@@ -362,6 +364,15 @@ def files_here(settings, tmp_path) -> Path:
     settings.FILE_UPLOAD_TEMP_DIR = tmp_path / "tmp"
     settings.FILE_UPLOAD_TEMP_DIR.mkdir()
     return location
+
+
+@pytest.fixture
+def stopped(sandbox) -> datetime:
+    """Stop the clocks of two of the sandbox's accounts, whose counters rise with each hour."""
+    now = timezone.now()
+    for name in ("sandbox-premium", "sandbox-free"):
+        sandbox.set_clock(name, now)
+    return now
 
 
 @pytest.fixture

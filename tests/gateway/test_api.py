@@ -74,7 +74,7 @@ def test_k12_the_secret_is_in_the_answer_to_issuing_and_nowhere_else(client, acm
     assert leaks(str(list(acme.audit_entries.values())), given["secret"]) == []
 
 
-def test_an_answer_says_what_is_used_what_remains_and_until_when(client, acme, account, mel):
+def test_an_answer_says_what_is_used_what_remains_and_until_when(noon, client, acme, account, mel):
     start, end = "2026-11-03T00:00:00Z", "2026-12-03T00:00:00Z"
     Account.objects.update(cycle_start_at=start, cycle_end_at=end)
     account.refresh_from_db()
