@@ -111,7 +111,7 @@ def readings(account: Account, start: datetime, *, until: datetime, every: timed
 
 
 @pytest.fixture
-def told(acme, alice, wire, settings) -> list[Account]:  # noqa: F811
+def told(noon, acme, alice, wire, settings) -> list[Account]:  # noqa: F811
     """Two accounts that were read, a budget of each kind, and a picture that cost a credit."""
     now = timezone.now()
     start, end = now - timedelta(days=20), now + timedelta(days=10)
