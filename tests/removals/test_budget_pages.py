@@ -18,6 +18,8 @@ from dashboard.teams.models import Membership, Role
 from tests.conftest import NOON, join, person
 from tests.removals.conftest import JSON, REMOVALS, desk_of, subject
 
+# What is used up is so until the month ends.
+pytestmark = pytest.mark.usefixtures("noon")
 BUDGETS = "/teams/acme/budgets/"
 MEMBERS = "/teams/acme/members/"
 HTMX = {"HX-Request": "true"}

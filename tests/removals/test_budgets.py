@@ -233,13 +233,13 @@ def test_r7_a_paid_answer_that_could_not_be_stored_stays_taken(acme, mel):
     assert taken(budget) == 1
 
 
-def test_r7_done_settles_it(desk, sandbox, acme, mel):
-    budget = put(acme, Subject.MEMBER, mel.pk, hard=1, at=timezone.now())
+def test_r7_done_settles_it(noon, desk, sandbox, acme, mel):
+    budget = put(acme, Subject.MEMBER, mel.pk, hard=1, at=noon)
 
     removal = desk.remove(format="png")
 
     assert removal.state == "done"
-    assert taken(budget, at=timezone.now()) == 1
+    assert taken(budget, at=noon) == 1
     assert len(sandbox.ledger("sandbox-premium")) == 1
 
 
