@@ -29,6 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MODEL = ROOT / "var" / "models" / "u2netp.onnx"
 NOON = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
 PASSWORD = "correct-horse-battery"
+WAIT = 120  # Seconds: for what comes at once, but not on every machine.
 
 
 # Those that share a demo, which takes long to make.
@@ -68,19 +69,19 @@ class Sandbox:
 
     def ledger(self, key: str) -> list[dict]:
         """Return the removals that this account was charged for."""
-        answer = requests.get(f"{self.url}/sandbox/ledger", params={"key": key}, timeout=5)
+        answer = requests.get(f"{self.url}/sandbox/ledger", params={"key": key}, timeout=WAIT)
         answer.raise_for_status()
         return answer.json()["charges"]
 
     def get(self, path: str, key: str, **query: object) -> dict:
         """Ask the sandbox as a client would."""
         answer = requests.get(
-            f"{self.url}{path}", headers={"x-api-key": key}, params=query, timeout=10
+            f"{self.url}{path}", headers={"x-api-key": key}, params=query, timeout=WAIT
         )
         return answer.json()
 
     def _put(self, path: str, document: dict) -> None:
-        requests.put(f"{self.url}{path}", json=document, timeout=5).raise_for_status()
+        requests.put(f"{self.url}{path}", json=document, timeout=WAIT).raise_for_status()
 
 
 @contextmanager
@@ -107,7 +108,7 @@ def running_sandbox(folder: Path, *, model: Path) -> Iterator[Sandbox]:
         yield Sandbox("http://" + line.split("http://", 1)[1].strip())
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=WAIT)
         process.stdout.close()
 
 
@@ -122,7 +123,7 @@ def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbo
 def sandbox(sandbox_process: Sandbox, settings) -> Sandbox:
     """Let the product speak to the sandbox, as new."""
     settings.REMBG_API_URL = settings.REMBG_SITE_URL = sandbox_process.url
-    requests.post(f"{sandbox_process.url}/sandbox/reset", json={"key": None}, timeout=5)
+    requests.post(f"{sandbox_process.url}/sandbox/reset", json={"key": None}, timeout=WAIT)
     return sandbox_process
 
 

@@ -86,7 +86,7 @@ def test_models_and_migrations_agree():
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
 
     assert done.returncode == 0, done.stdout
@@ -146,7 +146,7 @@ def test_t24_there_is_no_admin_site(client, alice):
 def test_no_file_of_the_project_names_a_package_index():
     names = [".".join(parts) for parts in (("py" + "pi", "org"), ("python" + "hosted", "org"))]
     listed = subprocess.run(
-        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, timeout=10
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, timeout=120
     ).stdout.split()
     wrong = [
         name

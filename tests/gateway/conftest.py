@@ -28,11 +28,10 @@ from dashboard.gateway.issuing import Terms, issue
 from dashboard.gateway.models import VirtualKey
 from dashboard.overview.processes import web_command
 from dashboard.teams.models import Membership
-from tests.conftest import NOON, ROOT, Sandbox, running_sandbox
+from tests.conftest import NOON, ROOT, WAIT, Sandbox, running_sandbox
 from tests.ports import free_port
 from tests.removals.conftest import subject
 
-WAIT = 60
 DEADLINE_SECONDS = 20  # of one request to RemBG
 PICTURE = subject(size=(60, 45))
 ANSWER = subject("WEBP", size=(60, 45))
@@ -230,9 +229,12 @@ class Gateway:
         )
 
     def raw(self, *parts: bytes, close: bool = False, timeout: float = 20) -> bytes:
-        """Return all that comes back for these bytes until the server closes or falls silent."""
+        """Return all that comes back for these bytes until the server closes or falls silent.
+
+        Silent is who has begun to answer, and says nothing for so many seconds.
+        """
         answer = b""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=timeout) as link:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=WAIT) as link:
             try:
                 for part in parts:
                     link.sendall(part)
@@ -240,6 +242,7 @@ class Gateway:
                     link.shutdown(socket.SHUT_WR)
                 while piece := link.recv(1 << 16):
                     answer += piece
+                    link.settimeout(timeout)
             except (TimeoutError, ConnectionError):
                 pass
         return answer
@@ -249,7 +252,7 @@ class Gateway:
         try:
             # Its address may be one of https.
             host = {"Host": f"127.0.0.1:{self.port}"}
-            answer = requests.get(f"{self.url}/healthz", headers=host, timeout=1)
+            answer = requests.get(f"{self.url}/healthz", headers=host, timeout=10)
         except requests.RequestException:
             return False
         return answer.status_code == 200
@@ -266,7 +269,7 @@ def _command(pid: int) -> str:
 
 
 def wait_until(is_true: Callable[[], bool], what: object) -> None:
-    """Return when it is true; fail with what was expected after a minute."""
+    """Return when it is true; fail with what was expected after two minutes."""
     deadline = time.monotonic() + WAIT
     while not is_true():
         assert time.monotonic() < deadline, what() if callable(what) else what

@@ -168,7 +168,7 @@ def gateway(tmp_path_factory) -> Iterator[Gateway]:
             house.web()
             key = house.run([sys.executable, "-c", ISSUE]).split()[-1]
             url = f"http://127.0.0.1:{house.port}"
-            answer = requests.get(f"{url}/api/openapi", timeout=10)
+            answer = requests.get(f"{url}/api/openapi", timeout=60)
             assert answer.status_code == 200, answer.text
             yield Gateway(url, key, answer.json())
         finally:

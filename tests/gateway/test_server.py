@@ -12,7 +12,8 @@ import requests
 
 from dashboard.removals.models import Removal
 from dashboard.teams.models import Membership
-from tests.gateway.conftest import ANSWER, PICTURE, WAIT, at_once, issued
+from tests.conftest import WAIT
+from tests.gateway.conftest import ANSWER, PICTURE, at_once, issued, wait_until
 from tests.gateway.test_uploads import END, IMAGE, part, request
 from tests.keys.canary import leaks
 from tests.removals.conftest import subject
@@ -124,7 +125,7 @@ def test_s5_methods_that_nobody_needs_are_405(gateway, secret, method, path):
     ],
 )
 def test_the_wire_says_which_method_it_takes(gateway, method, path, allowed):
-    answer = requests.request(method, f"{gateway.url}{path}", timeout=9)
+    answer = requests.request(method, f"{gateway.url}{path}", timeout=WAIT)
 
     document = answer.json()
     assert (answer.status_code, document["status"], document["code"]) == (405, 405, "method")
@@ -142,7 +143,7 @@ def test_s6_an_address_of_8_kb_is_414(gateway):
 
 
 def test_s7_who_asks_before_sending_is_told_to_go_on(gateway, stage, secret):
-    with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as link:
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=WAIT) as link:
         link.sendall(request(secret, b"", LENGTH, b"Expect: 100-continue", b"Connection: close"))
         first = link.recv(1000)
         link.sendall(BODY)
@@ -192,7 +193,7 @@ def test_u34_slow_bodies_of_two_teams_leave_the_site_answering(
     _, other = issued(Membership.objects.get(user=mallory, team=evil))
     with contextlib.ExitStack() as stack:
         for each in [secret, other] * 100:
-            link = socket.create_connection(("127.0.0.1", gateway.port), timeout=5)
+            link = socket.create_connection(("127.0.0.1", gateway.port), timeout=WAIT)
             head = request(each, IMAGE[:100], b"Content-Length: 1000000")
             stack.enter_context(link).sendall(head)
         time.sleep(0.5)
@@ -200,13 +201,13 @@ def test_u34_slow_bodies_of_two_teams_leave_the_site_answering(
         seconds = []
         for path in ("/healthz", "/accounts/login/") * 3:
             began = time.monotonic()
-            answer = requests.get(f"{gateway.url}{path}", timeout=10)
+            answer = requests.get(f"{gateway.url}{path}", timeout=WAIT)
             seconds.append(time.monotonic() - began)
             assert answer.status_code == 200
 
-    # The fastest of three, for this machine may have other work.
-    assert min(seconds[::2]) < 1
-    assert min(seconds[1::2]) < 1
+    # The fastest of three, for this machine may have other work; a body may be silent for longer.
+    assert min(seconds[::2]) < 5
+    assert min(seconds[1::2]) < 5
     assert not stage.bodies
 
 
@@ -242,6 +243,17 @@ def test_r11_memory_does_not_grow_with_uploads(gateway, stage, secret):
     assert peak - base <= 20 * MB
 
 
+def refuses(url):
+    """Say whether nobody listens there any more."""
+    try:
+        requests.get(f"{url}/healthz", timeout=1)
+    except requests.Timeout:
+        return False
+    except requests.ConnectionError:
+        return True
+    return False
+
+
 def test_r6_asked_to_stop_it_finishes_what_is_under_way(
     transactional_db, start_gateway, stage, secret
 ):
@@ -251,9 +263,7 @@ def test_r6_asked_to_stop_it_finishes_what_is_under_way(
             under_way = [pool.submit(gateway.call, secret) for _ in range(20)]
             stage.wait_for(20)
             gateway.process.send_signal(signal.SIGTERM)
-            time.sleep(1)
-            with pytest.raises(requests.ConnectionError):
-                requests.get(f"{gateway.url}/healthz", timeout=3)
+            wait_until(lambda: refuses(gateway.url), "nobody new to be heard")
         seen = [call.result() for call in under_way]
 
     assert [(answer.status_code, answer.content) for answer in seen] == [(200, ANSWER)] * 20

@@ -18,7 +18,7 @@ from dashboard.usage import polling
 from tests.removals.conftest import subject
 
 KEY, PATH = "YOUR_API_KEY_HERE", "/path/to/image.jpg"
-SECONDS = 40
+SECONDS = 120
 
 # One line there, with a comment behind each option; the line breaks are lost in print.
 CURL = (

@@ -3,7 +3,6 @@
 import io
 import json
 import socket
-import time
 
 import pytest
 import requests
@@ -374,14 +373,11 @@ def test_u33_a_chunked_body_that_breaks_off(gateway, stage, secret):
 
 
 def test_u28_more_than_64_mb_is_refused_unread(gateway, stage, secret):
-    began = time.monotonic()
-
     raw = gateway.raw(request(secret, b"", b"Content-Length: %d" % (64 * MB + 1)), timeout=5)
 
     sentence = "This upload is larger than 64 MB. No credit was spent."
     status, document = parsed(raw)
     assert (status, document["code"], document["error"]) == (413, "body_size", sentence)
-    assert time.monotonic() - began < 5
 
 
 def test_u28_a_chunked_body_without_end_is_not_read_to_it(gateway, stage, secret):
@@ -449,12 +445,10 @@ def test_u32_lengths_that_are_none(gateway, stage, secret, headers):
 def test_a_body_is_not_read_for_a_key_that_opens_nothing(gateway, stage, secret):
     """SAFETY finding 8: the headers are enough to say no."""
     wrong = "rbk_" + "0" * 49
-    began = time.monotonic()
 
     raw = gateway.raw(request(wrong, b"--X\r\n", b"Content-Length: 50000000"), timeout=2)
 
     assert parsed(raw)[1]["code"] == "bad_key"
-    assert time.monotonic() - began < 5
 
 
 def test_a_client_that_sends_20_mb_with_a_wrong_key_is_told(gateway, stage, secret):

@@ -25,7 +25,7 @@ from dashboard.wsgi import application
 SECRET = "c4n4ry-9f86d081-8884c7d6+59a2/feaa0c55"
 CREDITS = {"yes": "1", "no": "0", "unknown": "unknown"}
 STATES = {"yes": "done", "no": "failed", "unknown": "unknown"}
-SECONDS = 30
+SECONDS = 120
 
 
 def drawn(kind: str, size: tuple[int, int] = (64, 48)) -> bytes:

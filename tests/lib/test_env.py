@@ -21,7 +21,7 @@ def start(tmp_path, **environment: str) -> subprocess.CompletedProcess:
         env=base | environment,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
     )
 
 

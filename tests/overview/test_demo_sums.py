@@ -23,7 +23,7 @@ from dashboard.rembg.parameters import Parameters
 from dashboard.teams.models import Membership, Role, Team
 from dashboard.usage import rolling
 from dashboard.usage.adding import add_key
-from tests.conftest import Sandbox, person
+from tests.conftest import WAIT, Sandbox, person
 from tests.overview.counted import Counted, Shown, World, utc
 
 pytestmark = pytest.mark.django_db
@@ -45,7 +45,7 @@ LATER = [
 def world(django_db_setup, django_db_blocker, sandbox_process) -> Iterator[Sandbox]:
     """The sandbox as new, and a database that is as before in the end."""
     url = sandbox_process.url
-    requests.post(f"{url}/sandbox/reset", json={"key": None}, timeout=5)
+    requests.post(f"{url}/sandbox/reset", json={"key": None}, timeout=WAIT)
     upstream = override_settings(REMBG_API_URL=url, REMBG_SITE_URL=url)
     with django_db_blocker.unblock(), upstream, transaction.atomic():
         yield sandbox_process
@@ -173,7 +173,7 @@ def test_removals_of_ours_and_of_others_and_a_correction_leave_every_sum_closed(
         seeding.finish_removals(demo.team)
     with (seeding.PICTURES / "mug.jpg").open("rb") as image:
         call = {"files": {"image": image}, "headers": {"x-api-key": "sandbox-premium-2"}}
-        requests.post(f"{demo.sandbox.url}/rmbg", **call, timeout=60).raise_for_status()
+        requests.post(f"{demo.sandbox.url}/rmbg", **call, timeout=WAIT).raise_for_status()
     demo.sandbox.set_account("sandbox-calendar", app_usage=running[1].app + 70)
     moved.read(at=moved.at)
     demo.sandbox.set_account("sandbox-premium", api_usage=running[0].api - 40)

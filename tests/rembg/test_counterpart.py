@@ -293,7 +293,7 @@ def test_f6_a_server_that_never_answers_is_left_in_time(scratch):
             api_key=CANARY,
             input_image=PICTURE,
             api_url=server.url,
-            timeouts=Timeouts(answer=0.3, total=0.6),
+            timeouts=Timeouts(answer=0.3, total=60),
         )
 
     assert (caught.value.charged, caught.value.retriable) == ("unknown", False)
@@ -320,7 +320,7 @@ def test_it_is_imported_without_django():
         cwd=ROOT,
         env={"PYTHONPATH": str(ROOT)},
         check=True,
-        timeout=30,
+        timeout=120,
     )
 
 

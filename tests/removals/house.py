@@ -12,11 +12,10 @@ from pathlib import Path
 import requests
 
 from dashboard.overview.processes import manage, web_command
-from tests.conftest import ROOT, Sandbox
+from tests.conftest import ROOT, WAIT, Sandbox
 from tests.ports import free_port
 from tests.removals.conftest import JSON, REMOVALS
 
-WAIT = 60
 TOKEN = "t" * 32
 SETUP = """
 import django; django.setup()
@@ -101,7 +100,7 @@ class House:
         while time.monotonic() < deadline:
             try:
                 # A connection alone proves little: one killed before may still be letting go of it.
-                requests.get(f"http://127.0.0.1:{self.port}/healthz", timeout=1).raise_for_status()
+                requests.get(f"http://127.0.0.1:{self.port}/healthz", timeout=10).raise_for_status()
                 return process
             except requests.RequestException:
                 time.sleep(0.05)

@@ -14,6 +14,8 @@ from typing import Any
 import requests
 from PIL import Image, ImageDraw
 
+from tests.conftest import WAIT
+
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = ROOT / "var" / "models" / "u2netp.onnx"
 GROUND, SUBJECT = (225, 228, 232), (190, 30, 40)
@@ -40,7 +42,7 @@ class Box:
     def stop(self) -> int:
         """Ask it to end as an operator does, and return its exit code."""
         self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(timeout=30)
+        code = self.process.wait(timeout=WAIT)
         self.process.stdout.close()
         return code
 
@@ -62,7 +64,7 @@ class Box:
             f"{self.url}/rmbg",
             files=parts or {"nothing": (None, "")},
             headers={"x-api-key": key, **(headers or {})},
-            timeout=30,
+            timeout=WAIT,
         )
 
     def picture(self, image: bytes, **fields: str) -> Image.Image:
@@ -78,7 +80,7 @@ class Box:
             f"{self.url}/api/membership-usage",
             params=query,
             headers={"x-api-key": key},
-            timeout=10,
+            timeout=WAIT,
         )
 
     def cycle(self, key: str) -> dict[str, Any]:
@@ -97,12 +99,12 @@ class Box:
         self._control("POST", "reset", {"key": key})
 
     def ledger(self, key: str) -> list[dict[str, Any]]:
-        answer = requests.get(f"{self.url}/sandbox/ledger", params={"key": key}, timeout=5)
+        answer = requests.get(f"{self.url}/sandbox/ledger", params={"key": key}, timeout=WAIT)
         return answer.json()["charges"]
 
     def raw(self, *parts: bytes, close: bool = True) -> bytes:
         """Everything that comes back for these bytes, until the sandbox closes."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as link:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=WAIT) as link:
             for part in parts:
                 link.sendall(part)
             if close:
@@ -113,7 +115,7 @@ class Box:
             return answer
 
     def _control(self, method: str, name: str, content: dict) -> dict[str, Any]:
-        answer = requests.request(method, f"{self.url}/sandbox/{name}", json=content, timeout=5)
+        answer = requests.request(method, f"{self.url}/sandbox/{name}", json=content, timeout=WAIT)
         assert answer.status_code == 200, answer.text
         return answer.json()
 

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.conftest import WAIT
 from tests.sandbox.box import DOT, Box, form
 
 
@@ -98,7 +99,7 @@ def test_r6_sigterm_lets_what_runs_finish(tmp_path):
         b"POST /rmbg HTTP/1.1\r\nHost: x\r\nx-api-key: sandbox-last\r\n"
         b"Content-Type: %s\r\nContent-Length: %d\r\n\r\n%s" % (kind, len(body), body)
     )
-    links = [socket.create_connection(("127.0.0.1", box.port), timeout=10) for _ in range(9)]
+    links = [socket.create_connection(("127.0.0.1", box.port), timeout=WAIT) for _ in range(9)]
     for link in links[:8]:
         link.sendall(request)
 

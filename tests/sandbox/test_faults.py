@@ -7,6 +7,7 @@ import pytest
 import requests
 from PIL import Image
 
+from tests.conftest import WAIT
 from tests.sandbox.box import DOT, Box, encoded, scene
 
 
@@ -83,7 +84,7 @@ def test_f23_redirect_points_to_another_host(box: Box, path):
         f"{box.url}/{path}",
         headers={"x-api-key": "sandbox-fault-redirect"},
         allow_redirects=False,
-        timeout=5,
+        timeout=WAIT,
     )
 
     assert answer.status_code == 302

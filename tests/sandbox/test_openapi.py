@@ -8,7 +8,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from dashboard.rembg.parameters import PARSERS
 from tests.conformance import KINDS, NEGATIVE, OPERATIONS, PICTURES, POSITIVE, ask, ask_once
-from tests.conftest import ROOT
+from tests.conftest import ROOT, WAIT
 from tests.sandbox.box import Box
 from tests.sandbox.test_error_table import ROWS
 
@@ -127,7 +127,7 @@ def test_a_success_may_be_a_picture_of_each_format(kind):
 
 
 def test_the_sandbox_answers_with_the_document_and_asks_for_no_key(box: Box):
-    found = requests.get(f"{box.url}/api/openapi", timeout=5)
+    found = requests.get(f"{box.url}/api/openapi", timeout=WAIT)
 
     assert found.headers["Content-Type"] == "application/json"
     assert found.json() == WIRE

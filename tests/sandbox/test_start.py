@@ -24,7 +24,7 @@ def test_manage_py_starts_it_too(tmp_path):
     process.send_signal(signal.SIGINT)
 
     assert line.startswith(b"listening on http://127.0.0.1:")
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=120) == 0
     process.stdout.close()
 
 
@@ -39,7 +39,7 @@ def test_a_wrong_setting_stops_the_start_and_is_named(name, value):
         env={**os.environ, name: value},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=False,
     )
 
