@@ -37,7 +37,7 @@ from tests.usage.hours import (
 QUICKLY = "You're making requests too quickly, Please Upgrade or slow down."
 DAILY = "You've reached your daily limit. Please sign up for more access."
 MONTHLY = "You've reached your monthly limit. Consider purchasing more credits."
-SLOW = 0.06  # Seconds that a question may take in the tests that wait for it.
+SLOW = 0.15  # Seconds that a question may take in the tests that wait for it.
 
 
 def says(answer: bytes) -> Script:
@@ -143,14 +143,15 @@ def test_an_hour_of_a_fault_changes_nothing_but_the_age(hour, settings, fault, c
     hour.pass_by(60)
 
     errors = [one.error for one in hour.failed()]
-    # On a busy machine the first byte of a drip is late already, now and then.
-    same = {code, "answer_timeout"} if fault is drips else {code}
+    # On a busy machine the first byte of a drip is late already, now and then, or the connection.
+    late = {"answer_timeout", "connect_timeout"} if fault in (waits, drips) else set()
+    same = {code} | late
     assert errors[0] in same and code in errors
     assert set(errors) <= same | {"no_usable_key"}
     the_numbers_stand(hour, before)
     assert hour.kept() == kept
     assert hour.weather.most_in_a_minute() <= 2
-    settings.REMBG_DEADLINE_SECONDS = 5.0
+    settings.REMBG_DEADLINE_SECONDS = 60.0
     hour.weather.fault = None
     # A limit is waited for as long as it says, and no longer than a period.
     all_is_well_again(hour, within=25 if code in LIMITED else 5)
@@ -257,9 +258,9 @@ def test_an_hour_without_the_host_changes_nothing_but_the_age(hour, settings, pl
     before, kept, home = hour.figures(), hour.kept(), settings.REMBG_SITE_URL
 
     with place() as settings.REMBG_SITE_URL:
-        settings.REMBG_DEADLINE_SECONDS = SLOW if place is never_accepting else 5.0
+        settings.REMBG_DEADLINE_SECONDS = SLOW if place is never_accepting else 60.0
         hour.pass_by(60)
-    settings.REMBG_SITE_URL, settings.REMBG_DEADLINE_SECONDS = home, 5.0
+    settings.REMBG_SITE_URL, settings.REMBG_DEADLINE_SECONDS = home, 60.0
 
     assert {one.error for one in hour.failed()} == {code}
     assert most_in_a_minute([one.asked_at for one in hour.failed()]) <= 2

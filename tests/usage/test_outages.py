@@ -5,6 +5,7 @@ SAFETY R2, R14, F28; with the clock turned, and every request counted where it a
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from datetime import timedelta
 
@@ -15,7 +16,7 @@ from dashboard.keys.models import Account, ApiKey
 from dashboard.usage import outages, schedule, tasks
 from dashboard.usage.models import CalendarMonth, Snapshot
 from dashboard.usage.rounds import Pace, Round
-from tests.conftest import NOON, add_key
+from tests.conftest import NOON, WAIT, add_key
 from tests.rembg.hostile import Line, http, refusal
 from tests.usage.hours import MINUTE, Hour, Query, most_in_a_minute
 
@@ -221,12 +222,16 @@ def test_r9_many_are_asked_at_a_time_and_each_is_written_down_once(hour):
 
     def slow(line: Line, query: Query) -> None:
         waiting.append(1)
+        if len(waiting) > 1:
+            together.set()
+        together.wait(WAIT)
         line.wait(0.1)
         most.append(len(waiting))
         waiting.pop()
         hour.weather.well(line, query)
 
     most: list[int] = []
+    together = threading.Event()
     hour.clock.shift(timedelta(minutes=16))
     hour.weather.fault = slow
     done = Round(timezone.now, 50, threads=6).run()
