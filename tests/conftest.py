@@ -23,6 +23,7 @@ from django.core.cache import cache
 from xdist.scheduler import LoadScopeScheduling
 
 from dashboard.keys.models import Account, ApiKey
+from dashboard.rembg.client import BREAKERS
 from dashboard.teams.models import Membership, Role, Team, User
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -153,6 +154,12 @@ def _empty_cache() -> None:
     """Begin with an empty cache: one in Redis outlives a test's rollback."""
     if "redis" in django_settings.CACHES["default"]["BACKEND"].lower():
         cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _no_memory_of_hosts() -> None:
+    """Forget how hosts answered: a port comes again, and its bad minute is not the next test's."""
+    BREAKERS._breakers.clear()
 
 
 @pytest.fixture(autouse=True)

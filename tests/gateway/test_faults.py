@@ -47,15 +47,12 @@ def gate(transactional_db, settings, files_here, tmp_path, mine, account, caplog
     settings.REMBG_DEADLINE_SECONDS = 20
     sending.allowance = type(sending.allowance)()
     sending.random.seed(QUICK_PAUSES)
-    # A port may come again, and a host's bad minute is not the next test's.
-    client.BREAKERS._breakers.clear()
     caplog.set_level(logging.DEBUG)
     upstream = add_key(account, SECRET)
     key, secret = issued(mine, hard=100)
     with serving() as url:
         gate = Gate(url, key, secret, upstream)
         yield gate
-    client.BREAKERS._breakers.clear()
     records = caplog.get_records("call")
     assert leaks(gate.answers, records) == []
     assert left_in(tmp_path) == []
