@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from django.utils import timezone
 
 from dashboard.gateway.issuing import Terms, issue
 from dashboard.gateway.models import VirtualKey
+from dashboard.keys.models import Account
 from dashboard.overview.processes import web_command
 from dashboard.teams.models import Membership
 from tests.conftest import NOON, ROOT, WAIT, Sandbox, running_sandbox
@@ -367,6 +368,18 @@ def files_here(settings, tmp_path) -> Path:
     settings.FILE_UPLOAD_TEMP_DIR = tmp_path / "tmp"
     settings.FILE_UPLOAD_TEMP_DIR.mkdir()
     return location
+
+
+@pytest.fixture
+def account(acme) -> Account:
+    """The account of Acme, not read yet; its cycle does not end while a test runs."""
+    now = timezone.now()
+    return Account.objects.create(
+        team=acme,
+        label="Main",
+        cycle_start_at=now - timedelta(days=10),
+        cycle_end_at=now + timedelta(days=20),
+    )
 
 
 @pytest.fixture

@@ -473,7 +473,7 @@ def test_f17_a_short_limit_is_passed_on_and_the_key_rests(gate, serve):
     assert (server.connections, gate.rows(), gate.taken()) == (1, 1, 0)
 
 
-def test_f18_a_daily_limit_lasts_until_midnight(gate, serve):
+def test_f18_a_daily_limit_lasts_until_midnight(noon, gate, serve):
     with serve(refusal(429, DAILY)) as server:
         first, second = gate.call(), gate.call()
 

@@ -371,7 +371,7 @@ def test_an_expiry_is_a_preset_or_a_day_in_the_teams_zone(
 
 
 def test_the_list_says_what_is_used_and_costs_the_same_for_one_key_or_many(
-    client, acme, adam, mel, django_assert_num_queries
+    noon, client, acme, adam, mel, django_assert_num_queries
 ):
     one = key_of(mel, acme, "Key 0", soft=3, hard=4)
     for number in range(3):
