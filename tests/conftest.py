@@ -130,8 +130,11 @@ def sandbox(sandbox_process: Sandbox, settings) -> Sandbox:
 
 @pytest.fixture
 def noon() -> Iterator[datetime]:
-    """Let it be noon in this process, and stay so: far from any end of a month or a cycle."""
-    with time_machine.travel(NOON, tick=False):
+    """Begin at noon in this process: far from the end of a day, a month and a cycle.
+
+    Time goes on: what is done later is later.
+    """
+    with time_machine.travel(NOON):
         yield NOON
 
 
