@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -24,49 +25,67 @@ class Lane:
     dashed: bool = False
 
 
+@dataclass(frozen=True)
+class Stop:
+    """A place on the ruler: the end of a day of the cycle, or the moment `now` in the day."""
+
+    number: int
+    now: timedelta | None = None
+
+    @property
+    def name(self) -> str:
+        """Return "Day 21", or "Day 21, so far"."""
+        name = _("Day %(number)s") % {"number": self.number}
+        return name if self.now is None else _("%(day)s, so far") % {"day": name}
+
+    def of(self, run: Run) -> int | None:
+        """Return the credits that a run had used by then; None if unknown."""
+        return run.on_day(self.number) if self.now is None else run.by(self.now)
+
+
 def by_day(
     title: str, lanes: Sequence[Lane], *, frame: Frame, summary: str, base: Run | None = None
 ) -> Chart:
     """Return a line for each lane over the days of the cycle, from 1 to the longest one's last.
 
     A day without a reading breaks a line; a cycle that nobody read is a dot at its end. With a
-    base the table has the first lane's difference to it, as of the same moment of both.
+    base the first lane ends at its newest moment, at which the others stand too, and the table
+    has its difference to the base.
     """
     days = range(1, max(lane.run.days for lane in lanes) + 1)
+    now = _now(lanes[0].run) if base else None
+    stops = [*map(Stop, days)]
+    if now:
+        stops.insert(now.number - 1, now)
+    dots = [[stop.of(lane.run) for stop in stops] for lane in lanes]
+    if now:
+        # Of a day that is not over yet there is no end to draw.
+        dots[0][now.number] = None
     return chart(
         title,
         frame=frame,
         summary=summary,
         x={
             "type": "category",
-            "labels": [day_name(number) for number in days],
-            "short": [str(number) for number in days],
+            "labels": [stop.name for stop in stops],
+            "short": ["" if stop.now else str(stop.number) for stop in stops],
         },
         series=[
-            line(
-                lane.label,
-                lane.role,
-                [lane.run.on_day(number) for number in days],
-                dashed=lane.dashed,
-            )
-            for lane in lanes
+            line(lane.label, lane.role, credits, dashed=lane.dashed)
+            for lane, credits in zip(lanes, dots, strict=True)
         ],
-        marks=_today(lanes[0].run, frame=frame) if base else [],
-        table=_table(lanes, days, base=base),
+        marks=[{"x": now.name, "label": _("Now"), "role": "now"}]
+        if now and lanes[0].run.window.runs(at=frame.at)
+        else [],
+        table=_table(lanes, stops, dots, base=base, at=frame.at),
     )
 
 
-def day_name(number: int) -> str:
-    """Return "Day 21"."""
-    return _("Day %(number)s") % {"number": number}
-
-
-def difference_on(this: Run, base: Run, number: int) -> Difference | None:
-    """Return the difference of a day; of the newest one up to the same moment, not to its end."""
+def _now(this: Run) -> Stop | None:
     newest = this.newest
-    if newest and this.day_of(newest.after) == number:
-        return same_moment(this, base)
-    return difference(this.on_day(number), base.on_day(number))
+    if newest is None or this.final is not None:
+        return None
+    return Stop(this.day_of(newest.after), newest.after)
 
 
 def same_moment(this: Run, base: Run) -> Difference | None:
@@ -168,21 +187,36 @@ def _why_unknown(this: Run, base: Run) -> str:
     return _("how many at this moment of the last cycle is unknown.")
 
 
-def _today(this: Run, *, frame: Frame) -> list[dict[str, str]]:
-    newest = this.newest
-    if newest is None or not this.window.runs(at=frame.at):
-        return []
-    return [{"x": day_name(this.day_of(newest.after)), "label": _("Today"), "role": "now"}]
-
-
-def _table(lanes: Sequence[Lane], days: range, *, base: Run | None) -> dict[str, Any]:
+def _table(
+    lanes: Sequence[Lane],
+    stops: Sequence[Stop],
+    dots: Sequence[Sequence[int | None]],
+    *,
+    base: Run | None,
+    at: datetime,
+) -> dict[str, Any]:
     head = [_("Day of the cycle"), *(lane.label for lane in lanes)]
-    rows: list[list[str | int | None]] = [
-        [str(number), *(lane.run.on_day(number) for lane in lanes)] for number in days
-    ]
+    rows: list[list[str | int | None]] = []
+    for stop, *credits in zip(stops, *dots, strict=True):
+        told = [
+            _why_none(lane.run, stop, at=at) if one is None else one
+            for lane, one in zip(lanes, credits, strict=True)
+        ]
+        rows.append([stop.name if stop.now else str(stop.number), *told])
+        if base:
+            found = difference(credits[0], credits[1])
+            why = next((one for one in told[:2] if isinstance(one, str)), None)
+            rows[-1].append(signed(found) if found else why)
     if base:
         head.append(_("Difference to the last"))
-        for row, number in zip(rows, days, strict=True):
-            found = difference_on(lanes[0].run, base, number)
-            row.append(signed(found) if found else None)
     return {"columns": head, "rows": rows}
+
+
+def _why_none(run: Run, stop: Stop, *, at: datetime) -> str | None:
+    """Return why there are no credits of a run; None where they are unknown."""
+    if stop.number > run.days:
+        return _("ended")
+    newest = run.newest
+    if newest and run.window.runs(at=at) and stop.number >= run.day_of(newest.after):
+        return _("to come")
+    return None

@@ -35,6 +35,7 @@ class Row:
     difference: Difference | None
     is_read: bool
     days: int
+    had_ended: bool
 
     @property
     def signed(self) -> str:
@@ -145,6 +146,7 @@ class ComparePage:
             found,
             run.is_read,
             run.days,
+            bool(newest and self.this.final is None and newest.after > run.length),
         )
 
     def _earlier(self) -> list[Lane]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 
 from dashboard.keys.models import Account
 from dashboard.usage import compare_charts
+from dashboard.usage.charts import Frame
+from dashboard.usage.compare_charts import Lane
 from dashboard.usage.comparing import Difference, Dot, Run, difference, same_kind_before
 from dashboard.usage.history.values import DAY
 from dashboard.usage.models import Snapshot
@@ -22,6 +25,7 @@ from tests.examples import QUICK, examples
 from tests.usage.conftest import END, START, listed, usage
 
 AT = START + timedelta(days=20, hours=3)
+ZONE = ZoneInfo("UTC")
 BEFORE = START - timedelta(days=31)
 OLDEST = BEFORE - timedelta(days=30)
 SEVERAL = examples(80, phases=QUICK)
@@ -98,7 +102,7 @@ def test_the_newest_day_is_compared_up_to_the_same_moment_and_not_with_a_whole_d
     assert compare_charts.told(this, [last]) == (
         "9,300 credits used on day 21; 1,200 more than on day 21 of the last cycle (+15 %)."
     )
-    assert compare_charts.difference_on(this, last, 21) == Difference(1200, 8100)
+    assert compare_charts.same_moment(this, last) == Difference(1200, 8100)
 
 
 def test_d8_the_two_kinds_of_windows_are_never_compared():
@@ -181,11 +185,66 @@ def test_a_cycle_that_was_only_listed_shows_its_end_and_no_invented_line(as_vict
     page = text(as_victor.get(f"{url}/"))
     chart = as_victor.get(f"{url}.json").json()
 
-    this, last, oldest = (one["data"] for one in chart["series"])
-    assert [day for day in oldest if day is not None] == [1000] and oldest[29] == 1000
+    this, last, oldest = drawn(chart)
+    assert oldest == {"Day 30": 1000}
     assert "Nobody read it while it ran: only its end is known. 30 unknown unknown 1,000" in page
-    assert (last[0], last[20], last[30]) == (30, 8100, 11000) and last[1:20] == [None] * 19
-    assert this[20] == 9300 and this[21:] == [None] * 10
+    assert last == {
+        "Day 1": 30,
+        "Day 21, so far": 8100,
+        "Day 21": 8100,
+        "Day 22": 8900,
+        "Day 31": 11000,
+    }
+    assert this == {"Day 21, so far": 9300}
+
+
+def drawn(chart: dict) -> list[dict[str, int]]:
+    """Return what is known of each line, by the name of the place."""
+    names = chart["x"]["labels"]
+    return [
+        {name: dot for name, dot in zip(names, one["data"], strict=True) if dot is not None}
+        for one in chart["series"]
+    ]
+
+
+def test_the_running_day_is_drawn_up_to_now_for_all_and_not_as_a_whole_one():
+    """The wrong drawing: 9,300 at the end of day 21, below the last cycle's 9,900 there."""
+    this = run((20 * 24, 9000), (20 * 24 + 3, 9300))
+    last = run((20 * 24 + 3, 8100), (20 * 24 + 23, 9900), final=11_000, days=31)
+    lanes = [Lane("This", "this", this), Lane("Last", "last-1", last)]
+
+    chart = compare_charts.by_day("", lanes, frame=Frame(AT, ZONE), summary="", base=last)
+
+    assert drawn(chart) == [
+        {"Day 21, so far": 9300},
+        {"Day 21, so far": 8100, "Day 21": 9900, "Day 31": 11_000},
+    ]
+    assert [one["x"] for one in chart["marks"]] == ["Day 21, so far"]
+    rows = {row[0]: row[1:] for row in chart["table"]["rows"]}
+    assert rows["Day 21, so far"] == [9300, 8100, "+1,200"]
+    assert rows["21"] == ["to come", 9900, "to come"]
+    assert rows["31"] == ["ended", 11_000, "ended"]
+
+
+def test_of_a_closed_cycle_every_day_is_drawn_to_its_end():
+    this = run((20 * 24 + 3, 9300), final=9900)
+    lanes = [Lane("This", "this", this), Lane("Last", "last-1", run(final=11_000))]
+
+    chart = compare_charts.by_day("", lanes, frame=Frame(END, ZONE), summary="", base=lanes[1].run)
+
+    assert drawn(chart)[0] == {"Day 21": 9300, f"Day {this.days}": 9900}
+    assert chart["marks"] == []
+
+
+def test_a_cycle_that_had_ended_by_now_is_not_unknown(client, victor, wire, read, url):
+    at, end = START + timedelta(days=30, hours=12), START + timedelta(days=31)
+    wire.by_mode(current=usage(end=end))
+    with time_machine.travel(at, tick=False):
+        client.force_login(victor)
+        poll(read, at=at)
+        page = text(client.get(f"{url}/"))
+
+    assert "only its end is known. 30 ended ended 1,000" in page
 
 
 def test_month_counters_are_not_in_the_comparison(as_victor, read, url):
