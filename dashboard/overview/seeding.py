@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-import requests
-from django.conf import settings
 from django.db import transaction
 
 from dashboard.gateway.issuing import Terms, issue
 from dashboard.keys.models import Account
 from dashboard.keys.pricing import CreditPrice
+from dashboard.overview.replaying import replay
 from dashboard.rembg import pictures
 from dashboard.rembg.parameters import Parameters
 from dashboard.removals import budgets
@@ -35,12 +33,7 @@ PEOPLE = {
     "viewer": ("Victor Viewer", Role.VIEWER),
 }
 PICTURES = Path(__file__).parent / "demo_pictures"
-BEFORE_CYCLE = timedelta(days=2)
-EVERY = timedelta(hours=3)
-# The last days are read often enough to tell their hours.
-LATELY, EVERY_LATELY = timedelta(hours=50), timedelta(hours=1)
 KEY_LIVES = timedelta(days=90)
-TIMEOUT = 10
 
 
 @dataclass(frozen=True)
@@ -76,30 +69,12 @@ def people() -> Team:
 
 
 def account(team: Team, label: str, secret: str, *, at: datetime) -> Account:
-    """Add a key of the sandbox as of the end of its last cycle, then poll through the running one.
-
-    The sandbox's test clock lets the account answer as of each moment, so that the snapshots of
-    the running cycle come through the poller and not through a side door.
-    """
+    """Add a key of the sandbox, with readings of the last cycles as if the team had been there."""
     found = team.accounts.filter(label=label).first()
     if found is not None:
         return found
     owner = User.objects.get(email=f"owner@{TEAM}.example")
-    try:
-        moments = list(_moments(secret, at=at))
-        _set_clock(secret, moments[0])
-        made = add_key(
-            team, label=f"{label} key", secret=secret, account_label=label, by=owner, at=moments[0]
-        ).account
-        for moment in moments[1:]:
-            _set_clock(secret, moment)
-            made.refresh_from_db()
-            poll(made, at=moment)
-    finally:
-        _set_clock(secret, None)
-    made.refresh_from_db()
-    poll(made, at=at)
-    return made
+    return replay(team, label, secret, by=owner, at=at)
 
 
 def second_key(team: Team, label: str, secret: str, *, at: datetime) -> None:
@@ -181,29 +156,3 @@ def read_again(team: Team, *, at: datetime) -> None:
     """Read the team's accounts once more, so that the removals stand in their counters."""
     for each in team.accounts.active():
         poll(each, at=at)
-
-
-def _moments(secret: str, *, at: datetime) -> Iterator[datetime]:
-    start = _cycle_start(secret)
-    moment = start - BEFORE_CYCLE
-    while moment < at:
-        yield moment
-        moment += EVERY_LATELY if at - moment < LATELY else EVERY
-
-
-def _cycle_start(secret: str) -> datetime:
-    answer = requests.get(
-        f"{settings.REMBG_SITE_URL}/api/membership-usage",
-        params={"expand": "billing_cycle"},
-        headers={"x-api-key": secret},
-        timeout=TIMEOUT,
-    )
-    answer.raise_for_status()
-    return datetime.fromtimestamp(answer.json()["billingCycle"]["periodStartUnix"], UTC)
-
-
-def _set_clock(secret: str, moment: datetime | None) -> None:
-    now = None if moment is None else int(moment.timestamp())
-    url = f"{settings.REMBG_SITE_URL}/sandbox/clock"
-    answer = requests.put(url, json={"key": secret, "now": now}, timeout=TIMEOUT)
-    answer.raise_for_status()

@@ -24,7 +24,7 @@ from dashboard.teams.models import Membership, Role, Team
 from dashboard.usage import rolling
 from dashboard.usage.adding import add_key
 from tests.conftest import WAIT, Sandbox, person
-from tests.overview.counted import Counted, Shown, World, utc
+from tests.overview.counted import USAGE, Counted, Shown, World, utc, words
 
 pytestmark = pytest.mark.django_db
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -137,6 +137,71 @@ def test_page_charts_api_and_statement_say_upstreams_counter_of_every_cycle_of_t
 @pytest.mark.parametrize("zone", ZONES)
 def test_the_days_of_every_cycle_of_the_demo_add_up_to_upstreams_counter(demo, zone):
     assert assert_days_close(demo, zone) > 26
+
+
+def test_the_demo_was_read_through_the_cycles_that_the_running_one_is_compared_with(demo):
+    for account in demo.accounts:
+        seen, counted = shown(demo, account), demo.counted(account)
+        chart = seen.get(f"{seen.page}compare.json").json()
+        page = words(seen.get(f"{seen.page}compare/").text)
+
+        assert "unknown" not in page
+        for line, one in zip(chart["series"][1:], counted[1:], strict=False):
+            known = [used for used in line["data"] if used is not None]
+            days = round((one.last + 1 - one.start) / DAY.total_seconds())
+            assert len(known) >= days and known == sorted(known) and known[-1] == one.used
+        assert len(chart["series"]) == 4
+
+
+def test_what_is_old_in_the_demo_is_rolled_up_as_the_product_does(demo):
+    for account in demo.accounts:
+        old = account.snapshots.filter(asked_at__lt=demo.at - rolling.READINGS_KEPT - DAY)
+        before = [*old.values_list("pk"), *account.usage_spans.values_list("pk")]
+
+        assert account.rolled_up.readings_from_at
+        assert not old.exclude(pk__in=kept(old)).exists()
+        rolling.tidy(account, at=demo.at)
+        assert [*old.values_list("pk"), *account.usage_spans.values_list("pk")] == before
+
+
+def kept(old) -> set:
+    """Return those that stay: of each window the first and the last, and those that rows name."""
+    ends = set()
+    for start in set(old.values_list("period_start_at", flat=True)):
+        window = old.filter(period_start_at=start).order_by("asked_at")
+        ends |= {window.first().pk, window.last().pk}
+    return ends | {one.pk for one in old if one.mode != "current"}
+
+
+def test_the_demo_tells_of_credits_bought_and_of_a_plan_changed(demo):
+    production, studio = (shown(demo, one) for one in demo.accounts)
+
+    marks = production.get(f"{production.page}days.json", span="90").json()["marks"]
+    assert [one["label"] for one in marks if one["role"] == "topup"] == ["Top-up: +1,000"]
+    marks = studio.get(f"{studio.page}days.json", span="90").json()["marks"]
+    told = {one["label"] for one in marks if one["role"] == "plan"}
+    assert told == {"Plan: Premium-5000", "Allowance: 5,000"}
+
+
+def test_the_demo_leaves_the_sandbox_with_the_plan_and_credits_that_it_had(demo):
+    answers = [demo.sandbox.get(USAGE, secret) for secret in demo.secrets.values()]
+
+    said = [(one["membership"], one["credits"], one["prepaidCredits"]) for one in answers]
+    assert said == [("Premium-20000", 18_500, 2_000), ("Premium-5000", 5_000, 500)]
+
+
+def test_seeding_the_demo_again_adds_nothing(demo):
+    before = everything(demo)
+
+    call_command("seeddemo", stdout=io.StringIO())
+
+    assert everything(demo) == before
+
+
+def everything(demo: World) -> list[int]:
+    accounts = demo.accounts
+    counts = [one.snapshots.count() + one.cycles.count() + one.prices.count() for one in accounts]
+    return [*counts, demo.team.removals.count(), demo.team.api_keys.count()]
 
 
 @pytest.mark.parametrize("zone", ZONES)
