@@ -38,7 +38,8 @@ class SpreadOut(Schema):
 class RunOutOut(Schema):
     """When credits run out; a moment is null where it lies after the renewal.
 
-    `lasts` is the chance that they last until then; `verdict` is "yes", "no" or "too early to say".
+    `lasts` is the chance that they last until then; `verdict` is "yes", "no" or "too early to say":
+    less than three days of use are known, or the renewal lies within the range (pages tell which).
     """
 
     verdict: str

@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 
 from dashboard.usage import ahead, course, phrases, telling
 from dashboard.usage.course import Course, Event, Point
-from dashboard.usage.forecast import RunOut, Step, Verdict
+from dashboard.usage.forecast import Step, Verdict
 from dashboard.usage.models import Kind
 from dashboard.usage.standing import Standing
 from dashboard.usage.windows import Window
@@ -243,29 +243,28 @@ def _told_ahead(standing: Standing, *, frame: Frame) -> str:
     if standing.remaining == 0:
         return _("The included credits are used up.")
     found = standing.outlook
-    if found is None or found.included is None:
-        return _("Lasts until renewal: too early to say.")
+    one = found.included if found else None
+    ahead = telling.when(one, frame.zone, at=frame.at) if one else ""
     parts = [
-        _("Lasts until renewal: %(word)s") % {"word": telling.word(found.included.verdict)},
-        _("the included credits run out %(when)s")
-        % {"when": telling.when(found.included, frame.zone, at=frame.at)}
-        if found.included.early
-        else "",
+        _("Lasts until renewal: %(word)s") % {"word": telling.word(found, one)},
+        telling.undecided(standing, one, standing.remaining),
+        _("the included credits run out %(when)s") % {"when": ahead} if ahead else "",
     ]
     told = f"{'; '.join(part for part in parts if part)}."
-    return " ".join(part for part in (told, _told_end(standing, found.included)) if part)
+    return " ".join(part for part in (told, _told_end(standing)) if part)
 
 
-def _told_end(standing: Standing, included: RunOut) -> str:
+def _told_end(standing: Standing) -> str:
     """Say what is left at the renewal, where the included credits last."""
-    end = standing.outlook.used_at_end if standing.outlook else None
-    if included.verdict != Verdict.YES or end is None or standing.included is None:
+    found = standing.outlook
+    left = telling.left_at_end(standing.included, found)
+    if left is None or found is None or found.verdict != Verdict.YES:
         return ""
     words = _("It is to end with %(least)s to %(most)s left, most likely %(median)s.")
     return words % {
-        "least": phrases.number(max(0, standing.included - end.high)),
-        "most": phrases.number(max(0, standing.included - end.low)),
-        "median": phrases.number(max(0, standing.included - end.median)),
+        "least": phrases.number(max(0, left.low)),
+        "most": phrases.number(max(0, left.high)),
+        "median": phrases.number(max(0, left.median)),
     }
 
 

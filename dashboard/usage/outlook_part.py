@@ -58,14 +58,7 @@ class OutlookPart:
     @property
     def balances(self) -> list[Told]:
         """Whether the included credits, and everything spendable, last until the renewal."""
-        now = self.standing
-        return telling.balances(
-            self.found,
-            remaining=now.remaining,
-            spendable=now.spendable,
-            zone=self.team.zone,
-            at=self.at,
-        )
+        return telling.balances(self.standing, self.team.zone, at=self.at)
 
     @property
     def rates(self) -> list[Rate]:

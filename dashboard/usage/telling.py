@@ -6,10 +6,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from dashboard.usage import phrases
-from dashboard.usage.forecast import Forecast, RunOut, Spread, Verdict
+from dashboard.usage.forecast import (
+    FEWEST_DAYS,
+    FEWEST_FOR_VERDICT,
+    Forecast,
+    RunOut,
+    Spread,
+    Verdict,
+)
+from dashboard.usage.standing import Standing
 
 KINDS = {Verdict.YES: "ok", Verdict.NO: "bad", Verdict.TOO_EARLY: "neutral"}
 
@@ -40,61 +50,93 @@ class Rate:
     help: str
 
 
-def balances(
-    found: Forecast | None,
-    *,
-    remaining: int | None,
-    spendable: int | None,
-    zone: ZoneInfo,
-    at: datetime,
-) -> list[Told]:
+def balances(now: Standing, zone: ZoneInfo, *, at: datetime) -> list[Told]:
     """Return what is said of the included credits, and of everything spendable."""
-    included = found.included if found else None
-    everything = found.everything if found else None
     return [
-        _told("runs-out", remaining, included, zone=zone, at=at),
-        _told("all-runs-out", spendable, everything, zone=zone, at=at),
+        _told("runs-out", now.remaining, now, zone, at=at),
+        _told("all-runs-out", now.spendable, now, zone, at=at),
     ]
 
 
-def _told(
-    number: str, credits: int | None, one: RunOut | None, *, zone: ZoneInfo, at: datetime
-) -> Told:
+def _told(number: str, credits: int | None, now: Standing, zone: ZoneInfo, *, at: datetime) -> Told:
+    found = now.outlook
     label = _("Included credits") if number == "runs-out" else _("Everything spendable")
     if credits is None:
         reason = _("RemBG did not say how many are left.")
         return Told(number, label, "neutral", _("unknown"), reason)
     if credits == 0:
         return Told(number, label, "bad", _("no"), _("Nothing is left."))
+    one = None
+    if found:
+        one = found.included if number == "runs-out" else found.everything
+    why = undecided(now, one, credits)
     if one is None:
-        when = _("Less than a day of use is known.")
-        return Told(number, label, "neutral", word(Verdict.TOO_EARLY), when)
+        return Told(number, label, "neutral", word(found, one), f"{capfirst(why)}.")
     chance = _("%(share)s %% of what may come lasts until the renewal") % {
         "share": round(one.lasts * 100)
     }
     when = sentence(one, zone, at=at)
-    return Told(number, label, KINDS[one.verdict], word(one.verdict), when, chance)
+    when = f"{capfirst(why)}. {when}" if why else when
+    return Told(number, label, KINDS[one.verdict], word(found, one), when, chance)
 
 
-def in_short(found: Forecast | None, zone: ZoneInfo, *, remaining: int | None, at: datetime) -> str:
+def in_short(now: Standing, zone: ZoneInfo, *, at: datetime) -> str:
     """Return "Lasts until renewal: no, between 24 and 29 Nov …"; empty without a forecast."""
-    if found is None or remaining is None:
+    found = now.outlook
+    if found is None or now.remaining is None:
         return ""
+    said = _("Lasts until renewal: %(word)s")
     one = found.included
-    if remaining == 0 or one is None:
-        verdict, range_of = Verdict.NO if remaining == 0 else Verdict.TOO_EARLY, ""
-    else:
-        verdict = one.verdict
-        range_of = when(one, zone, at=at) if verdict == Verdict.NO else ""
-    said = _("Lasts until renewal: %(word)s") % {"word": word(verdict)}
+    if now.remaining == 0:
+        return said % {"word": _("no")}
+    said %= {"word": word(found, one)}
+    if why := undecided(now, one, now.remaining):
+        return f"{said}; {why}"
+    range_of = when(one, zone, at=at) if one and one.verdict == Verdict.NO else ""
     return f"{said}, {range_of}" if range_of else said
 
 
-def word(verdict: Verdict) -> str:
-    """Return "yes", "no" or "too early to say"."""
-    if verdict == Verdict.TOO_EARLY:
-        return _("too early to say")
-    return _("yes") if verdict == Verdict.YES else _("no")
+def word(found: Forecast | None, one: RunOut | None) -> str:
+    """Return "yes", "no", "too early to say", or "too close to say" where enough is known."""
+    if one is None or one.verdict == Verdict.TOO_EARLY:
+        is_close = found and one and found.known_days >= FEWEST_FOR_VERDICT
+        return _("too close to say") if is_close else _("too early to say")
+    return _("yes") if one.verdict == Verdict.YES else _("no")
+
+
+def undecided(now: Standing, one: RunOut | None, left: int | None) -> str:
+    """Return why a balance's answer is neither yes nor no, as half a sentence; empty where it is.
+
+    `left` is the balance, in credits.
+    """
+    found = now.outlook
+    if one and one.verdict != Verdict.TOO_EARLY:
+        return ""
+    if found and found.known_days < FEWEST_DAYS:
+        return _("less than a day of use is known")
+    if found is None or one is None:
+        return _("no forecast has been made yet")
+    if found.known_days < FEWEST_FOR_VERDICT:
+        days = int(found.known_days)
+        words = ngettext(
+            "only %(days)s day of use is known", "only %(days)s days of use are known", days
+        )
+        return words % {"days": days}
+    # Once the included credits are spent, the counters do not say what was used of the others.
+    total = left + now.used if left and now.used is not None and now.remaining else None
+    ends = left_at_end(total, found)
+    if ends is None or not ends.low < 0 < ends.high:
+        return _("they may run out before the renewal, or only after it")
+    words = _("the cycle is to end between %(left)s left and %(short)s short")
+    return words % {"left": phrases.number(ends.high), "short": phrases.number(-ends.low)}
+
+
+def left_at_end(total: int | None, found: Forecast | None) -> Spread | None:
+    """Return what is left of so many credits at the renewal, below 0 where they are short."""
+    used = found.used_at_end if found else None
+    if total is None or used is None:
+        return None
+    return Spread(total - used.high, total - used.median, total - used.low)
 
 
 def sentence(one: RunOut, zone: ZoneInfo, *, at: datetime) -> str:

@@ -106,7 +106,23 @@ def test_the_sentence_names_the_days_between_which_the_credits_run_out():
 def test_without_a_forecast_it_is_too_early_to_say():
     chart = burn_down(CYCLE, Course(), frame=FRAME, standing=standing())
 
-    assert chart["summary"].endswith("with 9 days to go. Lasts until renewal: too early to say.")
+    assert chart["summary"].endswith(
+        "with 9 days to go. Lasts until renewal: too early to say; no forecast has been made yet."
+    )
+
+
+def test_where_the_renewal_lies_within_the_range_it_is_too_close_and_not_too_early():
+    days = AT + timedelta(days=6), None, None
+    ends = Spread(18_200, 18_450, 19_000)
+    now = replace(standing(), outlook=ran_out(*days, Verdict.TOO_EARLY, used_at_end=ends))
+
+    chart = burn_down(CYCLE, Course(), frame=FRAME, standing=now)
+
+    assert chart["summary"].endswith(
+        "Lasts until renewal: too close to say; the cycle is to end between 300 left and 500 "
+        "short; the included credits run out perhaps from 30 Nov on, more likely only after the "
+        "renewal."
+    )
 
 
 def test_a_gap_of_more_than_six_hours_breaks_the_line_and_is_marked():

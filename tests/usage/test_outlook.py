@@ -197,6 +197,45 @@ def test_after_one_reading_it_is_too_early_to_say(wire, key, account, page):
     assert "Less than a day of use is known." in shown
 
 
+def test_with_two_days_it_is_too_early_and_says_how_much_is_known(wire, key, account, page):
+    at = START + 2 * DAY + 6 * HOUR
+    reads(account, a_day=600, until=at)
+    polled(wire, account, used=1350, at=at)
+
+    shown = text(page(at=at + HOUR))
+
+    assert "Lasts until renewal: too early to say Only 2 days of use are known." in shown
+    assert "Lasts until renewal: too early to say; only 2 days of use are known;" in shown
+
+
+CLOSE = re.compile(r"the cycle is to end between ([\d,]+) left and ([\d,]+) short")
+
+
+def test_where_enough_is_known_it_is_too_close_and_says_how_close(
+    wire, key, account, page, client, url
+):
+    """The wrong reading: "too early" on day 25 of 30, as if nothing were known yet."""
+    at = START + 25 * DAY
+    reads(account, a_day=500, until=at, included_credits=15_000)
+    polled(wire, account, used=12_500, at=at, includedCredits=15_000)
+    found = standing(Account.objects.select_related("outlook").get(pk=account.pk), at=at).outlook
+    end = found.used_at_end
+
+    shown = text(page(at=at + HOUR))
+    with time_machine.travel(at + HOUR, tick=False):
+        team = text(client.get("/teams/acme/"))
+        why = text(client.get(f"/teams/acme/explain/runs-out/{account.pk}/"))
+        forecast = client.get(f"/api/v1{url}forecast").json()
+
+    assert found.included.verdict == Verdict.TOO_EARLY and found.known_days > 20
+    said = {CLOSE.search(one.replace("The c", "the c")).groups() for one in (shown, team)}
+    assert said == {(f"{15_000 - end.low:,}", f"{end.high - 15_000:,}")}
+    assert "Lasts until renewal: too close to say The cycle is to end" in shown
+    assert "Lasts until renewal: too close to say; the cycle is to end" in team
+    assert "too close to say" in why
+    assert forecast["included"]["verdict"] == "too early to say"
+
+
 def test_what_is_unknown_is_unknown_and_what_is_spent_is_no(wire, key, account, page):
     reads(account, a_day=1000, prepaid_credits=None)
     wire.say = lambda query, secret: Answer(

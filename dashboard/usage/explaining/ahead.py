@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from dashboard.lib.explanation import Explanation, Operand
 from dashboard.usage import phrases, telling
 from dashboard.usage.account_page import AccountPage
-from dashboard.usage.forecast import Forecast, RunOut, Verdict
+from dashboard.usage.forecast import Forecast, RunOut
 from dashboard.usage.models import AccountOutlook, Snapshot
 
 # What `benchmarks.backtest` measured (docs/forecast.md): cases of a hundred within the range.
@@ -55,7 +55,8 @@ def _formulas() -> dict[str, str]:
     tenths = _(
         "One in ten runs out before the early moment, half before the middle one, nine in ten "
         "before the late one. The share that does not run out says whether they last: yes from "
-        "90 % on, no up to 10 %, else it is too early to say."
+        "90 % on, no up to 10 %, else it is too close to say; too early, while less than three "
+        "days of use are known."
     )
     return {
         "runs-out": f"{drawn} {tenths}",
@@ -105,7 +106,7 @@ Found = tuple[str, tuple[Operand, ...]]
 
 def _runs_out(page: AccountPage, found: Forecast, row: AccountOutlook) -> Found:
     left = _then(page, row, _("Included credits left then"), row.said["balance"][1])
-    return _run_out(page, found.included, (left, *_days(page, found, row)), left.value)
+    return _run_out(page, found, found.included, (left, *_days(page, found, row)), left.value)
 
 
 def _all_runs_out(page: AccountPage, found: Forecast, row: AccountOutlook) -> Found:
@@ -115,16 +116,20 @@ def _all_runs_out(page: AccountPage, found: Forecast, row: AccountOutlook) -> Fo
         _then(page, row, _("Prepaid credits then"), prepaid),
     )
     known = None if left is None or prepaid is None else left + prepaid
-    return _run_out(page, found.everything, (*parts, *_days(page, found, row)), known)
+    return _run_out(page, found, found.everything, (*parts, *_days(page, found, row)), known)
 
 
 def _run_out(
-    page: AccountPage, one: RunOut | None, operands: tuple[Operand, ...], left: int | None
+    page: AccountPage,
+    found: Forecast,
+    one: RunOut | None,
+    operands: tuple[Operand, ...],
+    left: int | None,
 ) -> Found:
     if left is None:
         return _("unknown"), operands
     if one is None:
-        return telling.word(Verdict.TOO_EARLY), operands
+        return telling.word(found, None), operands
     share = _("%(share)s %% of the futures") % {"share": round(one.lasts * 100)}
     tenths = (
         Operand(_("Early: one in ten runs out before"), said=_moment(page, one.early)),
@@ -132,7 +137,7 @@ def _run_out(
         Operand(_("Late: nine in ten run out before"), said=_moment(page, one.late)),
         Operand(_("They last until the renewal in"), said=share),
     )
-    return telling.word(one.verdict), (*operands, *tenths)
+    return telling.word(found, one), (*operands, *tenths)
 
 
 def _moment(page: AccountPage, when: datetime | None) -> str:
