@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from dashboard.keys.models import Account
 from dashboard.lib import tokens
-from dashboard.lib.prepared import Columns, Prepared
+from dashboard.lib.prepared import Prepared
 from dashboard.rembg.parameters import Parameters
 from dashboard.removals.models import Budget
 from dashboard.teams.models import Membership, Role, Team, User
@@ -129,16 +129,10 @@ class VirtualKey(models.Model):
         """
         if not tokens.looks_valid(secret, cls.PREFIX):
             return None
-        for row in WITH_DIGEST.rows(digest=tokens.digest(secret), at=at):
-            rest = iter(row)
-            key, team = KEY.made(rest), TEAM.made(rest)
-            membership, user = MEMBERSHIP.made(rest), USER.made(rest)
-            assert key and team
-            key.team, key.membership = team, membership
-            if membership and user:
-                membership.team, membership.user = team, user
-            return key
-        return None
+        key: VirtualKey | None = WITH_DIGEST.first(digest=tokens.digest(secret), at=at)
+        if key and key.membership:
+            key.membership.team = key.team
+        return key
 
     @property
     def spender_id(self) -> uuid.UUID:
@@ -201,12 +195,10 @@ class VirtualKey(models.Model):
 
 
 # Account and parent, which few keys have, are asked for when they are wanted.
-KEY, TEAM = Columns(VirtualKey), Columns(Team, "team__")
-MEMBERSHIP, USER = Columns(Membership, "membership__"), Columns(User, "membership__user__")
 WITH_DIGEST = Prepared(
     lambda digest, at: VirtualKey.objects.filter(
         Q(digest=digest) | Q(old_digest=digest, old_until__gt=at)
-    ).values_list(*KEY.names, *TEAM.names, *MEMBERSHIP.names, *USER.names)[:1],
+    ).select_related("team", "membership__user")[:1],
     digest=str,
     at=datetime,
 )

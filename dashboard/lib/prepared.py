@@ -6,11 +6,10 @@ For a short query Django takes several times as long to write the SQL as the dat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from itertools import islice
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -20,7 +19,6 @@ from django.db.models.sql import InsertQuery, UpdateQuery
 from django.db.models.sql.compiler import SQLCompiler
 
 Built = TypeVar("Built")
-M = TypeVar("M", bound=Model)
 FIELDS: dict[type, Field[Any, Any]] = {datetime: DateTimeField(), UUID: UUIDField()}
 # No query has one of these for another reason, so it is known again in the SQL's parameters. The
 # numbers fit into every kind of integer column: the ORM drops a comparison that cannot hold.
@@ -53,15 +51,25 @@ class Plan:
         return cls(sql, named, compiler)
 
     @cached_property
-    def columns(self) -> list[Any]:
-        """Return the columns of a row."""
-        return [column for column, *_ in self.compiler.select[: self.compiler.col_count]]
-
-    @cached_property
     def converters(self) -> dict[int, Any]:
         """Return what makes the database's values ours, by the number of the column."""
-        found: dict[int, Any] = self.compiler.get_converters(self.columns)
+        columns = [column for column, *_ in self.compiler.select[: self.compiler.col_count]]
+        found: dict[int, Any] = self.compiler.get_converters(columns)
         return found
+
+    @cached_property
+    def maker(self) -> Callable[[Sequence[Any]], Any]:
+        """Return what makes the model's object of a row, with what `annotate` names."""
+        made = _maker(self.compiler, self.compiler.klass_info)
+        annotated = self.compiler.annotation_col_map.items()
+
+        def annotated_made(row: Sequence[Any]) -> Any:
+            found = made(row)
+            for name, number in annotated:
+                setattr(found, name, row[number])
+            return found
+
+        return annotated_made if annotated else made
 
     def filled(self, values: dict[str, Any]) -> list[Any]:
         """Return the parameters in order, with these values among them."""
@@ -105,14 +113,15 @@ class Prepared(Kept[QuerySet[Any, Any]]):
 
     def rows(self, **values: Any) -> list[tuple[Any, ...]]:
         """Return what the database has, as `values_list` does (1 query)."""
-        return self._rows(self._plan(values), values)
+        return [tuple(row) for row in self._rows(self._plan(values), values)]
 
     def objects(self, **values: Any) -> list[Any]:
-        """Return what the database has as the model's objects, of a query for such (1 query)."""
+        """Return what the database has as the model's objects, of a query for such (1 query).
+
+        What `select_related` and `annotate` name is with them.
+        """
         plan = self._plan(values)
-        names = [column.target.attname for column in plan.columns]
-        made = plan.compiler.query.model.from_db
-        return [made(connection.alias, names, row) for row in self._rows(plan, values)]
+        return [plan.maker(row) for row in self._rows(plan, values)]
 
     def first(self, **values: Any) -> Any:
         """Return the first of the objects, or None (1 query)."""
@@ -122,11 +131,12 @@ class Prepared(Kept[QuerySet[Any, Any]]):
         """Return the query as the ORM asks it, which gives the same rows."""
         return self._build(**values)
 
-    def _rows(self, plan: Plan, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+    def _rows(self, plan: Plan, values: dict[str, Any]) -> Iterable[Sequence[Any]]:
         with connection.cursor() as cursor:
             cursor.execute(plan.sql, plan.filled(values))
             rows = cursor.fetchall()
-        return [tuple(row) for row in plan.compiler.apply_converters(rows, plan.converters)]
+        converted: Iterable[Sequence[Any]] = plan.compiler.apply_converters(rows, plan.converters)
+        return converted
 
     def _compiler(self, built: QuerySet[Any, Any], database: Any) -> SQLCompiler:
         return built.query.get_compiler(connection=database)
@@ -187,21 +197,31 @@ class PreparedInsert:
         return str(sql)
 
 
-class Columns(Generic[M]):
-    """The columns of a model in a `values_list`, by the path of a relation ("team__"), or none."""
+def _maker(compiler: Any, told: dict[str, Any]) -> Callable[[Sequence[Any]], Any]:
+    """Return what makes an object of a row's columns, with those that `select_related` names.
 
-    def __init__(self, model: type[M], path: str = "") -> None:
-        self._model = model
-        self._fields = [field.attname for field in model._meta.concrete_fields]
-        self._pk = self._fields.index(model._meta.pk.attname)
-        self.names = [f"{path}{name}" for name in self._fields]
+    It makes None where a relation leads nowhere. `told` is the compiler's word on its columns.
+    """
+    model, fields = told["model"], told["select_fields"]
+    names = [compiler.select[number][0].target.attname for number in fields]
+    own, pk = slice(fields[0], fields[-1] + 1), fields[names.index(model._meta.pk.attname)]
+    related = [
+        (one["local_setter"], one["remote_setter"], _maker(compiler, one))
+        for one in told.get("related_klass_infos", ())
+    ]
 
-    def made(self, row: Iterator[Any]) -> M | None:
-        """Take the model from the rest of a row; None where the relation leads nowhere."""
-        values = list(islice(row, len(self._fields)))
-        if values[self._pk] is None:
+    def made(row: Sequence[Any]) -> Any:
+        if row[pk] is None:
             return None
-        return self._model.from_db(connection.alias, self._fields, values)
+        found = model.from_db(DEFAULT_DB_ALIAS, names, row[own])
+        for set_here, set_there, make in related:
+            other = make(row)
+            set_here(found, other)
+            if other is not None:
+                set_there(other, found)
+        return found
+
+    return made
 
 
 def _adapted(value: Any, database: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Case, Count, F, Q, QuerySet, Subquery, When
 
 from dashboard.keys.models import Account
-from dashboard.lib.prepared import Columns, Prepared
+from dashboard.lib.prepared import Prepared
 from dashboard.removals.errors import OverBudget, Refusal
 from dashboard.removals.models import Budget, Removal, Spending, Subject, hold
 from dashboard.removals.periods import Period, first_accounts, periods, running_cycle
@@ -75,8 +75,8 @@ def reserve(removal: Removal) -> list[Use]:
     """
     hold(removal.team_id)
     at = removal.queued_at
-    rows = BINDING.rows(team=removal.team_id, **removal.subjects)
-    return [_take(budget, period, at=at) for budget, period in _followed(rows, at=at)]
+    found = BINDING.objects(team=removal.team_id, **removal.subjects)
+    return [_take(budget, _followed(budget, at=at), at=at) for budget in found]
 
 
 def put(
@@ -130,15 +130,14 @@ def strained(membership: Membership, *, at: datetime) -> list[Use]:
     """
     asked = {"team": membership.team_id, "at": at}
     if membership.may(Role.ADMIN):
-        found = STRAINED.rows(**asked)
+        found = STRAINED.objects(**asked)
     else:
-        found = STRAINED_OWN.rows(**asked, user=str(membership.user_id))
+        found = STRAINED_OWN.objects(**asked, user=str(membership.user_id))
+    cycles = ((one, _followed(one, at=at)) for one in found)
     uses = [
-        Use(budget, period, taken)
-        for (start_at, taken, *_), (budget, period) in zip(
-            found, _followed((row[2:] for row in found), at=at), strict=True
-        )
-        if start_at == period.start_at
+        Use(one.budget, period, one.taken)
+        for one, period in cycles
+        if one.start_at == period.start_at
     ]
     return sorted(uses, key=lambda use: (-use.nearness, use.budget.name))
 
@@ -150,41 +149,33 @@ def _strained(team: int, at: datetime, user: str = "") -> QuerySet[Spending, Any
         Q(taken__gte=F("budget__soft")) | Q(taken__gte=F("budget__hard")),
         budget__in=seen.of_own(user) if user else seen,
     )
-    return rows.values_list("start_at", "taken", *_cycle(team, "budget__"), *OF_SPENDING.names)
+    return rows.annotate(**_cycle(team, "budget__")).select_related("budget")
 
 
 def _binding(team: int, user: str, key: str, tag: str) -> QuerySet[Budget, Any]:
-    found = Budget.objects.binding(team, user=user, key=key, tag=tag)
-    return found.values_list(*_cycle(team), *BUDGET.names)
+    return Budget.objects.binding(team, user=user, key=key, tag=tag).annotate(**_cycle(team))
 
 
-def _cycle(team: int, path: str = "") -> list[Case]:
+def _cycle(team: int, path: str = "") -> dict[str, Case]:
     """Return when the cycle that a budget follows starts and ends, as last read."""
-    return [
-        Case(
+    return {
+        name: Case(
             When(**{f"{path}account": None}, then=Subquery(first_accounts(team).values(name)[:1])),
             default=F(f"{path}account__{name}"),
         )
         for name in ("cycle_start_at", "cycle_end_at")
-    ]
+    }
 
 
-def _followed(rows: Iterable[tuple[Any, ...]], *, at: datetime) -> Iterator[tuple[Budget, Period]]:
-    """Return budgets and the cycles they count in, out of `_cycle` and their columns."""
-    for start_at, end_at, *columns in rows:
-        budget = BUDGET.made(iter(columns))
-        assert budget
-        followed = Account(cycle_start_at=start_at, cycle_end_at=end_at)
-        yield budget, running_cycle(followed, at=at)
+def _followed(row: Any, *, at: datetime) -> Period:
+    """Return the cycle that a budget counts in, out of what `_cycle` told of it."""
+    account = Account(cycle_start_at=row.cycle_start_at, cycle_end_at=row.cycle_end_at)
+    return running_cycle(account, at=at)
 
 
-BUDGET, OF_SPENDING = Columns(Budget), Columns(Budget, "budget__")
-SPENDING = Columns(Spending)
 BINDING = Prepared(_binding, team=int, user=str, key=str, tag=str)
 COVERING = Prepared(
-    lambda budget, at: (
-        Spending.objects.filter(budget=budget).covering(at).values_list(*SPENDING.names)
-    ),
+    lambda budget, at: Spending.objects.filter(budget=budget).covering(at),
     budget=UUID,
     at=datetime,
 )
@@ -200,8 +191,7 @@ def tightest(found: Iterable[Use]) -> Use | None:
 
 def _take(budget: Budget, period: Period, *, at: datetime) -> Use:
     """Take one credit in the running cycle, and in the others that the moment lies in (D8)."""
-    rows = COVERING.rows(budget=budget.pk, at=at)
-    covering = [row for row in (SPENDING.made(iter(each)) for each in rows) if row]
+    covering: list[Spending] = COVERING.objects(budget=budget.pk, at=at)
     same = (row for row in covering if Period(row.start_at, row.end_at) == period)
     row = next(same, None) or _row(budget, period)
     if not Spending.objects.filter(pk=row.pk).take(below=budget.hard):

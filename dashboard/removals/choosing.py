@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dashboard.keys.models import Account, ApiKey
-from dashboard.lib.prepared import Columns, Prepared
+from dashboard.lib.prepared import Prepared
 from dashboard.lib.sealing import SealError
 from dashboard.rembg import errors
 from dashboard.rembg.client import Client
@@ -91,22 +91,14 @@ def _candidates(payer: Payer) -> list[ApiKey]:
 
 def _active_keys(team_id: int) -> list[ApiKey]:
     """Return the keys of a team's active accounts (1 query)."""
-    found = []
-    for row in ACTIVE.rows(team=team_id):
-        rest = iter(row)
-        key, account = KEY.made(rest), ACCOUNT.made(rest)
-        assert key and account
-        key.account = account
-        found.append(key)
-    return found
+    return ACTIVE.objects(team=team_id)
 
 
-KEY, ACCOUNT = Columns(ApiKey), Columns(Account, "account__")
 ACTIVE = Prepared(
     lambda team: (
         ApiKey.objects.active()
         .filter(team=team, account__archived_at=None)
-        .values_list(*KEY.names, *ACCOUNT.names)
+        .select_related("account")
     ),
     team=int,
 )

@@ -111,14 +111,26 @@ def world(acme, account, key, alice, mel) -> dict[str, Any]:
 
 
 ASKED: list[tuple[str, Prepared, Callable[[dict[str, Any]], dict[str, Any]]]] = [
-    ("memberships", people.OF_PERSON, lambda world: {"user": world["alice"].pk}),
-    ("memberships-one", people.OF_PERSON, lambda world: {"user": world["mel"].pk}),
     ("accounts", newest.LISTED, lambda world: {"team": world["acme"].pk}),
     ("accounts-other", newest.LISTED, lambda world: {"team": world["other"].pk}),
     ("readings", newest.NEWEST, lambda world: {"team": world["acme"].pk}),
     ("readings-other", newest.NEWEST, lambda world: {"team": world["other"].pk}),
     ("locks", locks.USED, lambda world: {}),
     ("removals", glance.NEWEST, lambda world: {"team": world["acme"].pk, "since": NOON - DAY}),
+    ("months", schedule.MONTHS_READ, lambda world: {"account": world["account"].pk}),
+    (
+        "company",
+        twins.COMPANY,
+        lambda world: {
+            "team": world["acme"].pk,
+            "account": world["account"].pk,
+            "start": NOON - 3 * DAY,
+        },
+    ),
+]
+OBJECTS: list[tuple[str, Prepared, Callable[[dict[str, Any]], dict[str, Any]]]] = [
+    ("memberships", people.OF_PERSON, lambda world: {"user": world["alice"].pk}),
+    ("memberships-one", people.OF_PERSON, lambda world: {"user": world["mel"].pk}),
     (
         "binding",
         budgets.BINDING,
@@ -161,19 +173,7 @@ ASKED: list[tuple[str, Prepared, Callable[[dict[str, Any]], dict[str, Any]]]] = 
         budgets.STRAINED_OWN,
         lambda world: {"team": world["acme"].pk, "at": NOON, "user": str(world["mel"].pk)},
     ),
-    ("months", schedule.MONTHS_READ, lambda world: {"account": world["account"].pk}),
-    (
-        "company",
-        twins.COMPANY,
-        lambda world: {
-            "team": world["acme"].pk,
-            "account": world["account"].pk,
-            "start": NOON - 3 * DAY,
-        },
-    ),
-]
-OBJECTS: list[tuple[str, Prepared, Callable[[dict[str, Any]], dict[str, Any]]]] = [
-    ("keys", turns.AWAKE, lambda world: {"account": world["account"].pk, "at": NOON}),
+    ("keys-awake", turns.AWAKE, lambda world: {"account": world["account"].pk, "at": NOON}),
     (
         "reading-before",
         keeping.BEFORE,
@@ -212,9 +212,10 @@ def test_what_is_prepared_gives_the_objects_that_the_orm_gives(world, asked, val
 
 
 def loaded(one: Model) -> dict[str, Any]:
-    """Return what an object knows without asking, and whose database it is of."""
+    """Return what an object and its relations know without asking, and whose database it is."""
     state = one._state
-    return one.__dict__ | {"_state": (state.db, state.adding)}
+    beside = {name: found and loaded(found) for name, found in state.fields_cache.items()}
+    return one.__dict__ | {"_state": (state.db, state.adding, beside)}
 
 
 def test_a_key_that_rests_or_is_paused_is_not_among_those_to_ask_with(world, key):
@@ -248,7 +249,7 @@ def test_there_is_no_first_of_nothing(world):
 
 def test_it_is_one_query_with_the_values_in_it(world):
     with CaptureQueriesContext(connection) as queries:
-        budgets.STRAINED_OWN.rows(team=4711, at=NOON, user="it's me")
+        budgets.STRAINED_OWN.objects(team=4711, at=NOON, user="it's me")
 
     (query,) = queries.captured_queries
     assert "4711" in query["sql"]

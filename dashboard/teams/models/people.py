@@ -16,7 +16,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from dashboard.lib.prepared import Columns, Prepared
+from dashboard.lib.prepared import Prepared
 
 
 class UserManager(BaseUserManager["User"]):
@@ -155,17 +155,10 @@ class Membership(models.Model):
     @classmethod
     def all_of(cls, user: User) -> list[Membership]:
         """Return a person's, with their teams, the oldest first; each page asks (1 query)."""
-        found = []
-        for row in OF_PERSON.rows(user=user.pk):
-            rest = iter(row)
-            membership, team = MEMBERSHIP.made(rest), TEAM.made(rest)
-            assert membership and team
-            membership.team, membership.user = team, user
-            found.append(membership)
+        found: list[Membership] = OF_PERSON.objects(user=user.pk)
+        for membership in found:
+            membership.user = user
         return found
 
 
-MEMBERSHIP, TEAM = Columns(Membership), Columns(Team, "team__")
-OF_PERSON = Prepared(
-    lambda user: Membership.objects.of(user).values_list(*MEMBERSHIP.names, *TEAM.names), user=int
-)
+OF_PERSON = Prepared(lambda user: Membership.objects.of(user).select_related("team"), user=int)
