@@ -28,6 +28,13 @@ def account(page: Page) -> None:
     charts_drawn(page, "burn-down", "use-chart", "cycles-stripe")
 
 
+def account_by_day(page: Page) -> None:
+    """Open it with its days, which come when they are scrolled to."""
+    account(page)
+    page.locator("#use-chart canvas").wait_for()
+    charts_drawn(page)
+
+
 def removal(page: Page) -> None:
     """Open the comparison of a picture with its result."""
     page.goto("/teams/demo/removals/")
@@ -107,8 +114,9 @@ def main(url: str, folder: Path) -> None:
         def take(opened: Callable[[Page], None], **look) -> Image.Image:
             return shot(browser, owner.cookies, url, opened, **look)
 
-        save(take(account, size=(1440, 1345)), folder / "account.png")
-        save(take(account, size=(1440, 1345), color_scheme="dark"), folder / "account-dark.png")
+        large = {"size": (1440, 1575)}
+        save(take(account_by_day, **large), folder / "account.png")
+        save(take(account_by_day, **large, color_scheme="dark"), folder / "account-dark.png")
         save(take(overview, size=(1440, 1000)), folder / "overview.png")
         save(take(removal, size=(1440, 1000)), folder / "removal.png")
         phones = [take(one, color_scheme="dark", **phone) for one in (overview, account, removals)]
