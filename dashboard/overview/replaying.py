@@ -61,9 +61,11 @@ class Upstream:
     session: requests.Session = field(default_factory=requests.Session)
 
     def starts(self, count: int) -> list[datetime]:
-        """Return when the last cycles began, the running one last."""
-        listed = self._ask(listBillingCycles="1")["billingCycles"][:count]
-        return [datetime.fromtimestamp(one["periodStartUnix"], UTC) for one in reversed(listed)]
+        """Return when the last cycles began, the running one last: unused, it is not listed yet."""
+        listed = self._ask(listBillingCycles="1")["billingCycles"]
+        running = self._ask(expand="billing_cycle")["billingCycle"]
+        known = sorted({one["periodStartUnix"] for one in (*listed, running)})
+        return [datetime.fromtimestamp(one, UTC) for one in known[-count:]]
 
     def values(self) -> dict[str, Any]:
         """Return the plan and the prepaid credits of today, as `change` takes them."""
