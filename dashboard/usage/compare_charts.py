@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -13,34 +14,58 @@ from django.utils.translation import ngettext
 from dashboard.usage import phrases
 from dashboard.usage.charts import Chart, Frame, chart, line
 from dashboard.usage.comparing import Difference, Run, difference
-
-
-@dataclass(frozen=True)
-class Lane:
-    """One line of a comparison: its name, the role that gives its colour, and its run."""
-
-    label: str
-    role: str
-    run: Run
-    dashed: bool = False
+from dashboard.usage.history.values import DAY
 
 
 @dataclass(frozen=True)
 class Stop:
-    """A place on the ruler: the end of a day of the cycle, or the moment `now` in the day."""
+    """A place on the ruler, so long after the renewal: the end of a day, or a newest moment.
+
+    The latter has a word that tells it from the end of its day.
+    """
 
     number: int
-    now: timedelta | None = None
+    after: timedelta
+    word: str = ""
 
     @property
     def name(self) -> str:
         """Return "Day 21", or "Day 21, so far"."""
         name = _("Day %(number)s") % {"number": self.number}
-        return name if self.now is None else _("%(day)s, so far") % {"day": name}
+        return f"{name}, {self.word}" if self.word else name
 
-    def of(self, run: Run) -> int | None:
-        """Return the credits that a run had used by then; None if unknown."""
-        return run.on_day(self.number) if self.now is None else run.by(self.now)
+    @property
+    def place(self) -> float:
+        """Return where it stands on the ruler, in days after the renewal."""
+        return round(self.after / DAY, 4)
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One line of a comparison: its name, the role that gives its colour, and its run.
+
+    A run that goes on has a word for its newest moment, at which all lines then stand, too.
+    """
+
+    label: str
+    role: str
+    run: Run
+    dashed: bool = False
+    word: str = ""
+
+    @cached_property
+    def newest(self) -> Stop | None:
+        """Return where a run that goes on stands now."""
+        newest = self.run.newest
+        if newest is None or self.run.final is not None or not self.word:
+            return None
+        return Stop(self.run.day_of(newest.after), newest.after, self.word)
+
+    def at(self, stop: Stop) -> int | None:
+        """Return the credits used by then; None if unknown, or still to come."""
+        if self.newest and stop.after > self.newest.after:
+            return None
+        return self.run.by(stop.after) if stop.word else self.run.on_day(stop.number)
 
 
 def by_day(
@@ -49,43 +74,30 @@ def by_day(
     """Return a line for each lane over the days of the cycle, from 1 to the longest one's last.
 
     A day without a reading breaks a line; a cycle that nobody read is a dot at its end. With a
-    base the first lane ends at its newest moment, at which the others stand too, and the table
-    has its difference to the base.
+    base the table has the first lane's difference to it.
     """
-    days = range(1, max(lane.run.days for lane in lanes) + 1)
-    now = _now(lanes[0].run) if base else None
-    stops = [*map(Stop, days)]
-    if now:
-        stops.insert(now.number - 1, now)
-    dots = [[stop.of(lane.run) for stop in stops] for lane in lanes]
-    if now:
-        # Of a day that is not over yet there is no end to draw.
-        dots[0][now.number] = None
+    ends = [Stop(n, n * DAY) for n in range(1, max(lane.run.days for lane in lanes) + 1)]
+    now = [lane.newest for lane in lanes if lane.newest]
+    stops = sorted([*ends, *now], key=lambda stop: stop.after)
+    dots = [[lane.at(stop) for stop in stops] for lane in lanes]
     return chart(
         title,
         frame=frame,
         summary=summary,
         x={
-            "type": "category",
+            "type": "days",
             "labels": [stop.name for stop in stops],
-            "short": ["" if stop.now else str(stop.number) for stop in stops],
+            "places": [stop.place for stop in stops],
         },
         series=[
             line(lane.label, lane.role, credits, dashed=lane.dashed)
             for lane, credits in zip(lanes, dots, strict=True)
         ],
-        marks=[{"x": now.name, "label": _("Now"), "role": "now"}]
-        if now and lanes[0].run.window.runs(at=frame.at)
+        marks=[{"x": now[0].name, "label": _("Now"), "role": "now"}]
+        if base and now and lanes[0].run.window.runs(at=frame.at)
         else [],
         table=_table(lanes, stops, dots, base=base, at=frame.at),
     )
-
-
-def _now(this: Run) -> Stop | None:
-    newest = this.newest
-    if newest is None or this.final is not None:
-        return None
-    return Stop(this.day_of(newest.after), newest.after)
 
 
 def same_moment(this: Run, base: Run) -> Difference | None:
@@ -199,10 +211,10 @@ def _table(
     rows: list[list[str | int | None]] = []
     for stop, *credits in zip(stops, *dots, strict=True):
         told = [
-            _why_none(lane.run, stop, at=at) if one is None else one
+            _why_none(lane, stop, at=at) if one is None else one
             for lane, one in zip(lanes, credits, strict=True)
         ]
-        rows.append([stop.name if stop.now else str(stop.number), *told])
+        rows.append([stop.name if stop.word else str(stop.number), *told])
         if base:
             found = difference(credits[0], credits[1])
             why = next((one for one in told[:2] if isinstance(one, str)), None)
@@ -212,11 +224,9 @@ def _table(
     return {"columns": head, "rows": rows}
 
 
-def _why_none(run: Run, stop: Stop, *, at: datetime) -> str | None:
+def _why_none(lane: Lane, stop: Stop, *, at: datetime) -> str | None:
     """Return why there are no credits of a run; None where they are unknown."""
-    if stop.number > run.days:
+    if stop.number > lane.run.days:
         return _("ended")
-    newest = run.newest
-    if newest and run.window.runs(at=at) and stop.number >= run.day_of(newest.after):
-        return _("to come")
-    return None
+    is_later = lane.newest and stop.after > lane.newest.after
+    return _("to come") if is_later and lane.run.window.runs(at=at) else None

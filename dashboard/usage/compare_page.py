@@ -90,10 +90,10 @@ class ComparePage:
     @cached_property
     def chart(self) -> Chart:
         """The chart of the cycles by day."""
-        lanes = [Lane(_("This cycle"), "this", self.this), *self._earlier()]
+        this = Lane(_("This cycle"), "this", self.this, word=_("so far"))
         return compare_charts.by_day(
             _("Credits used since the renewal, by day of the cycle"),
-            lanes,
+            [this, *self._earlier()],
             frame=Frame(
                 self.page.at,
                 self.page.team.zone,

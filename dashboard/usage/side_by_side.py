@@ -118,10 +118,7 @@ class SideBySide:
         stale = any(one.stale for one in self.chosen)
         return compare_charts.by_day(
             _("Credits used since each account's renewal, by day of the cycle"),
-            [
-                Lane(side.standing.label, f"account-{number}", side.run)
-                for number, side in enumerate(self.sides, start=1)
-            ],
+            [self._lane(*one) for one in enumerate(self.sides, start=1)],
             frame=Frame(self.at, self.team.zone, min(ages, default=None), stale=stale),
             summary=self.sentence,
         )
@@ -138,6 +135,11 @@ class SideBySide:
 
     def _with_choice(self, address: str) -> str:
         return f"{address}?{urlencode([('account', str(pk)) for pk in sorted(self.wanted)])}"
+
+    def _lane(self, number: int, side: Side) -> Lane:
+        label = side.standing.label
+        now = _("%(account)s now") % {"account": label}
+        return Lane(label, f"account-{number}", side.run, word=now)
 
     def _side(self, one: Standing, run: Run) -> Side:
         slug = self.team.slug

@@ -1,3 +1,4 @@
+import { ruler } from "./chart-axis.js";
 import { datasets } from "./chart-data.js";
 import { annotations, headroom } from "./chart-marks.js";
 import { FONT, colour } from "./chart-theme.js";
@@ -14,13 +15,15 @@ function named(spec) {
 function scales(spec) {
   const ticks = { color: colour("muted"), font: { family: FONT, size: 11.5 }, padding: 6 };
   const x = { grid: { display: false }, border: { color: colour("line") }, stacked: true };
-  const time = spec.x.type === "time";
+  const kinds = {
+    time: () => ({ ...x, ...scaleOfTime(spec, ticks) }),
+    days: () => ({ ...x, ...ruler(spec, ticks) }),
+    category: () => ({ ...x, type: "category", ticks: { ...ticks, ...named(spec) } }),
+  };
   return {
-    x: time
-      ? { ...x, ...scaleOfTime(spec, ticks) }
-      : { ...x, type: "category", ticks: { ...ticks, ...named(spec) } },
+    x: kinds[spec.x.type](),
     y: {
-      stacked: !time,
+      stacked: spec.x.type === "category",
       beginAtZero: true,
       grace: "4%",
       suggestedMax: 10,

@@ -1,11 +1,7 @@
+import { points } from "./chart-axis.js";
 import { colour, hatch, pale } from "./chart-theme.js";
 
 const THIN = new Set(["allowance", "pace"]);
-
-function points(spec, series) {
-  if (spec.x.type !== "time") return series.data;
-  return series.data.map(({ x, y }) => ({ x: Date.parse(x), y }));
-}
 
 function column(canvas, spec, series, rgb) {
   const running = new Set(spec.hatched ?? []);

@@ -1,3 +1,4 @@
+import { span, spot } from "./chart-axis.js";
 import { FONT, colour, pale } from "./chart-theme.js";
 
 const DASHES = { renewal: [], gap: [1, 4] };
@@ -8,10 +9,6 @@ const ROWS = 3;
 const AXIS = 48;
 const NARROW = 560;
 const MOST_WORDS = 4;
-
-function spot(spec, x) {
-  return spec.x.type === "time" ? Date.parse(x) : spec.x.labels.indexOf(x);
-}
 
 /** Where a mark's label stands: in the middle of a stretch. */
 function place(spec, mark) {
@@ -28,10 +25,7 @@ function said(spec, mark, { width }) {
 /** Where a label will stand, from and to, in pixels; the plugin keeps it on the canvas. */
 function extent(spec, mark, chart) {
   const { ctx, width } = chart;
-  const [min, max] =
-    spec.x.type === "time"
-      ? [Date.parse(spec.x.min), Date.parse(spec.x.max)]
-      : [-0.5, spec.x.labels.length - 0.5];
+  const [min, max] = span(spec);
   const half = ctx.measureText(said(spec, mark, chart)).width / 2 + 8;
   const at = AXIS + ((place(spec, mark) - min) / (max - min)) * (width - AXIS);
   const centre = Math.max(half, Math.min(width - half, at));

@@ -22,7 +22,7 @@ export function reading(chart, spec, point) {
     if (!chart.isDatasetVisible(order)) return;
     const value = time
       ? at(dataset.data, point.parsed.x, series.stepped)
-      : dataset.data[point.dataIndex];
+      : series.data[point.dataIndex];
     if (time && value === null) return;
     if (series.type === "bar") total += value ?? 0;
     rows.push({ ...series, value });

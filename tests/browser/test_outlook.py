@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import violations
@@ -86,3 +87,28 @@ def test_the_page_of_days_works_without_javascript_and_on_a_phone(visit):
     page.locator("#use input[type=date]").fill("2026-01-01")
     page.locator("#use").get_by_role("button", name="Show").click()
     expect(page.locator("#use h3")).to_contain_text("Credits used by the hour")
+
+
+PLACES = """(canvas) => {
+  const chart = Chart.getChart(canvas);
+  const { left, right } = chart.chartArea;
+  return chart.getDatasetMeta(1).data.map(({ x }) => (x - left) / (right - left));
+}"""
+
+
+def test_a_comparison_stands_on_a_ruler_where_now_lies_within_its_day(visit):
+    """The wrong drawing: now as a day of its own, so that an hour is as wide as a day."""
+    page = opened(visit)
+    page.get_by_role("link", name="Compare with the last cycles").click()
+    charts_drawn(page, "compare")
+    spec = page.request.get(page.url.rstrip("/") + ".json").json()
+    places = spec["x"]["places"]
+
+    drawn = page.locator("#compare canvas").evaluate(PLACES)
+
+    assert drawn == pytest.approx([place / places[-1] for place in places], abs=0.01)
+    page.locator("#compare canvas").focus()
+    for _ in range(1 + next(n for n, name in enumerate(spec["x"]["labels"]) if "so far" in name)):
+        page.keyboard.press("ArrowRight")
+    used = next(dot for dot in reversed(spec["series"][0]["data"]) if dot is not None)
+    expect(said(page, "compare")).to_contain_text(f"so far: This cycle {used:,}")

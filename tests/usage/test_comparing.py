@@ -211,7 +211,7 @@ def test_the_running_day_is_drawn_up_to_now_for_all_and_not_as_a_whole_one():
     """The wrong drawing: 9,300 at the end of day 21, below the last cycle's 9,900 there."""
     this = run((20 * 24, 9000), (20 * 24 + 3, 9300))
     last = run((20 * 24 + 3, 8100), (20 * 24 + 23, 9900), final=11_000, days=31)
-    lanes = [Lane("This", "this", this), Lane("Last", "last-1", last)]
+    lanes = [Lane("This", "this", this, word="so far"), Lane("Last", "last-1", last)]
 
     chart = compare_charts.by_day("", lanes, frame=Frame(AT, ZONE), summary="", base=last)
 
@@ -220,6 +220,8 @@ def test_the_running_day_is_drawn_up_to_now_for_all_and_not_as_a_whole_one():
         {"Day 21, so far": 8100, "Day 21": 9900, "Day 31": 11_000},
     ]
     assert [one["x"] for one in chart["marks"]] == ["Day 21, so far"]
+    at = chart["x"]["labels"].index("Day 21, so far")
+    assert chart["x"]["places"][at - 1 : at + 2] == [20, 20.125, 21]
     rows = {row[0]: row[1:] for row in chart["table"]["rows"]}
     assert rows["Day 21, so far"] == [9300, 8100, "+1,200"]
     assert rows["21"] == ["to come", 9900, "to come"]
@@ -228,9 +230,10 @@ def test_the_running_day_is_drawn_up_to_now_for_all_and_not_as_a_whole_one():
 
 def test_of_a_closed_cycle_every_day_is_drawn_to_its_end():
     this = run((20 * 24 + 3, 9300), final=9900)
-    lanes = [Lane("This", "this", this), Lane("Last", "last-1", run(final=11_000))]
+    last = Lane("Last", "last-1", run(final=11_000))
+    lanes = [Lane("This", "this", this, word="so far"), last]
 
-    chart = compare_charts.by_day("", lanes, frame=Frame(END, ZONE), summary="", base=lanes[1].run)
+    chart = compare_charts.by_day("", lanes, frame=Frame(END, ZONE), summary="", base=last.run)
 
     assert drawn(chart)[0] == {"Day 21": 9300, f"Day {this.days}": 9900}
     assert chart["marks"] == []
@@ -301,9 +304,20 @@ def test_accounts_with_different_windows_stand_on_the_same_day(as_victor, two):
 
     assert "Credits used by day 6, the last that all have reached: Main 1,011, Shop 340." in page
     assert "1,011 21 of 30 9,300" in page and "340 6 of 31 340" in page
-    main, shop = (one["data"] for one in chart["series"])
-    assert (main[5], main[10], main[20]) == (1011, 2011, 9300)
-    assert shop[5] == 340 and shop[6:] == [None] * 25
+    main, shop = drawn(chart)
+    assert main == {
+        "Day 6": 1011,
+        "Day 6, Shop now": 1011,
+        "Day 11": 2011,
+        "Day 21, Main now": 9300,
+    }
+    assert shop == {"Day 6, Shop now": 340}
+    places = dict(zip(chart["x"]["labels"], chart["x"]["places"], strict=True))
+    assert (places["Day 6, Shop now"], places["Day 21, Main now"], places["Day 31"]) == (
+        5,
+        20.125,
+        31,
+    )
 
 
 def test_overlapping_windows_of_accounts_are_never_added(as_victor, two):
