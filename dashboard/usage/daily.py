@@ -96,13 +96,14 @@ def bars_of(found: Course, ask: Ask) -> list[Bar]:
     buckets = [one for one in found.series.get(ask.kind, ()) if one.start_at < ask.frame.at]
     labels = [_label(one, ask) for one in buckets]
     twice = {label for label, count in Counter(labels).items() if count > 1}
-    bars = []
+    bars: list[Bar] = []
     for one, label in zip(buckets, labels, strict=True):
         local = one.start_at.astimezone(ask.frame.zone)
         # An hour that the clock shows twice is told apart by its distance from UTC.
         name = f"{label} ({local:%z})" if label in twice else label
         runs = one.start_at <= ask.frame.at < one.end_at
-        bars.append(Bar(one, name, _short(local, ask), _note(one, ask, runs=runs), runs))
+        short = _short(local, ask, is_first=not bars)
+        bars.append(Bar(one, name, short, _note(one, ask, runs=runs), runs))
     return bars
 
 
@@ -114,10 +115,12 @@ def _label(one: Bucket, ask: Ask) -> str:
     return f"{weekday} {phrases.day(one.start_at, zone, at=at)}"
 
 
-def _short(local: datetime, ask: Ask) -> str:
+def _short(local: datetime, ask: Ask, *, is_first: bool) -> str:
+    """Return what stands below a column; the first hour says its day, for it is never left out."""
+    day = str(date_format(local, "j M"))
     if not ask.by_hour:
-        return str(date_format(local, "j M"))
-    return f"{local:%H:%M}\n{date_format(local, 'j M')}" if local.hour == 0 else f"{local:%H:%M}"
+        return day
+    return f"{local:%H:%M}\n{day}" if is_first or local.hour == 0 else f"{local:%H:%M}"
 
 
 def _note(one: Bucket, ask: Ask, *, runs: bool) -> str:

@@ -111,6 +111,19 @@ def test_days_are_the_teams_own_and_a_day_opens_its_hours(account, acme, get, ur
     assert sum(a for a, _b in columns(hours).values()) == columns(days)["Thu 5 Nov"][0]
 
 
+def test_below_the_hours_the_first_one_and_each_midnight_say_their_day(account, get):
+    read_until(account, AT)
+
+    short = get(span="48").json()["x"]["short"]
+
+    assert [one for one in short if "\n" in one] == [
+        short[0],
+        "00:00\n12 Nov",
+        "00:00\n13 Nov",
+    ]
+    assert short[0] == "16:00\n11 Nov"
+
+
 def test_an_hour_that_the_clock_shows_twice_stands_there_twice(account, acme, get):
     acme.time_zone = "America/New_York"
     acme.save()
