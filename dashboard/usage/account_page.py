@@ -15,7 +15,8 @@ from django.utils.translation import ngettext
 
 from dashboard.keys.models import Account, ApiKey
 from dashboard.teams.models import Team
-from dashboard.usage import charts, columns, course, pasts, phrases
+from dashboard.usage import columns, course, pasts, phrases
+from dashboard.usage.burn_down import burn_down
 from dashboard.usage.charts import Chart, Frame
 from dashboard.usage.history.loading import Known
 from dashboard.usage.models import CalendarMonth, Kind
@@ -132,7 +133,7 @@ class AccountPage:
     def burn_down(self) -> Chart:
         """The chart of the window that is shown."""
         assert self.window is not None
-        return charts.burn_down(
+        return burn_down(
             self.window,
             self.course,
             frame=self._frame(_newest(self.course.points, self.window)),

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from dashboard.keys.models import Account
 from dashboard.usage import course
 from dashboard.usage.burn import Rates
-from dashboard.usage.charts import Frame, burn_down
+from dashboard.usage.burn_down import burn_down
+from dashboard.usage.charts import Frame
 from dashboard.usage.columns import cycle_columns, month_columns
 from dashboard.usage.course import Course, Point, thinned
 from dashboard.usage.forecast import Forecast, RunOut, Spread, Verdict
