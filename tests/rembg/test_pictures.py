@@ -2,10 +2,10 @@
 
 import io
 import struct
+import sys
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
-from time import process_time
 
 import pytest
 from hypothesis import given
@@ -18,6 +18,26 @@ from tests.examples import examples
 from tests.rembg import samples
 
 SIGNATURE = "File does not appear to be a valid image (invalid file signature)"
+
+
+def steps_of(deed):
+    """Return how many calls a deed makes, Python's and C's, and what it returns.
+
+    A step for each byte or piece shows in it on any machine, however busy; seconds do not.
+    """
+    count = 0
+
+    def count_on(_frame, event, _argument):
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(count_on)
+    try:
+        returned = deed()
+    finally:
+        sys.setprofile(before)
+    return count, returned
 
 
 def look(data, filename="x.png"):
@@ -429,11 +449,10 @@ def test_u19_malformed_exif_is_taken_for_upright_and_soon(block):
         samples.saved("jpeg"), samples.segment(0xE1, b"Exif\0\0" + block[:60_000])
     )
 
-    started = process_time()
-    picture = look(data)
+    steps, picture = steps_of(lambda: look(data))
 
     assert picture.orientation == 1
-    assert process_time() - started < 0.05
+    assert steps < 5_000
 
 
 def test_the_orientation_is_read_in_either_byte_order():
@@ -514,10 +533,12 @@ def test_u13_hostile_headers_cost_little_time_and_memory(name):
     tracemalloc.stop()
     assert peak < 5_000_000
 
-    started = process_time()
-    with pytest.raises(errors.PictureRefused):
-        inspect(file, filename="x.png")
-    assert process_time() - started < 0.3
+    def again():
+        with pytest.raises(errors.PictureRefused):
+            inspect(file, filename="x.png")
+
+    steps, _nothing = steps_of(again)
+    assert steps < 400_000
 
 
 def test_a_jpeg_of_50_mb_is_read_to_its_end_at_once():
@@ -527,9 +548,10 @@ def test_a_jpeg_of_50_mb_is_read_to_its_end_at_once():
     data = small[:middle] + filled * ((49 << 20) // len(filled)) + small[middle:]
     file = io.BytesIO(data)
 
-    started = process_time()
-    assert inspect(file, filename="x.jpg").size == len(data)
-    assert process_time() - started < 1
+    steps, found = steps_of(lambda: inspect(file, filename="x.jpg"))
+
+    assert found.size == len(data)
+    assert steps < 20_000
 
 
 @pytest.mark.parametrize("kind", samples.KINDS)
