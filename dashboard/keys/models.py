@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from dashboard.keys.keychecks import KeyCheck as KeyCheck
 from dashboard.keys.pricing import CreditPrice as CreditPrice
 from dashboard.keys.ring import ring
-from dashboard.lib.prepared import Prepared, PreparedUpdate
+from dashboard.lib.prepared import PreparedUpdate
 from dashboard.lib.redaction import remember
 from dashboard.lib.sealing import Sealed
 from dashboard.rembg.client import Client
@@ -288,17 +288,6 @@ def accepted(at: datetime) -> dict[str, object]:
     return {"tested_at": at, "accepted_at": at, **forgotten}
 
 
-def paused_labels(team: Team) -> list[str]:
-    """Return the labels of the team's paused keys, in order (1 query)."""
-    return [label for (label,) in PAUSED.rows(team=team.pk)]
-
-
-PAUSED = Prepared(
-    lambda team: (
-        ApiKey.objects.filter(team=team).paused().order_by("label", "pk").values_list("label")
-    ),
-    team=int,
-)
 ACCEPTED = PreparedUpdate(
     lambda key, replaced_at, at: (
         ApiKey.objects.filter(pk=key, replaced_at=replaced_at),

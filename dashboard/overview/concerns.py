@@ -9,6 +9,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from dashboard.keys.models import ApiKey
+from dashboard.lib.prepared import Prepared
 from dashboard.overview.cards import AccountCard, is_low
 from dashboard.removals.budgets import Use
 from dashboard.teams.models import Membership, Role, Team
@@ -33,7 +35,6 @@ class Concern:
 def concerns(
     membership: Membership,
     cards: Iterable[AccountCard],
-    paused_keys: Iterable[str],
     unknown_removals: int,
     strained: Sequence[Use],
     *,
@@ -43,7 +44,7 @@ def concerns(
     team = membership.team
     found = [
         *_lock_concerns(team, locked),
-        *_key_concerns(team, paused_keys),
+        *_key_concerns(team),
         *(concern for card in cards for concern in _account_concerns(team, card)),
         *_removal_concerns(team, unknown_removals),
         *_budget_concerns(team, strained),
@@ -59,12 +60,20 @@ def _lock_concerns(team: Team, locked: str | None) -> Iterator[Concern]:
         yield Concern("bad", _("Keys are locked"), locked, url, _("Open keys"))
 
 
-def _key_concerns(team: Team, paused: Iterable[str]) -> Iterator[Concern]:
+def _key_concerns(team: Team) -> Iterator[Concern]:
     url = reverse("keys:index", args=[team.slug])
-    for label in paused:
+    for (label,) in PAUSED.rows(team=team.pk):
         title = _("RemBG refuses the key “%(key)s”") % {"key": label}
         text = _("It is paused after two refusals. Test or replace it.")
         yield Concern("bad", title, text, url, _("Open keys"))
+
+
+PAUSED = Prepared(
+    lambda team: (
+        ApiKey.objects.filter(team=team).paused().order_by("label", "pk").values_list("label")
+    ),
+    team=int,
+)
 
 
 def _account_concerns(team: Team, card: AccountCard) -> Iterator[Concern]:

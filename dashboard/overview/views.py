@@ -6,7 +6,6 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from dashboard.keys.locks import locked
-from dashboard.keys.models import paused_labels
 from dashboard.overview import glance, table
 from dashboard.overview.cards import account_cards
 from dashboard.overview.concerns import concerns
@@ -35,7 +34,7 @@ def team(request: TeamRequest, team: Team) -> HttpResponse:
         "total": sums,
         "cards": cards,
         "rows": table.rows(cards) if len(cards) > MOST_CARDS else "",
-        "concerns": concerns(mine, cards, paused_labels(team), unknown, strained, locked=locked()),
+        "concerns": concerns(mine, cards, unknown, strained, locked=locked()),
         "removals": removals,
     }
     return render(request, "overview/team.html", context)

@@ -22,7 +22,7 @@ from dashboard.keys import locks
 from dashboard.keys import models as keys
 from dashboard.keys.models import Account, ApiKey
 from dashboard.lib.prepared import Prepared, PreparedInsert, PreparedUpdate
-from dashboard.overview import glance
+from dashboard.overview import concerns, glance
 from dashboard.removals import budgets, choosing
 from dashboard.removals.models import Budget, Spending, State
 from dashboard.teams.models import Membership, Role, Team, people
@@ -233,12 +233,12 @@ def test_a_key_that_rests_or_is_paused_is_not_among_those_to_ask_with(world, key
 
 def test_the_paused_keys_are_those_of_the_team_that_are_not_archived(world, key):
     def labels():
-        return [keys.paused_labels(world[team]) for team in ("acme", "other")]
+        return [concerns.PAUSED.rows(team=world[team].pk) for team in ("acme", "other")]
 
     assert labels() == [[], []]
     ApiKey.objects.filter(pk=key.pk).update(paused_at=NOON)
-    assert labels() == [[key.label], []]
-    assert keys.PAUSED.rows(team=key.team_id) == list(keys.PAUSED.query(team=key.team_id))
+    assert labels() == [[(key.label,)], []]
+    assert concerns.PAUSED.rows(team=key.team_id) == list(concerns.PAUSED.query(team=key.team_id))
     ApiKey.objects.get(pk=key.pk).archive(at=NOON)
     assert labels() == [[], []]
 
