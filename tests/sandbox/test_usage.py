@@ -258,5 +258,5 @@ def test_a_list_is_quick(box: Box):
         box.cycles(PREMIUM)
         seconds.append(time.perf_counter() - started)
 
-    # Far more than it takes, and the fastest, for this machine may have other work.
-    assert min(seconds) < 5
+    # Ten times what it takes, and the fastest, for this machine may have other work.
+    assert min(seconds) < 0.5
