@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import calendar
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,6 +10,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from dashboard.keys.models import Account
+from dashboard.lib.renewals import anchor_day, months_in, renewal_after
 from dashboard.removals.models import Budget
 
 
@@ -45,28 +45,17 @@ def first_accounts(team: Any) -> QuerySet[Account]:
 
 
 def running_cycle(account: Account, *, at: datetime) -> Period:
-    """Return the account's running cycle; after a renewal not yet read, the month that follows."""
+    """Return the account's running cycle; after a renewal not yet read, the one that follows."""
     start, end = account.cycle_start_at, account.cycle_end_at
     if start is None or end is None or at < start or start >= end:
         return calendar_month(at)
-    day = _renewal_day(start, end)
+    months, day = months_in(start, end), anchor_day(end, [start])
     while end <= at:
-        start, end = end, _month_later(end, day=day)
+        start, end = end, renewal_after(end, months=months, day=day)
     return Period(start, end)
 
 
 def calendar_month(at: datetime) -> Period:
     """Return the UTC calendar month of a moment."""
     start = at.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    return Period(start, _month_later(start, day=1))
-
-
-def _renewal_day(start: datetime, end: datetime) -> int:
-    """Return the day of the month of renewals; a short month's last day stands for a later one."""
-    is_last = end.day == calendar.monthrange(end.year, end.month)[1]
-    return max(start.day, end.day) if is_last else end.day
-
-
-def _month_later(moment: datetime, *, day: int) -> datetime:
-    year, month = moment.year + moment.month // 12, moment.month % 12 + 1
-    return moment.replace(year=year, month=month, day=min(day, calendar.monthrange(year, month)[1]))
+    return Period(start, renewal_after(start, months=1, day=1))
