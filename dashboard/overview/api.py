@@ -31,7 +31,11 @@ class EntryOut(Schema):
 
 
 class SummaryOut(Schema):
-    """A cycle's books: `through + outside_app + outside_api + discrepancy = total`."""
+    """A cycle's books: `through + outside_app + outside_api + discrepancy = total`.
+
+    It is final once RemBG was asked after its end, and that end is sure: `period_end_source` is
+    `told` or `shortened` then; else it was inferred.
+    """
 
     key: str
     kind: str
@@ -39,6 +43,7 @@ class SummaryOut(Schema):
     period_end_unix: int
     is_running: bool
     is_final: bool
+    period_end_source: str
     as_of: datetime | None
     currency: str | None
     credit_price: str | None
@@ -167,6 +172,7 @@ def _summary(one: Statement) -> dict[str, object]:
         "period_end_unix": int(window.last_second().timestamp()),
         "is_running": one.is_running,
         "is_final": one.is_final,
+        "period_end_source": window.end_source,
         "as_of": window.asked_at,
         "currency": price.currency if price else None,
         "credit_price": f"{price.amount.normalize():f}" if price else None,

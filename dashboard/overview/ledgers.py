@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +16,7 @@ from dashboard.keys.models import Account
 from dashboard.overview.reconciling import Books, Share
 from dashboard.removals.models import Charged, Removal
 from dashboard.removals.models.queries import RemovalQuerySet
-from dashboard.usage.windows import Window
+from dashboard.usage.windows import Stretch, Window
 
 GROUPS = ("user", "member", "virtual_key", "virtual_key_label", "tag")
 # SQLite takes at most 500 parts of a union.
@@ -37,8 +39,16 @@ def booked(accounts: Iterable[Account]) -> dict[UUID, list[UUID]]:
 
 
 def read_until(window: Window) -> datetime:
-    """Return until when the counters speak: the last reading, at most the end of the window."""
-    return min(window.asked_at, window.end_at) if window.asked_at else window.end_at
+    """Return until when the counters speak: the last reading, or where RemBG stopped to count."""
+    end = window.counted_end_at
+    return min(window.asked_at, end) if window.asked_at else end
+
+
+def stretches(window: Window) -> list[Stretch]:
+    """Return when removals count in the window, as far as its counters speak."""
+    until = read_until(window)
+    parts = window.stretches or ((window.start_at, window.counted_end_at),)
+    return [(start, min(end, until)) for start, end in parts if start < until]
 
 
 def books(account: Account, window: Window) -> Books:
@@ -63,7 +73,7 @@ def all_books(cycles: Sequence[tuple[Sequence[UUID], Window]]) -> list[Books]:
 
 def _grouped(index: int, booked: Sequence[UUID], window: Window) -> RemovalQuerySet:
     yes, unknown = Q(charged=Charged.YES), Q(charged=Charged.UNKNOWN)
-    paid = _paid(booked, window.start_at, read_until(window))
+    paid = _paid(booked, stretches(window))
     return (
         paid.annotate(window=Value(index))
         .values("window", *GROUPS)
@@ -90,7 +100,8 @@ def _share(row: dict[str, Any]) -> Share:
 
 def sent_since(account: Account, window: Window) -> int:
     """Return the removals of the cycle that were sent after its last reading (2 queries)."""
-    return _paid(booked_accounts(account), read_until(window), window.end_at).count()
+    since = (read_until(window), window.counted_end_at)
+    return _paid(booked_accounts(account), [since]).count()
 
 
 def sums(account: Account, windows: Sequence[Window]) -> list[Books]:
@@ -103,7 +114,7 @@ def sums(account: Account, windows: Sequence[Window]) -> list[Books]:
         return []
     accounts = booked_accounts(account)
     counts = [
-        _paid(accounts, window.start_at, read_until(window))
+        _paid(accounts, stretches(window))
         .annotate(window=Value(index))
         .values("window", "charged")
         .annotate(count=Count("sending_at"))
@@ -138,7 +149,8 @@ def person_name(member: str) -> str:
     return f"{name}@…" if at_sign else member
 
 
-def _paid(accounts: Sequence[UUID], start: datetime, end: datetime) -> RemovalQuerySet:
+def _paid(accounts: Sequence[UUID], stretches: Sequence[Stretch]) -> RemovalQuerySet:
     """Those that cost the accounts a credit, or may have, by when they were sent."""
+    sent = [Q(sending_at__gte=start, sending_at__lt=end) for start, end in stretches]
     charged = Removal.objects.exclude(charged=Charged.NO)
-    return charged.filter(account__in=accounts, sending_at__gte=start, sending_at__lt=end)
+    return charged.filter(reduce(or_, sent, Q(pk__in=())), account__in=accounts)

@@ -9,11 +9,12 @@ account may be another one's twin (D14). Such a cycle stands there, with the rea
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cached_property
+from uuid import UUID
 
 from django.utils.translation import gettext as _
 
@@ -29,8 +30,8 @@ from dashboard.overview.statements import (
     written,
 )
 from dashboard.teams.models import Team
-from dashboard.usage.models import Cycle, Kind
-from dashboard.usage.windows import TOUCHING, Window
+from dashboard.usage.models import CalendarMonth, Cycle
+from dashboard.usage.windows import Window, fallbacks, share_time, with_stretches
 
 SECTIONS = ("members", "virtual_keys", "tags")
 
@@ -105,7 +106,7 @@ class MonthStatement:
 
     @property
     def is_final(self) -> bool:
-        """Say whether RemBG was asked about each of its cycles after they ended."""
+        """Say whether each of its cycles is final: read after an end that is sure."""
         return all(part.statement.is_final for part in self.parts)
 
 
@@ -172,34 +173,70 @@ def added_up(month: date, parts: tuple[Part, ...], *, at: datetime) -> MonthStat
 
 def _held(accounts: Sequence[Account]) -> list[Held]:
     """Return every sound cycle, in the order of the accounts, and which of them add up."""
-    windows: defaultdict[object, list[Window]] = defaultdict(list)
+    windows: defaultdict[UUID, list[Window]] = defaultdict(list)
     for cycle in Cycle.objects.filter(account__in=accounts).order_by("start_at", "pk"):
         windows[cycle.account_id].append(Window.of(cycle))
+    months = _months({pk for pk, some in windows.items() if fallbacks(some)})
     return [
         Held(account, window, _("May be the same account as another one") if twin else reason)
         for account in accounts
         for twin in [account.same_as_id is not None]
-        for window, reason in _apart(windows[account.pk])
+        for window, reason in _apart(with_stretches(windows[account.pk]), months[account.pk])
     ]
 
 
-def _apart(windows: Iterable[Window]) -> list[tuple[Window, str]]:
-    """Leave out cycles that share time with one before them: billing cycles go first."""
+def _months(accounts: Collection[UUID]) -> dict[object, dict[datetime, int]]:
+    """Return what RemBG counted in calendar months, by account and start (1 query, or none)."""
+    found: defaultdict[object, dict[datetime, int]] = defaultdict(dict)
+    rows = CalendarMonth.objects.filter(account__in=accounts) if accounts else ()
+    for row in rows:
+        if row.app_usage is not None and row.api_usage is not None:
+            start = datetime(row.year, row.month, 1, tzinfo=UTC)
+            found[row.account_id][start] = row.app_usage + row.api_usage
+    return found
+
+
+def _apart(windows: Iterable[Window], months: Mapping[datetime, int]) -> list[tuple[Window, str]]:
+    """Leave out what would count credits twice: of cycles of one kind that overlap, the later.
+
+    The two kinds may share time (D8): RemBG counts each credit in the one that it is in then.
+    """
     taken: list[Window] = []
     found: list[tuple[Window, str]] = []
     sound = [one for one in windows if one.is_sound]
-    for window in sorted(sound, key=lambda one: (one.kind != Kind.STRIPE, one.start_at)):
+    for window in sorted(sound, key=lambda one: one.start_at):
+        same = [other for other in taken if other.kind == window.kind]
         reason = "" if window.can_be else _("Its dates cannot be right")
-        if any(_share_time(window, other) for other in taken):
+        if any(share_time(window, other) for other in same):
             reason = _("Shares days with another cycle")
         if not reason:
             taken.append(window)
         found.append((window, reason))
-    return sorted(found, key=lambda one: one[0].start_at)
+    doubled = _doubled(taken, months)
+    return [(window, doubled.get(window, reason)) for window, reason in found]
 
 
-def _share_time(one: Window, other: Window) -> bool:
-    return one.start_at + TOUCHING < other.end_at and other.start_at + TOUCHING < one.end_at
+def _doubled(windows: Sequence[Window], months: Mapping[datetime, int]) -> dict[Window, str]:
+    """Return the fall-backs that may hold credits of billing cycles again, and why.
+
+    A fall-back begins or ends within a month: there it holds less than all of the month, or else
+    RemBG answered with the month's own count, which has the billing cycles' credits in it.
+    """
+    runs: list[list[Window]] = []
+    for one in fallbacks(windows):
+        if runs and runs[-1][-1].end_at == one.start_at:
+            runs[-1].append(one)
+        else:
+            runs.append([one])
+    found: dict[Window, str] = {}
+    for run in runs:
+        counts = [(one.used, months.get(one.start_at)) for one in run]
+        known = [(mine, whole) for mine, whole in counts if mine is not None and whole is not None]
+        if not any(mine < whole for mine, whole in known):
+            because = _("RemBG counted the whole month in it, the days of billing cycles too")
+            reason = because if len(known) == len(run) else _("Shares days with another cycle")
+            found |= dict.fromkeys(run, reason)
+    return found
 
 
 def _price(prices: Sequence[CreditPrice], held: Held) -> Price | None:

@@ -41,9 +41,15 @@ def facts_of(statement: Statement) -> list[tuple[str, str]]:
         statement.account.label,
         window.start_at.astimezone(UTC).isoformat(),
         window.end_at.astimezone(UTC).isoformat(),
-        _("yes") if statement.is_final else _("so far"),
+        _final(statement),
     ]
     return list(zip(_facts(), values, strict=True))
+
+
+def _final(statement: Statement) -> str:
+    if statement.window.is_closed and not statement.window.end_is_sure:
+        return _("no: its end is inferred")
+    return _("yes") if statement.is_final else _("so far")
 
 
 def currency(statement: Statement) -> str:

@@ -17,8 +17,9 @@ from dashboard.overview import ledgers
 from dashboard.overview.money import Price
 from dashboard.overview.reconciling import Books, Line
 from dashboard.teams.models import Team
+from dashboard.usage import phrases
 from dashboard.usage.models import Cycle
-from dashboard.usage.windows import Window
+from dashboard.usage.windows import Window, with_stretches
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,13 @@ class Statement:
 
     @property
     def is_final(self) -> bool:
-        """Say whether RemBG was asked after the cycle's end: then its counter is the last one."""
-        asked_at = self.window.asked_at
-        return asked_at is not None and asked_at >= self.window.end_at
+        """Say whether RemBG was asked after the cycle's end, and that end is sure (D15)."""
+        return self.window.is_closed and self.window.end_is_sure
+
+    @property
+    def end_note(self) -> str:
+        """Where the cycle's end comes from, if RemBG did not tell it."""
+        return phrases.where_it_ends(self.window)
 
     @property
     def why_url(self) -> str:
@@ -96,7 +101,7 @@ def accounts_with_cycles(team: Team) -> list[Account]:
 def windows_of(account: Account) -> list[Window]:
     """Return the account's cycles of both kinds, newest first; unsound ones have no books."""
     cycles = Cycle.objects.filter(account=account).order_by("-start_at", "kind", "pk")
-    return [window for window in map(Window.of, cycles) if window.is_sound]
+    return with_stretches([window for window in map(Window.of, cycles) if window.is_sound])
 
 
 def prices_of(account: Account) -> list[CreditPrice]:
@@ -116,7 +121,9 @@ def statement(account: Account, window: Window, *, at: datetime) -> Statement:
     books = ledgers.books(account, window)
     price = price_of(prices_of(account), window)
     since = (
-        0 if ledgers.read_until(window) == window.end_at else ledgers.sent_since(account, window)
+        0
+        if ledgers.read_until(window) == window.counted_end_at
+        else ledgers.sent_since(account, window)
     )
     return written(account, window, books, price, at=at, sent_since=since)
 

@@ -75,7 +75,7 @@ class AccountPage:
         """The window that the newest reading speaks of, if it is still running."""
         now = self.standing.window
         found = chosen(self.windows, now.key) if now else None
-        return found if found and found.runs(at=self.at) else None
+        return found if found and found.is_now(at=self.at) else None
 
     @cached_property
     def window(self) -> Window | None:
@@ -272,6 +272,11 @@ class AccountPage:
         if self.shows_now:
             return self.reading_url(self.standing.source)
         return self.reading_url(self.window.source if self.window else None)
+
+    @property
+    def end_note(self) -> str:
+        """Where the end of the window that is shown comes from, if RemBG did not tell it."""
+        return phrases.where_it_ends(self.window) if self.window else ""
 
     @property
     def span(self) -> str:

@@ -51,13 +51,19 @@ class AccountsOut(Schema):
 
 
 class CycleOut(Schema):
-    """A cycle and what was used in it, in credits."""
+    """A cycle and what was used in it, in credits.
+
+    `period_end_source` says where its end comes from: `told` by RemBG, or `shortened` by a cycle
+    that was told to begin earlier; else it is inferred: `listed` while it ran, by the `rhythm` of
+    the subscription, or from the `next` cycle of its kind.
+    """
 
     period_start_unix: int
     period_end_unix: int
     app_usage: int | None
     api_usage: int | None
     kind: str
+    period_end_source: str
 
 
 class CyclesOut(Schema):
@@ -152,6 +158,7 @@ def _cycle(cycle: Cycle) -> CycleOut:
         **window.dict(),
         app_usage=cycle.app_usage,
         api_usage=cycle.api_usage,
+        period_end_source=cycle.end_source,
     )
 
 

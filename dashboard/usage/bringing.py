@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from dashboard.keys.models import Account
 from dashboard.lib.prepared import PreparedUpdate
 from dashboard.rembg import usage
 from dashboard.rembg.usage import CyclesAnswer, Month, UsageAnswer
+from dashboard.usage.cycle_ends import SETTLED, settle_ends, shape_of
 from dashboard.usage.models import CalendarMonth, Cycle, Snapshot
 from dashboard.usage.windows import Window, overlapping
 
@@ -18,7 +20,9 @@ EDGE_OF_MONTH = timedelta(minutes=5)
 COUNTERS = ("app_usage", "api_usage")
 CHANGING = [
     *COUNTERS,
-    *("kind", "kind_guessed", "end_at", "included_credits", "flags", "asked_at", "snapshot"),
+    *SETTLED,
+    *("kind_guessed", "told_end_at", "listed_end_at", "counted_from_at", "counted_until_at"),
+    *("included_credits", "flags", "asked_at", "snapshot"),
 ]
 
 # A known window, where only its counters and its allowance are new.
@@ -28,11 +32,12 @@ COUNT_ON = PreparedUpdate(
             account=account,
             kind=kind,
             start_at=start,
-            end_at=end,
+            told_end_at=end,
             kind_guessed=False,
+            counted_from_at__isnull=False,
             asked_at__lte=news["asked_at"],
         ),
-        news,
+        {**news, "counted_until_at": news["asked_at"]},
     ),
     account=UUID,
     kind=str,
@@ -85,10 +90,38 @@ def listed_windows(answer: CyclesAnswer, snapshot: Snapshot) -> list[Window]:
 
 def bring_running(account: Account, snapshot: Snapshot) -> None:
     """Note the window that a reading of the running cycle speaks of, with its allowance."""
+    window = _told_window(snapshot)
+    if window is None:
+        return
+    if snapshot.synced is None or not _count_on(account, window, snapshot):
+        with _held(account) as cycles:
+            cycle = _told(cycles, window, snapshot)
+            asked_at = snapshot.asked_at
+            cycle.counted_from_at = min(cycle.counted_from_at or asked_at, asked_at)
+            cycle.counted_until_at = max(cycle.counted_until_at or asked_at, asked_at)
+            if window.included_credits is not None and cycle.asked_at <= snapshot.asked_at:
+                cycle.included_credits = window.included_credits
+
+
+def bring_window(account: Account, start: datetime, snapshot: Snapshot) -> None:
+    """Note what RemBG tells of a window that was asked for by its start: above all its end.
+
+    Its `includedCredits` is today's allowance (contract 2), so no past cycle takes it over.
+    """
+    window = _told_window(snapshot)
+    if window is not None and window.start_at == start:
+        with _held(account) as cycles:
+            cycle = _row_of(cycles, start)
+            is_old = cycle is not None and cycle.asked_at > snapshot.asked_at
+            if cycle is None or is_old or not _fell(cycle, window):
+                _told(cycles, window, snapshot)
+
+
+def _told_window(snapshot: Snapshot) -> Window | None:
     start, end = snapshot.period_start_at, snapshot.period_end_at
     if start is None or end is None:
-        return
-    window = Window(
+        return None
+    return Window(
         snapshot.kind,
         start,
         end,
@@ -97,9 +130,6 @@ def bring_running(account: Account, snapshot: Snapshot) -> None:
         snapshot.included_credits,
         snapshot.asked_at,
     )
-    told = snapshot.synced is not None
-    if not (told and _count_on(account, window, snapshot)):
-        _bring(account, [window], snapshot, told=told)
 
 
 def _count_on(account: Account, window: Window, snapshot: Snapshot) -> bool:
@@ -121,9 +151,27 @@ def _count_on(account: Account, window: Window, snapshot: Snapshot) -> bool:
     )
 
 
-def bring_listed(account: Account, answer: CyclesAnswer, snapshot: Snapshot) -> None:
-    """Note every listed window; the list does not tell their kinds."""
-    _bring(account, listed_windows(answer, snapshot), snapshot, told=False)
+def bring_listed(
+    account: Account,
+    answer: CyclesAnswer,
+    snapshot: Snapshot,
+    *,
+    besides: Collection[datetime] = (),
+) -> None:
+    """Note every listed window but those that start then; the list tells neither kinds nor ends."""
+    with _held(account) as cycles:
+        listed = sorted(answer.windows, key=lambda one: one.start_at)
+        for one in listed:
+            if one.start_at in besides:
+                continue
+            cycle = _row_of(cycles, one.start_at)
+            if cycle is None:
+                cycle = _made(account, shape_of(one.start_at), one.start_at, snapshot)
+                cycles.append(cycle)
+            if one is listed[-1] and one.end_at and one.end_at > snapshot.asked_at:
+                # The running period's end is Stripe's own; the others are the next start less 1.
+                cycle.listed_end_at = one.end_at
+            _count(cycle, one.app_usage, one.api_usage, snapshot)
 
 
 def bring_month(account: Account, month: Month, snapshot: Snapshot) -> None:
@@ -159,71 +207,90 @@ def month_of(snapshot: Snapshot) -> Month | None:
     return Month(moment.year, moment.month)
 
 
-def _bring(account: Account, windows: list[Window], snapshot: Snapshot, *, told: bool) -> None:
+@contextmanager
+def _held(account: Account) -> Iterator[list[Cycle]]:
+    """Give all cycles of an account, to be changed and added to; then settle and save them."""
     # no_key: removals that are being written may still refer to the account.
     Account.objects.select_for_update(no_key=True).only("pk").get(pk=account.pk)
-    stored = list(Cycle.objects.filter(account=account))
-    new: list[Cycle] = []
-    changed: list[Cycle] = []
-    for window in windows:
-        cycle = _find(stored, window, told=told)
-        if cycle is None:
-            new.append(_made(account, window, snapshot, told=told))
-        elif cycle.asked_at <= snapshot.asked_at:
-            _change(cycle, window, snapshot, told=told)
-            changed.append(cycle)
-    _flag([*stored, *new], changed)
-    if new:
-        Cycle.objects.bulk_create(new)
+    cycles = list(Cycle.objects.filter(account=account).oldest_first())
+    before = {one.pk: _facts(one) for one in cycles}
+    yield cycles
+    settle_ends(cycles)
+    _flag(cycles)
+    new = [one for one in cycles if one._state.adding]
+    Cycle.objects.bulk_create(new)
     # One row as a rule; `bulk_update` would cost as much as the rest of a reading.
-    for cycle in changed:
-        cycle.save(update_fields=CHANGING)
+    for cycle in cycles:
+        if cycle not in new and _facts(cycle) != before[cycle.pk]:
+            cycle.save(update_fields=CHANGING)
 
 
-def _find(stored: Iterable[Cycle], window: Window, *, told: bool) -> Cycle | None:
-    """Return the row of this window; the kind once told by upstream outlives any guess."""
-    starting = {cycle.kind: cycle for cycle in stored if cycle.start_at == window.start_at}
-    if window.kind in starting:
-        return starting[window.kind]
-    others = [cycle for cycle in starting.values() if not told or cycle.kind_guessed]
-    return others[0] if others else None
+def _facts(cycle: Cycle) -> list[object]:
+    return [cycle.snapshot_id if name == "snapshot" else getattr(cycle, name) for name in CHANGING]
 
 
-def _made(account: Account, window: Window, snapshot: Snapshot, *, told: bool) -> Cycle:
+def _told(cycles: list[Cycle], window: Window, snapshot: Snapshot) -> Cycle:
+    """Return the row of a window that `billingCycle` tells, with its end, its kind and counters."""
+    cycle = _row_of(cycles, window.start_at, kind=window.kind, sure=snapshot.synced is not None)
+    if cycle is None:
+        cycle = _made(snapshot.account, window.kind, window.start_at, snapshot)
+        cycles.append(cycle)
+    if snapshot.synced is not None:
+        cycle.kind, cycle.kind_guessed = window.kind, False
+    if cycle.asked_at <= snapshot.asked_at or cycle.told_end_at is None:
+        cycle.told_end_at = window.end_at
+    _count(cycle, window.app_usage, window.api_usage, snapshot)
+    return cycle
+
+
+def _row_of(
+    cycles: Iterable[Cycle], start_at: datetime, *, kind: str = "", sure: bool = False
+) -> Cycle | None:
+    """Return the row of a window; the kind once told by RemBG outlives any guess.
+
+    Where both kinds have one that starts then, the one that was counted in last is meant.
+    """
+    starting = [one for one in cycles if one.start_at == start_at]
+    same = [one for one in starting if one.kind == kind]
+    others = [one for one in starting if not sure or one.kind_guessed]
+    return max(same or others, key=lambda one: one.asked_at, default=None)
+
+
+def _made(account: Account, kind: str, start_at: datetime, snapshot: Snapshot) -> Cycle:
     return Cycle(
         account=account,
-        kind=window.kind,
-        kind_guessed=not told,
-        start_at=window.start_at,
-        end_at=window.end_at,
-        app_usage=window.app_usage,
-        api_usage=window.api_usage,
-        included_credits=window.included_credits,
+        kind=kind,
+        kind_guessed=True,
+        start_at=start_at,
+        end_at=start_at,
         asked_at=snapshot.asked_at,
         first_seen_at=snapshot.asked_at,
         snapshot=snapshot,
     )
 
 
-def _change(cycle: Cycle, window: Window, snapshot: Snapshot, *, told: bool) -> None:
-    """Take over what the newer reading knows; what it does not know stays as it was."""
-    if told:
-        cycle.kind, cycle.kind_guessed = window.kind, False
-    if window.end_at > window.start_at:
-        cycle.end_at = window.end_at
-    if window.included_credits is not None:
-        cycle.included_credits = window.included_credits
-    if window.used is not None:
-        cycle.app_usage, cycle.api_usage = window.app_usage, window.api_usage
+def _count(cycle: Cycle, app: int | None, api: int | None, snapshot: Snapshot) -> None:
+    """Take over newer counters; what an answer does not know stays as it was (D6)."""
+    if cycle.asked_at > snapshot.asked_at:
+        return
+    is_new = cycle.app_usage is None and cycle.api_usage is None
+    if is_new or not (app is None or api is None):
+        cycle.app_usage, cycle.api_usage = app, api
         cycle.asked_at, cycle.snapshot = snapshot.asked_at, snapshot
 
 
-def _flag(cycles: list[Cycle], changed: list[Cycle]) -> None:
-    """Flag what the charts must not sum or trust (D5), and save rows whose flags changed."""
+def _fell(cycle: Cycle, window: Window) -> bool:
+    """Say whether a window's counters are below the known ones: an old answer (D18)."""
+    pairs = [(cycle.app_usage, window.app_usage), (cycle.api_usage, window.api_usage)]
+    return any(old is not None and new is not None and new < old for old, new in pairs)
+
+
+def _flag(cycles: list[Cycle]) -> None:
+    """Flag what the charts must not sum or trust (D5)."""
     by_window = {Window.of(cycle): cycle for cycle in cycles}
     shared = overlapping(window for window in by_window if window.is_sound)
     for window, cycle in by_window.items():
-        flags = [
+        cycle.flags = [
             name
             for name, holds in (
                 ("overlap", window in shared),
@@ -232,7 +299,3 @@ def _flag(cycles: list[Cycle], changed: list[Cycle]) -> None:
             )
             if holds
         ]
-        if flags != cycle.flags:
-            cycle.flags = flags
-            if cycle.pk and cycle not in changed:
-                changed.append(cycle)

@@ -86,9 +86,8 @@ def _left(window: Window, read: Course) -> list[dict[str, Any]]:
 
 def _closing(window: Window, points: Sequence[Point]) -> int | None:
     """Return the credits left at the end of a window that was read again after its end."""
-    closed = window.asked_at is not None and window.asked_at >= window.end_at
     known = _allowance(window, points)
-    if not closed or window.used is None or not known:
+    if not window.is_closed or window.used is None or not known:
         return None
     return max(0, known[-1][1] - window.used)
 
@@ -123,7 +122,7 @@ def _marks(window: Window, read: Course, *, frame: Frame) -> list[dict[str, str]
         }
         for event in read.events[-MOST_MARKS:]
     ]
-    running = window.runs(at=frame.at)
+    running = window.is_now(at=frame.at)
     label = _("Renews %(day)s") if running else _("Renewed %(day)s")
     renewal = {
         "x": window.end_at.isoformat(),
@@ -168,7 +167,7 @@ def _told(
     window: Window, points: Sequence[Point], *, standing: Standing | None, frame: Frame
 ) -> str:
     """Return the one sentence under the chart."""
-    if standing is None or not window.runs(at=frame.at):
+    if standing is None or not window.is_now(at=frame.at):
         return _told_past(window, points)
     if standing.used is None:
         return _("How many credits this cycle has used is unknown.")

@@ -41,8 +41,8 @@ class Run:
     @classmethod
     def of(cls, window: Window, read: Iterable[Levels] = ()) -> Run:
         """Return the run of a window, from readings of its own counters in their order."""
-        closed = window.asked_at is not None and window.asked_at >= window.end_at
-        return cls(window, tuple(_dots(window, read)), window.used if closed else None)
+        final = window.used if window.is_closed else None
+        return cls(window, tuple(_dots(window, read)), final)
 
     @property
     def length(self) -> timedelta:

@@ -11,6 +11,8 @@ from django.utils.formats import date_format, get_format, number_format
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
+from dashboard.lib.renewals import months_in
+from dashboard.usage.models import EndSource
 from dashboard.usage.windows import Window
 
 
@@ -85,6 +87,28 @@ def span(window: Window, zone: ZoneInfo, *, at: datetime) -> str:
     if first.year == last.year:
         return f"{written(first, 'j M')} – {written(last, 'j M Y')}"
     return f"{written(first, 'j M Y')} – {written(last, 'j M Y')}"
+
+
+def where_it_ends(window: Window) -> str:
+    """Say where the end of a cycle comes from; empty where RemBG told it (D15)."""
+    if window.end_is_sure:
+        return ""
+    if window.end_source == EndSource.LISTED:
+        return _("Its end is the one that RemBG's list gave while it ran.")
+    if window.end_source == EndSource.NEXT:
+        return _(
+            "RemBG's list tells no ends. This one is inferred: the next cycle of its kind begins "
+            "then."
+        )
+    if months_in(window.start_at, window.end_at) > 1:
+        return _(
+            "RemBG's list tells no ends. This one is inferred: a year after its start, as the "
+            "subscription renews."
+        )
+    return _(
+        "RemBG's list tells no ends. This one is inferred: a month after its start, as the "
+        "subscription renews."
+    )
 
 
 def days(count: int) -> str:

@@ -20,7 +20,8 @@ from dashboard.keys.models import Account, AccountQuerySet, ApiKey
 from dashboard.lib.prepared import Prepared, PreparedUpdate
 from dashboard.rembg import errors
 from dashboard.rembg.usage import Month
-from dashboard.usage.models import CalendarMonth, Refresh, Snapshot
+from dashboard.usage.models import SURE_ENDS, CalendarMonth, Refresh, Snapshot
+from dashboard.usage.readings import Question
 from dashboard.usage.windows import months_before, next_month
 
 JITTER = 0.1
@@ -179,13 +180,13 @@ def claim_refresh(account: Account, *, at: datetime) -> bool:
 
 def settle(account: Account, newest: Snapshot, *, at: datetime, not_before: datetime) -> None:
     """Plan the next reading after this one; a claim made meanwhile by another worker stands."""
-    good = newest.is_good
+    good = newest.is_good or newest.is_doubted
     unsent = newest.error == errors.BreakerOpen.code
     failed_polls = 0 if good else max(1, account.failed_polls + (not unsent))
     wait = interval(0 if newest.error in NOT_PUT_OFF else failed_polls)
     plan = max(not_before, at + jittered(account, wait, at=at))
     renewal = newest.period_end_at
-    if good and renewal and at < renewal + AFTER_RENEWAL < plan:
+    if newest.is_good and renewal and at < renewal + AFTER_RENEWAL < plan:
         plan = renewal + AFTER_RENEWAL + jittered(account, AFTER_RENEWAL, at=at)
     seen = account.next_poll_at
     account.failed_polls, account.next_poll_at = failed_polls, plan
@@ -230,6 +231,23 @@ def month_due(account: Account, *, at: datetime) -> Month | None:
         ).values_list("query", flat=True)
     )
     untried = (one for one in due if f"year={one.year}&month={one.month}" not in tried)
+    return next(untried, None)
+
+
+def window_due(account: Account, *, at: datetime) -> datetime | None:
+    """Return the start of the newest cycle whose end RemBG can still tell (1 query, 2 if any).
+
+    Asked by its start it tells the end that its list only infers (contract 2). It is asked once, or
+    again after six hours where no answer came.
+    """
+    unsure = account.cycles.exclude(end_source__in=SURE_ENDS).filter(end_at__lte=at)
+    starts = list(unsure.order_by("-start_at").values_list("start_at", flat=True))
+    if not starts:
+        return None
+    failed = Q(outcome=Snapshot.Outcome.FAILED, asked_at__lte=at - MONTH_AGAIN)
+    asked = Snapshot.objects.filter(account=account, mode=Snapshot.Mode.WINDOW).exclude(failed)
+    queries = set(asked.values_list("query", flat=True))
+    untried = (one for one in starts if Question(Snapshot.Mode.WINDOW, one).query not in queries)
     return next(untried, None)
 
 

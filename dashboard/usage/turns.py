@@ -141,6 +141,8 @@ class Turn:
                 schedule.settle_cycles(self.account, at=self.at, renewal=renewal)
         elif month := schedule.month_due(self.account, at=self.at):
             yield from self.read(Question(Mode.MONTH, month))
+        elif start := schedule.window_due(self.account, at=self.at):
+            yield from self.read(Question(Mode.WINDOW, start))
 
     def _now(self) -> datetime:
         if not self._asked_once:

@@ -58,13 +58,18 @@ class UsageSpan(models.Model):
     marks = models.JSONField(null=True)
     levels = models.JSONField(null=True)
     readings = models.PositiveIntegerField(default=0)
+    # It was counted after the window's end: the renewal's webhook was late (D16).
+    is_after = models.BooleanField(default=False)
 
     objects = UsageSpanQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["account", "span", "kind", "window_start_at", "start_at", "end_at"],
+                fields=[
+                    *("account", "span", "kind", "window_start_at"),
+                    *("start_at", "end_at", "is_after"),
+                ],
                 name="usagespan_once_a_window",
             ),
             models.CheckConstraint(

@@ -76,6 +76,8 @@ class Snapshot(models.Model):
 
         OK = "ok", _("good")
         PARTIAL = "partial", _("partly usable")
+        # Not believed until other readings confirm it (D18, D20, `usage.doubts`).
+        DOUBTED = "doubted", _("not confirmed")
         INVALID = "invalid", _("not usable")
         FAILED = "failed", _("no answer")
 
@@ -134,6 +136,11 @@ class Snapshot(models.Model):
     def is_good(self) -> bool:
         """Say whether its numbers can be shown."""
         return self.outcome in (self.Outcome.OK, self.Outcome.PARTIAL)
+
+    @property
+    def is_doubted(self) -> bool:
+        """Say whether it waits to be confirmed, or turned out to be an old or a wrong answer."""
+        return self.outcome == self.Outcome.DOUBTED
 
     @property
     def adds_up(self) -> bool:

@@ -7,9 +7,23 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from dashboard.keys.models import Account
 from dashboard.usage.models.reading import Kind, Snapshot
+
+
+class EndSource(models.TextChoices):
+    """Where the end of a cycle comes from; only the first two are sure (contract 2, D15)."""
+
+    TOLD = "told", _("told by RemBG")
+    SHORTENED = "shortened", _("told by RemBG: the next cycle began earlier")
+    LISTED = "listed", _("from RemBG's list, while the cycle ran")
+    RHYTHM = "rhythm", _("inferred: one period of the subscription")
+    NEXT = "next", _("inferred: the next cycle of its kind begins then")
+
+
+SURE_ENDS = (EndSource.TOLD, EndSource.SHORTENED)
 
 
 class CycleQuerySet(models.QuerySet["Cycle"]):
@@ -28,10 +42,19 @@ class Cycle(models.Model):
     account = models.ForeignKey(Account, models.CASCADE, related_name="cycles")
     kind = models.CharField(max_length=8, choices=Kind)
     start_at = models.DateTimeField()
+    # Where it ends, out of all that is known of the account's cycles (`usage.cycle_ends`).
     end_at = models.DateTimeField()
+    end_source = models.CharField(max_length=9, choices=EndSource, default=EndSource.TOLD)
+    # The newest end that `billingCycle` told, and the one that the list gave while it ran.
+    told_end_at = models.DateTimeField(null=True)
+    listed_end_at = models.DateTimeField(null=True)
+    # When a reading first and last found RemBG counting in it: perhaps after its end, where a
+    # renewal's webhook is late (D16).
+    counted_from_at = models.DateTimeField(null=True)
+    counted_until_at = models.DateTimeField(null=True)
     app_usage = models.BigIntegerField(null=True)
     api_usage = models.BigIntegerField(null=True)
-    # The list of cycles does not tell the kind: then it is guessed from the window's shape.
+    # The list of cycles does not tell the kind: then it is guessed from the window's start.
     kind_guessed = models.BooleanField(default=False)
     # The allowance that upstream gave while the cycle ran; unknown for those read from the list.
     included_credits = models.BigIntegerField(null=True)
@@ -48,6 +71,9 @@ class Cycle(models.Model):
                 fields=["account", "kind", "start_at"], name="cycle_once_an_account"
             ),
             models.CheckConstraint(condition=Q(kind__in=Kind.values), name="cycle_kind_is_known"),
+            models.CheckConstraint(
+                condition=Q(end_source__in=EndSource.values), name="cycle_end_source_is_known"
+            ),
         ]
 
     def __str__(self) -> str:
