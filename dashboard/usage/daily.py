@@ -72,7 +72,7 @@ def use_chart(found: Course, ask: Ask) -> Chart:
     return chart(
         ask.title,
         frame=frame,
-        summary=_told(bars, held, ask),
+        summary=_told(bars, held, found.after, ask),
         x={
             "type": "category",
             "labels": [one.label for one in bars],
@@ -87,7 +87,7 @@ def use_chart(found: Course, ask: Ask) -> Chart:
         pale=[index for index, one in enumerate(bars) if one.is_partial],
         notes=[one.note or None for one in bars],
         links=[ask.link(one.bucket.start_at) if ask.link else None for one in bars],
-        table=_table(bars, held, ask),
+        table=_table(bars, held, found.after, ask),
     )
 
 
@@ -198,11 +198,14 @@ def _gap(gap: Span) -> str:
     }
 
 
-def _told(bars: Sequence[Bar], gaps: Sequence[Span], ask: Ask) -> str:
+def _told(bars: Sequence[Bar], gaps: Sequence[Span], after: Span | None, ask: Ask) -> str:
     """Return what the columns say together, and what is missing from them."""
     apart = [one for one in gaps if one.place.start_at not in ask.shared]
     between = sum(credits for one in apart if (credits := _sum(one)) is not None)
     told = [_told_used(bars, between), *_missing(bars, ask)]
+    if after and _sum(after):
+        words = _("%(credits)s more were counted after its renewal, which RemBG learnt of late.")
+        told.append(words % {"credits": phrases.number(_sum(after))})
     if len(apart) < len(gaps):
         told.append(_("What windows of RemBG used that overlap is not added."))
     return " ".join(told)
@@ -248,7 +251,9 @@ def _missing(bars: Sequence[Bar], ask: Ask) -> list[str]:
     return told
 
 
-def _table(bars: Sequence[Bar], gaps: Sequence[Span], ask: Ask) -> dict[str, Any]:
+def _table(
+    bars: Sequence[Bar], gaps: Sequence[Span], after: Span | None, ask: Ask
+) -> dict[str, Any]:
     """Return the columns, and what stands in none of them so that rows add up, newest first."""
     first = _("Hour") if ask.by_hour else _("Day")
     rows: list[tuple[datetime, list[str | int | None]]] = [
@@ -260,6 +265,7 @@ def _table(bars: Sequence[Bar], gaps: Sequence[Span], ask: Ask) -> dict[str, Any
     ]
     rows += [(one.bucket.start_at, _back_row(one)) for one in bars if one.back]
     rows += [(one.start_at, _gap_row(one, ask)) for one in gaps]
+    rows += [(after.start_at, _after_row(after, ask))] if after else []
     rows.sort(key=lambda pair: pair[0], reverse=True)
     columns = [first, _("App"), _("API"), _("Used"), _("Note")]
     return {"columns": columns, "rows": [row for _at, row in rows]}
@@ -268,6 +274,13 @@ def _table(bars: Sequence[Bar], gaps: Sequence[Span], ask: Ask) -> dict[str, Any
 def _back_row(bar: Bar) -> list[str | int | None]:
     app, api = bar.bucket.app.back, bar.bucket.api.back
     return [bar.label, -app, -api, -bar.back, _("RemBG corrected its counters")]
+
+
+def _after_row(after: Span, ask: Ask) -> list[str | int | None]:
+    end = phrases.clock(after.start_at, ask.frame.zone, at=ask.frame.at)
+    app, api = ((use.credits or 0) - use.back for use in (after.app, after.api))
+    note = _("counted after its renewal: RemBG learnt of it late")
+    return [_("After %(end)s") % {"end": end}, app, api, app + api, note]
 
 
 def _gap_row(gap: Span, ask: Ask) -> list[str | int | None]:

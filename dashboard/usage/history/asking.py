@@ -85,6 +85,8 @@ def days(
         edges = _utc_edges(floor_day(start), last) + [edge for edge in edges if edge > seam]
     # Midnights that fall in the middle of an hour share it out: it is wanted as a whole.
     first, last = floor_hour(edges[0]), floor_hour(edges[-1] - TICK) + HOUR
+    if window and window.counted_after_at and end >= window.end_at:
+        last = max(last, floor_hour(window.counted_after_at) + HOUR)
     found = _spans(account, first, last, days_until=seam, known=known)
     return buckets.course(found.spans, edges, window=window, read_until=found.read_until)
 
@@ -126,7 +128,7 @@ def _stretches(windows: Sequence[Window]) -> Iterator[tuple[datetime, datetime]]
 def _kept_levels(
     account: Account, start: datetime, end: datetime, days_before: datetime
 ) -> list[tuple[Place, Levels]]:
-    rows = UsageSpan.objects.filter(account=account, levels__isnull=False)
+    rows = UsageSpan.objects.filter(account=account, levels__isnull=False, is_after=False)
     hours = rows.filter(span=Kept.HOUR).touching(start=max(start, days_before), end=end)
     days = rows.filter(span=Kept.DAY).touching(start=start, end=min(end, days_before))
     both = hours if start >= days_before else hours.union(days, all=True)

@@ -12,17 +12,27 @@ are shared out over both days by time, and that is said too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from dashboard.usage.history import differences as differing
 from dashboard.usage.history.differences import Difference, ReadWindow
 from dashboard.usage.history.marks import marks
-from dashboard.usage.history.tallies import Key, Tallies, cells_between, hour_cells
+from dashboard.usage.history.tallies import (
+    TICK,
+    Key,
+    Tallies,
+    Tally,
+    cells_between,
+    hour_cells,
+    split,
+)
 from dashboard.usage.history.values import (
+    COUNTERS,
     DAY,
     HOUR,
     NOTHING,
@@ -42,6 +52,13 @@ from dashboard.usage.windows import Window
 # So far apart may two readings be on both sides of a midnight and still be shared out over it.
 SHORT_BESIDE_A_DAY = timedelta(hours=6)
 POLLS_TOGETHER = 4
+
+
+class Part(NamedTuple):
+    """A window up to its end, or what was counted in it after its end (D16)."""
+
+    place: Place
+    is_after: bool
 
 
 @dataclass(frozen=True)
@@ -69,19 +86,19 @@ def rolled(
     ordered = differing.settled_kinds(readings, listed)
     windows = differing.read_windows(ordered, listed)
     found = list(differing.differences(windows, ordered))
-    hours: Tallies[Place] = Tallies(hour_cells)
-    _tally_differences(hours, found, longest)
+    by_place = {window.place: window for window in windows}
+    hours: Tallies[Part] = Tallies(hour_cells)
+    _tally_differences(hours, found, longest, by_place)
     _tally_readings(hours, windows)
     for mark, place in marks(ordered, found).items():
-        ending = mark.role in ("correction", "topup")
-        tally = hours.moment(place, mark.at, ending=ending)
+        ending = mark.role in ("correction", "topup") and mark.at != place.start_at
+        tally = hours.moment(_part(by_place, place, mark.at - TICK), mark.at, ending=ending)
         if tally:
             tally.marks.append(mark)
-    ends = {window.place: window.end_at for window in windows}
     latest = ordered[-1].at if ordered else None
     return Rolled(
-        tuple(_within(span, ends.get(span.place), latest) for span in _spans(hours)),
-        tuple(_gaps(found, longest)),
+        tuple(_within(span, by_place.get(span.place), latest) for span in _spans(hours)),
+        tuple(_gaps(found, longest, by_place)),
     )
 
 
@@ -90,55 +107,91 @@ def last_of_hours(
 ) -> list[tuple[Place, datetime, Levels]]:
     """Return what the last reading in each hour of a window said, by window: what `rolled` says."""
     listed = list(closings)
-    hours: Tallies[Place] = Tallies(hour_cells)
+    hours: Tallies[Part] = Tallies(hour_cells)
     _tally_readings(
         hours, differing.read_windows(differing.settled_kinds(readings, listed), listed)
     )
     cells = sorted(hours.by_cell.items(), key=lambda item: item[0])
-    return [(place, cell[0], one.levels) for (place, cell), one in cells if one.levels]
+    return [
+        (part.place, cell[0], one.levels)
+        for (part, cell), one in cells
+        if one.levels and not part.is_after
+    ]
 
 
-def _within(hour: Span, *ends: datetime | None) -> Span:
+def _part(windows: Mapping[Place, ReadWindow], place: Place, start: datetime) -> Part:
+    """Return the part of a window, up to its end or after it, in which something begins."""
+    window = windows.get(place)
+    return Part(place, window is not None and window.is_after(start))
+
+
+def _within(hour: Span, window: ReadWindow | None, latest: datetime | None) -> Span:
     """Return the part of an hour in its window that was read, so that no more is shared out.
 
     Else a midnight in the middle of the running hour would move credits to a day still to come.
     """
-    start_at = max(hour.start_at, hour.place.start_at)
+    window_end = window.end_at if window else None
+    begins = window_end if hour.is_after and window_end else hour.place.start_at
+    start_at = max(hour.start_at, begins)
+    ends = (latest, None if hour.is_after else window_end)
     end_at = min([hour.end_at, *(end for end in ends if end and end > start_at)])
     return replace(hour, start_at=start_at, end_at=end_at) if start_at < end_at else hour
 
 
 def _tally_differences(
-    hours: Tallies[Place], found: Iterable[Difference], longest: timedelta
+    hours: Tallies[Part],
+    found: Iterable[Difference],
+    longest: timedelta,
+    windows: Mapping[Place, ReadWindow],
 ) -> None:
     for one in found:
-        if one.back:
-            tally = hours.moment(one.place, one.end_at, ending=True)
+        part = _part(windows, one.place, one.start_at)
+        if one.back or one.start_at == one.end_at:
+            use = Use(back=one.back) if one.back else Use(one.use)
+            # What is counted before a window begins, by our clock, is of its first hour (D17).
+            tally = hours.moment(part, one.end_at, ending=one.end_at != one.place.start_at)
             if tally:
-                tally.add(one.what, Use(back=one.back))
+                tally.add(one.what, use)
         elif one.use is not None and one.length <= longest:
-            use = Use(one.use, one.length)
-            hours.share(one.place, one.what, one.start_at, one.end_at, use)
+            _share(hours, one, windows.get(one.place))
 
 
-def _tally_readings(hours: Tallies[Place], windows: Iterable[ReadWindow]) -> None:
+def _share(hours: Tallies[Part], one: Difference, window: ReadWindow | None) -> None:
+    """Add what was used between two readings to the hours; what spans the end, to both parts."""
+    assert one.use is not None
+    end = window.end_at if window and window.counts_on else None
+    if window is None or end is None or not one.start_at < end < one.end_at:
+        part = Part(one.place, window is not None and window.is_after(one.start_at))
+        hours.share(part, one.what, one.start_at, one.end_at, Use(one.use, one.length))
+        return
+    cuts = [(one.start_at, end), (end, one.end_at)]
+    shares = split(one.use, [(until - since) // TICK for since, until in cuts])
+    for (since, until), credits in zip(cuts, shares, strict=True):
+        use = Use(credits, until - since, 0, bool(one.use))
+        hours.share(Part(one.place, since == end), one.what, since, until, use)
+
+
+def _tally_readings(hours: Tallies[Part], windows: Iterable[ReadWindow]) -> None:
     for window in windows:
         for one in window.readings:
             at = window.clamped(one.at)
-            tally = hours.moment(window.place, at, ending=at == window.end_at)
+            part = Part(window.place, at != window.end_at and window.is_after(at))
+            tally = hours.moment(part, at, ending=at == window.end_at)
             if tally:
                 tally.see(Levels.of(one, at=at))
                 tally.readings += 1
 
 
-def _spans(tallies: Tallies[Place]) -> Iterator[Span]:
-    for (place, cell), tally in sorted(tallies.by_cell.items(), key=lambda item: item[0]):
+def _spans(tallies: Tallies[Part]) -> Iterator[Span]:
+    for (part, cell), tally in sorted(tallies.by_cell.items(), key=lambda item: item[0]):
         happened = tuple(sorted(tally.marks, key=lambda mark: mark.order))
         levels, readings = tally.levels, tally.readings
-        yield Span(place, *cell, *tally.uses(), levels, happened, readings)
+        yield Span(part.place, *cell, *tally.uses(), levels, happened, readings, part.is_after)
 
 
-def _gaps(found: Iterable[Difference], longest: timedelta) -> Iterator[Span]:
+def _gaps(
+    found: Iterable[Difference], longest: timedelta, windows: Mapping[Place, ReadWindow]
+) -> Iterator[Span]:
     """Return the gaps; what several counters did in the same one stands together."""
     by_span: dict[tuple[Place, datetime, datetime], dict[str, Use]] = {}
     for one in found:
@@ -148,14 +201,15 @@ def _gaps(found: Iterable[Difference], longest: timedelta) -> Iterator[Span]:
             uses[one.what] = Use(one.use, known)
     for span, uses in sorted(by_span.items(), key=lambda item: item[0]):
         app, api, prepaid = (uses.get(what, NOTHING) for what in WHATS)
-        yield Span(*span, app, api, prepaid)
+        is_after = _part(windows, *span[:2]).is_after
+        yield Span(*span, app, api, prepaid, is_after=is_after)
 
 
 def utc_days(spans: Rolled, *, start: datetime, end: datetime) -> list[Span]:
     """Return the UTC days in `[start, end)` of each window, to be kept in place of the hours."""
     edges = [start - DAY + DAY * number for number in range((end - start) // DAY + 3)]
-    days: Tallies[Place] = Tallies(cells_between(edges))
-    _fold(days, spans, key=lambda span: span.place, longest=SHORT_BESIDE_A_DAY)
+    days: Tallies[Part] = Tallies(cells_between(edges))
+    _fold(days, spans, key=lambda one: Part(one.place, one.is_after), longest=SHORT_BESIDE_A_DAY)
     return [span for span in _spans(days) if start <= span.start_at < end]
 
 
@@ -191,8 +245,9 @@ def course(
     """
     # A switch ends one window and is filed under the next: both have seen it.
     switches = {one for span in spans.hours for one in span.marks if one.role == "switch"}
+    after = None
     if window:
-        spans = _only(spans, Place(window.kind, window.start_at))
+        spans, after = _only(spans, window)
     tallies: Tallies[str] = Tallies(cells_between(edges))
     gaps = _fold(tallies, spans, key=lambda span: span.place.kind, longest=longest)
     for span in _conflicts(spans):
@@ -212,14 +267,28 @@ def course(
             key=lambda mark: mark.order,
         ),
         read_until,
+        window is not None,
+        after,
     )
 
 
-def _only(spans: Rolled, place: Place) -> Rolled:
-    return Rolled(
-        tuple(one for one in spans.hours if one.place == place),
-        tuple(one for one in spans.gaps if one.place == place),
-    )
+def _only(spans: Rolled, window: Window) -> tuple[Rolled, Span | None]:
+    """Return what is known of one window, and apart, what was counted in it after its end."""
+    place = Place(window.kind, window.start_at)
+    hours = [one for one in spans.hours if one.place == place]
+    gaps = [one for one in spans.gaps if one.place == place]
+    within = (tuple(one for one in some if not one.is_after) for some in (hours, gaps))
+    late = [one for one in (*hours, *gaps) if one.is_after and one.is_counted]
+    return Rolled(*within), _together(place, window.end_at, late) if late else None
+
+
+def _together(place: Place, start: datetime, spans: Sequence[Span]) -> Span:
+    tally = Tally()
+    for what in COUNTERS:
+        for one in spans:
+            tally.add(what, one.use(what))
+    end = max(one.end_at for one in spans)
+    return Span(place, start, end, tally.use("app"), tally.use("api"), is_after=True)
 
 
 def _touches(gap: Span, edges: Sequence[datetime]) -> bool:
@@ -262,7 +331,9 @@ def _see(tallies: Tallies[Key], key: Key, span: Span) -> None:
 def _conflicts(spans: Rolled) -> list[Span]:
     """Return the stretches of a window in which a later one of its kind runs already (D5)."""
     # A reading alone says so: whether credits stand beside it depends on the buckets.
-    rows = [one for one in (*spans.hours, *spans.gaps) if one.is_counted or one.levels]
+    # What a window counts after its end, before the next one is counted in, is no conflict (D16).
+    known = (one for one in (*spans.hours, *spans.gaps) if one.is_counted or one.levels)
+    rows = [one for one in known if not one.is_after]
     places = sorted({span.place for span in rows})
     later = {one: two.start_at for one, two in pairwise(places) if one.kind == two.kind}
     return [span for span in rows if span.place in later and _runs_on(span, later[span.place])]

@@ -1,13 +1,15 @@
 """Differences between consecutive readings, and what each means.
 
 Counters are compared within one window only; at its start they are 0 by definition (contract 2).
+RemBG counts in one window of a kind at a time: while readings tell of another, a counter stands
+still.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import NamedTuple
@@ -47,11 +49,28 @@ class ReadWindow:
     end_at: datetime | None
     closing: Closing | None
     is_over: bool
+    # For a reading that follows one of another window, when that one was: by the moment of each.
+    stood_still: Mapping[datetime, datetime] = field(default_factory=dict)
+
+    @property
+    def counts_on(self) -> bool:
+        """Say whether RemBG went on counting in it long after its end: a late webhook (D16)."""
+        last = self.closing.counted_until if self.closing else None
+        if last is None and self.readings:
+            last = self.readings[-1].at
+        return self.end_at is not None and last is not None and last > self.end_at + LATE
 
     def clamped(self, moment: datetime) -> datetime:
-        """Return the moment within the window; an answer may come a little after its end."""
+        """Return the moment within the window; an answer may come a little after its end.
+
+        RemBG's clock may be ahead of ours, and then a reading comes before the start (D17).
+        """
         moment = max(moment, self.place.start_at)
-        return moment if self.end_at is None else min(moment, self.end_at)
+        return moment if self.end_at is None or self.counts_on else min(moment, self.end_at)
+
+    def is_after(self, moment: datetime) -> bool:
+        """Say whether what begins then was counted after the window's end (D16)."""
+        return self.counts_on and self.end_at is not None and moment >= self.end_at
 
 
 def settled_kinds(readings: Iterable[Reading], closings: Iterable[Closing]) -> list[Reading]:
@@ -79,34 +98,38 @@ def read_windows(readings: Sequence[Reading], closings: Iterable[Closing]) -> li
         by_place[one.place].append(one)
     listed = {one.place: one for one in closings if one.is_sound}
     starts: defaultdict[str, list[datetime]] = defaultdict(list)
-    for kind, start_at in sorted({*by_place, *listed}):
+    for kind, start_at in by_place:
         starts[kind].append(start_at)
     latest = readings[-1].at if readings else None
+    still: defaultdict[Place, dict[datetime, datetime]] = defaultdict(dict)
+    for before, after in pairwise(readings):
+        if before.kind == after.kind and before.start_at != after.start_at:
+            still[after.place][after.at] = before.at
     found = []
     for place in sorted({*by_place, *listed}):
         mine, closing = by_place[place], listed.get(place)
         end = _end(place, mine, closing, starts[place.kind])
         over = end is not None and latest is not None and latest >= end
         if mine or (closing and closing.is_final):
-            found.append(ReadWindow(place, tuple(mine), end, closing, over))
+            found.append(ReadWindow(place, tuple(mine), end, closing, over, still[place]))
     return found
 
 
 def _end(
-    place: Place, readings: list[Reading], closing: Closing | None, starts: Iterable[datetime]
+    place: Place, readings: list[Reading], closing: Closing | None, read_starts: Iterable[datetime]
 ) -> datetime | None:
-    """Return where the counters of a window end: with the next one of its kind at the latest.
+    """Return where a window ends: as it was told, or where the next one of its kind was read.
 
-    One that upstream goes on reading long after that has no clear end: then it ends nowhere.
+    One that RemBG goes on reading long after that has no clear end: then it ends nowhere.
     """
     told = closing.end_at if closing else readings[-1].end_at
     if told is not None and told <= place.start_at:
         told = None
-    later = [start for start in starts if start > place.start_at]
-    end = min([*later[:1], *([told] if told else [])], default=None)
-    if end is not None and readings and readings[-1].at > end + LATE:
-        return None
-    return end
+    following = min((start for start in read_starts if start > place.start_at), default=None)
+    if following is None or (told is not None and told <= following):
+        return told
+    reads_on = bool(readings) and readings[-1].at > following + LATE
+    return None if reads_on else following
 
 
 def differences(windows: Iterable[ReadWindow], readings: Sequence[Reading]) -> Iterator[Difference]:
@@ -124,6 +147,7 @@ def _of_counter(window: ReadWindow, what: str) -> Iterator[Difference]:
         if after is None:
             continue
         at = window.clamped(one.at)
+        since = min(max(since, window.stood_still.get(one.at, since)), at)
         if at > since or after != before:
             yield _difference(what, window.place, (since, at), (before, after))
         since, before = at, after
@@ -138,6 +162,7 @@ def _tail(window: ReadWindow, what: str, since: datetime, before: int) -> Iterat
     end, closing = window.end_at, window.closing
     if end is None or not (window.is_over or (closing and closing.is_final)):
         return
+    end = max(end, since)
     final = getattr(closing, what) if closing and closing.is_final else None
     if final is None:
         if since < end:

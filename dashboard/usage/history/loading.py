@@ -146,6 +146,7 @@ def closings_of(
             one.api_usage,
             is_final=one.asked_at >= one.end_at,
             is_told=not one.kind_guessed,
+            counted_until=one.counted_until_at,
         )
         for one in cycles
         if (one.end_at > (begin or BEGINNING) and one.start_at < (end or END))

@@ -29,6 +29,7 @@ COLUMNS = (
     "marks",
     "levels",
     "readings",
+    "is_after",
 )
 NUMBERS = Levels._fields[1:]
 
@@ -55,12 +56,13 @@ def row_of(account: Account, name: str, span: Span) -> UsageSpan:
         marks=[_written(mark) for mark in span.marks] or None,
         levels=_levels_written(span.levels),
         readings=span.readings,
+        is_after=span.is_after,
     )
 
 
 def span_of(row: tuple[Any, ...]) -> tuple[str, Span]:
     """Return what a row of COLUMNS keeps, and which span it is."""
-    name, kind, window, start, end, *counts, estimated, marks, levels, readings = row
+    name, kind, window, start, end, *counts, estimated, marks, levels, readings, is_after = row
     named = estimated.split()
     app, api, prepaid = (
         Use(credits, known_for, back, what in named)
@@ -78,6 +80,7 @@ def span_of(row: tuple[Any, ...]) -> tuple[str, Span]:
         levels_of(levels) if levels else None,
         happened,
         readings,
+        is_after,
     )
 
 

@@ -62,6 +62,8 @@ class Closing:
     api: int | None = None
     is_final: bool = False
     is_told: bool = True
+    # When a reading last found RemBG counting in it.
+    counted_until: datetime | None = None
 
     @property
     def is_sound(self) -> bool:
@@ -119,7 +121,10 @@ class Mark:
 
 @dataclass(frozen=True)
 class Span:
-    """What a window used in a stretch of time: an hour, a UTC day, or a gap between readings."""
+    """What a window used in a stretch of time: an hour, a UTC day, or a gap between readings.
+
+    `is_after` says that it was counted after the window's end, as a late webhook lets it (D16).
+    """
 
     place: Place
     start_at: datetime
@@ -130,6 +135,7 @@ class Span:
     levels: Levels | None = None
     marks: tuple[Mark, ...] = ()
     readings: int = 0
+    is_after: bool = False
 
     def use(self, what: str) -> Use:
         """Return the use by its name: app, api or prepaid."""
@@ -195,6 +201,8 @@ class Course:
     `gaps` are stretches between readings that lie in more than one bucket: their credits are
     known, if at all, for the stretch as a whole, and stand in no bucket. `prepaid` is the
     account's, whatever the kind. `read_until` is the newest reading's moment.
+
+    Of one window alone (`is_of_window`), `after` is what was counted in it after its end (D16).
     """
 
     start_at: datetime
@@ -204,6 +212,8 @@ class Course:
     gaps: Sequence[Span] = ()
     marks: Sequence[Mark] = ()
     read_until: datetime | None = None
+    is_of_window: bool = False
+    after: Span | None = None
 
     def total(self, what: str, *, kind: str) -> int | None:
         """Return the credits of buckets and gaps, less corrections; None where nothing is known.
@@ -212,13 +222,15 @@ class Course:
         """
         uses = [getattr(bucket, what) for bucket in self.series.get(kind, ())]
         uses += [gap.use(what) for gap in self.gaps if gap.place.kind == kind and self.holds(gap)]
+        uses += [self.after.use(what)] if self.after else []
         known = [use.credits for use in uses if use.credits is not None]
         back = sum(use.back for use in uses)
         return sum(known) - back if known or back else None
 
     def holds(self, gap: Span) -> bool:
         """Say whether the gap lies in the range as a whole."""
-        return self.start_at <= gap.start_at and gap.end_at <= self.end_at
+        ends_within = gap.end_at <= self.end_at or self.is_of_window
+        return self.start_at <= gap.start_at and ends_within
 
 
 def floor_hour(moment: datetime) -> datetime:
