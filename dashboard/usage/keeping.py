@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
@@ -10,7 +12,7 @@ from dashboard.keys.models import Account, ApiKey
 from dashboard.lib.prepared import Prepared
 from dashboard.rembg import errors
 from dashboard.rembg.usage import CyclesAnswer, Month, UsageAnswer
-from dashboard.usage import bringing, readings
+from dashboard.usage import bringing, doubts, readings
 from dashboard.usage.models import Snapshot
 from dashboard.usage.readings import Asked, Mode
 
@@ -27,7 +29,7 @@ BEFORE = Prepared(
         Snapshot.objects.filter(account=account)
         .newest_good()
         .exclude(pk=besides)
-        .only("account", "asked_at", *BALANCE)[:1]
+        .only("account", "asked_at", "kind", "period_start_at", *BALANCE)[:1]
     ),
     account=UUID,
     besides=UUID,
@@ -38,15 +40,24 @@ def keep(asked: Asked, answer: Answer) -> Snapshot:
     """Write an answer down with the cycles and the month that it brings up to date."""
     with transaction.atomic(savepoint=False):
         if isinstance(answer, CyclesAnswer):
-            snapshot = readings.write_cycles(asked, answer)
-            if snapshot.is_good:
-                bringing.bring_listed(asked.account, answer, snapshot)
-            return snapshot
+            return _keep_cycles(asked, answer)
         snapshot = readings.write_usage(asked, answer)
         if snapshot.mode == Mode.CURRENT:
             _keep_current(asked.account, answer, snapshot)
         elif isinstance(asked.question.window, Month) and snapshot.is_good:
             bringing.bring_month(asked.account, asked.question.window, snapshot)
+        elif isinstance(asked.question.window, datetime) and snapshot.is_good:
+            bringing.bring_window(asked.account, asked.question.window, snapshot)
+    return snapshot
+
+
+def _keep_cycles(asked: Asked, answer: CyclesAnswer) -> Snapshot:
+    doubted = doubts.doubts_of_list(asked.account, answer) if answer.is_usable else []
+    noted = replace(answer, problems=(*doubted, *answer.problems))
+    snapshot = readings.write_cycles(asked, noted)
+    if snapshot.is_good:
+        besides = {one.start_at for one in answer.windows if doubts.is_about(one, doubted)}
+        bringing.bring_listed(asked.account, answer, snapshot, besides=besides)
     return snapshot
 
 
@@ -54,6 +65,9 @@ def _keep_current(account: Account, answer: UsageAnswer, snapshot: Snapshot) -> 
     if not snapshot.is_good:
         return
     newest = BEFORE.first(account=account.pk, besides=snapshot.pk)
+    doubts.judge(account, snapshot, newest)
+    if snapshot.is_doubted:
+        return
     if snapshot.adds_up and not (newest and newest.asked_at > snapshot.asked_at):
         wake_if_bought(account, snapshot, newest)
         account.note_standing(

@@ -53,6 +53,11 @@ class Line(NamedTuple):
         return self.outcome in USABLE
 
     @property
+    def is_doubted(self) -> bool:
+        """Say whether it waits to be confirmed."""
+        return self.outcome == Snapshot.Outcome.DOUBTED
+
+    @property
     def used(self) -> int | None:
         """Return app and API credits of the window."""
         return used_of(self.app_usage, self.api_usage, self.used_included_credits)

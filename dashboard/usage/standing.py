@@ -36,6 +36,7 @@ class Standing:
     failed_at: datetime | None = None
     last_error: str = ""
     last_message: str = ""
+    doubted_at: datetime | None = None
     plan: str = ""
     included: int | None = None
     used: int | None = None
@@ -82,7 +83,7 @@ class Standing:
     @property
     def renews_in_days(self) -> int | None:
         """Return the days to the renewal, rounded up; None when unknown or past."""
-        if self.window is None or not self.window.runs(at=self.at):
+        if self.window is None or not self.window.is_now(at=self.at):
             return None
         return math.ceil((self.window.end_at - self.at) / timedelta(days=1))
 
@@ -168,7 +169,8 @@ def _listed(account: Account) -> Listed:
 
 def _stand(one: Listed, readings: Sequence[Reading], *, at: datetime) -> Standing:
     good = next((reading for reading in readings if reading.is_good), None)
-    failed = readings[0] if readings and not readings[0].is_good else None
+    newest = readings[0] if readings else None
+    failed = newest if newest and not (newest.is_good or newest.is_doubted) else None
     known = Standing(
         one.pk,
         one.label,
@@ -177,6 +179,7 @@ def _stand(one: Listed, readings: Sequence[Reading], *, at: datetime) -> Standin
         failed_at=failed.asked_at if failed else None,
         last_error=failed.error if failed else "",
         last_message=failed.message if failed else "",
+        doubted_at=newest.asked_at if newest and newest.is_doubted else None,
     )
     return known if good is None else _read(known, good, one.kept)
 
@@ -201,7 +204,7 @@ def _read(known: Standing, good: Reading, kept: Kept | None) -> Standing:
         problems=tuple(good.problems),
         clock_skew_seconds=good.clock_skew_seconds,
         # An outlook is of its window, while that runs.
-        outlook=kept.about(window) if kept and window and window.runs(at=at) else None,
+        outlook=kept.about(window) if kept and window and window.is_now(at=at) else None,
     )
 
 

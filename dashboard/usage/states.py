@@ -47,6 +47,18 @@ PROBLEMS = {
     "ends_before_start": gettext_lazy("A window ends before it starts."),
     "far_year": gettext_lazy("A date is far away from today."),
     "overlap": gettext_lazy("Two windows share days."),
+    "fell": gettext_lazy(
+        "It counts fewer credits than the reading before it: an old answer, or a correction. It is "
+        "believed once four readings in a row say so."
+    ),
+    "old_window": gettext_lazy(
+        "It is about an earlier cycle than the reading before it: an old answer, as it seems. It "
+        "is believed once four readings in a row say so."
+    ),
+    "other_window": gettext_lazy(
+        "It names a cycle that cannot be while the known one runs: another account's, or the "
+        "renewal has moved. It is believed once a second reading says so."
+    ),
     "gap": gettext_lazy("Between two windows there are days that neither covers."),
 }
 # They say how upstream writes, or what a list is like; the numbers shown are not touched by them.
@@ -93,6 +105,13 @@ def notes(standing: Standing) -> list[Note]:
     found: list[Note] = []
     if standing.last_error or standing.failed_at:
         found.append(Note("warn", _("The last reading failed."), failure(standing)))
+    if standing.doubted_at:
+        words = _(
+            "The newest answer counts less than the one before it, or names another cycle. It may "
+            "be an old answer or another account's: the numbers stay as they are until more "
+            "readings confirm it."
+        )
+        found.append(Note("info", _("An answer waits to be confirmed."), words))
     told = [one for one in standing.problems if one["code"] not in HARMLESS]
     if told:
         sentences = " ".join(problem_sentences(told))

@@ -20,7 +20,7 @@ from dashboard.usage.states import PROBLEMS
 from tests.conftest import add_key
 from tests.rembg.hostile import Line
 from tests.usage.answers import END, START, listed, usage
-from tests.usage.hours import Hour, Query, Script, json_answer, nothing_was_sent
+from tests.usage.hours import ELEVEN, Hour, Query, Script, json_answer, nothing_was_sent
 from tests.usage.test_faults import all_is_well_again, says, the_numbers_stand
 
 HUGE = b'{"billingCycles": [' + b'{"periodStartUnix": 1}, ' * 100_000 + b"{}]}"
@@ -93,7 +93,8 @@ def test_an_odd_answer_is_shown_with_a_note_and_warns_nobody(hour, fields, probl
     counters = Cycle.objects.get(start_at=START)
 
     hour.weather.fault = says(json_answer(usage(**fields)))
-    hour.pass_by(30)
+    # Counters that fall are believed with the fourth reading (D18).
+    hour.pass_by(80 if fields.get("appUsage") == 100 else 30)
 
     assert problem in {one["code"] for one in hour.last_good.problems}
     assert hour.last_good.outcome == "partial" and '"membership"' in hour.last_good.raw
@@ -195,21 +196,84 @@ def test_a_list_that_disagrees_never_replaces_the_newer_block(hour, document):
     assert nothing_was_sent()
 
 
-def test_d7_a_counter_that_falls_and_rises_is_a_correction_and_no_refund(hour):
-    def now(app: int) -> Callable[[Line, Query], None]:
-        left = 18500 - app - 5100
-        return says(json_answer(usage(app=app, remainingIncludedCredits=left)))
+def now(app: int) -> Script:
+    left = 18500 - app - 5100
+    return says(json_answer(usage(app=app, remainingIncludedCredits=left)))
 
-    for app in (4300, 4000, 4400):
-        hour.weather.fault = now(app)
-        hour.pass_by(20)
 
-    found = hour.get(f"{hour.url}days.json").json()
+def corrections(hour: Hour) -> list[str]:
+    """Return what the charts of days and hours and the burn-down say of corrections."""
+    charts = [hour.get(f"{hour.url}{name}").json() for name in CHARTS]
+    marks = [mark["role"] for chart in charts for mark in chart["marks"]]
+    return [role for role in marks if role == "correction"]
+
+
+CHARTS = ("days.json", "days.json?span=48", "this-cycle.json")
+
+
+def test_d7_a_counter_that_stays_down_is_a_correction_and_no_refund(hour):
+    hour.weather.fault = now(4300)
+    hour.pass_by(20)
+    hour.weather.fault = now(4000)
+    hour.pass_by(80)
+
     overview = hour.page("/teams/acme/")
-    assert Cycle.objects.get(start_at=START).app_usage == 4400
-    assert "corrected" in json.dumps(found).lower() or "correction" in json.dumps(found).lower()
+    assert Cycle.objects.get(start_at=START).app_usage == 4000
+    assert len(corrections(hour)) == len(CHARTS)
+    assert hour.listed()["used_included_credits"] == 9100
     assert not any(alarm in overview for alarm in ALARMS)
     assert nothing_was_sent()
+
+
+@pytest.mark.parametrize("readings", [1, 2])
+def test_d18_a_counter_that_falls_and_is_back_was_a_stale_answer(hour, readings):
+    hour.weather.fault = now(4300)
+    hour.pass_by(20)
+    used = [hour.listed()["used_included_credits"]]
+    hour.weather.fault = now(4218)
+    hour.pass_by(20 * readings)
+    used.append(hour.listed()["used_included_credits"])
+    assert "An answer waits to be confirmed." in hour.page(hour.url)
+    hour.weather.fault = now(4330)
+    hour.pass_by(20)
+    used.append(hour.listed()["used_included_credits"])
+
+    days = hour.get(f"{hour.url}days.json?span=48").json()
+    assert used == [9400, 9400, 9430]
+    assert corrections(hour) == []
+    assert sum(row[1] or 0 for row in days["table"]["rows"]) == 4330 - 4200
+    assert "waits to be confirmed" not in hour.page(hour.url)
+    assert Cycle.objects.get(start_at=START).app_usage == 4330
+
+
+def test_d20_one_answer_about_another_accounts_window_leaves_nothing(hour):
+    other = usage(start=START + timedelta(days=6), end=END + timedelta(days=6), app=3, api=4)
+    cycles, before = list(Cycle.objects.values_list("start_at", "end_at")), hour.listed()
+    hour.weather.fault = says(json_answer(other))
+    hour.pass_by(20)
+    during = hour.listed()
+    hour.weather.fault = None
+    hour.pass_by(20)
+
+    assert during == before
+    assert list(Cycle.objects.values_list("start_at", "end_at")) == cycles
+    assert hour.listed()["used_included_credits"] == before["used_included_credits"]
+
+
+def test_d20_a_renewal_that_moved_is_believed_when_a_second_reading_confirms_it(hour):
+    moved = ELEVEN + timedelta(minutes=50)
+    upgraded = usage(start=moved, end=moved + timedelta(days=30), app=3, api=4)
+    hour.weather.fault = says(json_answer(upgraded))
+    hour.pass_by(50)
+
+    found = Cycle.objects.filter(start_at__gte=START).values_list("end_at", "end_source")
+    statements = hour.get("/api/v1/teams/acme/statements/2026-12").json()["statements"]
+    assert hour.listed()["used_included_credits"] == 7
+    assert list(found.order_by("start_at")) == [
+        (moved, "shortened"),
+        (moved + timedelta(days=30), "told"),
+    ]
+    assert [one["left_out"] for one in statements] == [""]
 
 
 def test_d8_falling_out_of_step_and_back_starts_no_alarm_and_merges_nothing(hour):

@@ -34,6 +34,8 @@ def refresh(request: TeamRequest, team: Team, pk: UUID) -> HttpResponse:
     snapshot = poll(account, at=at, requests=schedule.requests_left(account, at=at))
     if snapshot.is_good:
         messages.success(request, _("Read just now."))
+    elif snapshot.is_doubted:
+        messages.info(request, _("Read just now; the answer waits to be confirmed by others."))
     else:
         reason = str(explain_question(snapshot.error)) if snapshot.status else snapshot.message
         messages.warning(request, reason or _("RemBG's answer could not be used."))

@@ -45,7 +45,7 @@ class Command(BaseCommand):
         else:
             why = snapshot.message or snapshot.get_outcome_display()
             self.stderr.write(f"{account.pk} {account.label}: {why}")
-        return snapshot.is_good
+        return snapshot.is_good or snapshot.is_doubted
 
     def summary(self, snapshot: Snapshot) -> str:
         """Return the included credits left and the prepaid ones."""
