@@ -42,8 +42,8 @@ def lines_in_words() -> str:
         "Included credits left: at each reading as RemBG says, or the allowance − app and API use "
         "where it does not, never below 0. Even pace: the allowance × the time left ÷ the length "
         "of the cycle, a straight line to 0 at the renewal and no forecast. Forecast: the middle "
-        "of 512 futures put together from the days of this team, and the range that leaves out "
-        "one in ten at either end."
+        "of up to 512 futures put together from the days of this team, and the range that leaves "
+        "out one in ten at either end."
     )
 
 
