@@ -82,9 +82,11 @@ class ForecastOut(Schema):
 class UseOut(Schema):
     """What one kind of windows used in an hour or a day, in credits.
 
-    `complete` is false where not all of it was read: then the use is at least this. `estimated`
-    says that credits were shared out over a border by time; `overlaps` that two windows of a kind
-    ran at once, whose credits are not added: then the use is unknown.
+    `corrected` is by how much RemBG lowered its counters in it: that lessens no use, but the
+    counter, and is unknown where the use is unknown because windows overlap. `complete` is false
+    where not all of it was read: then the use is at least this. `estimated` says that credits were
+    shared out over a border by time; `overlaps` that two windows of a kind ran at once, whose
+    credits are not added: then the use is unknown.
     """
 
     start_at: datetime
@@ -92,6 +94,8 @@ class UseOut(Schema):
     kind: str
     app_usage: int | None
     api_usage: int | None
+    app_corrected: int | None
+    api_corrected: int | None
     complete: bool
     estimated: bool
     overlaps: bool
@@ -122,7 +126,11 @@ class MarkOut(Schema):
 
 
 class HistoryOut(Schema):
-    """Use over a stretch; kinds of windows are never to be added, gaps come on top."""
+    """Use over a stretch; kinds of windows are never to be added, gaps come on top.
+
+    Over all days of whole windows of a kind, for app and for API: sum of use + gaps - corrected =
+    RemBG's counter. What is unknown is left out of the sums.
+    """
 
     time_zone: str
     read_until: datetime | None
@@ -236,6 +244,8 @@ def _use(one: Bucket, kind: Kind) -> UseOut:
         kind=kind,
         app_usage=one.app.credits,
         api_usage=one.api.credits,
+        app_corrected=None if one.overlaps else one.app.back,
+        api_corrected=None if one.overlaps else one.api.back,
         complete=one.is_complete,
         estimated=one.is_estimated,
         overlaps=one.overlaps,

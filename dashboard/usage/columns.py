@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -68,10 +68,27 @@ def cycle_columns(
         columns,
         series,
         frame=frame,
-        summary=_told(windows, ours, frame=frame),
+        summary=_told(windows, ours, kind=kind, frame=frame),
         link=link,
         first=_("Cycle"),
     )
+
+
+def in_mean(windows: Iterable[Window], *, kind: str, at: datetime) -> list[Window]:
+    """Return the closed cycles of a kind that may be summed: known, and no day of them shared (D5).
+
+    Windows of the other kind count as well: their credits may be the same ones (D8).
+    """
+    sound = [one for one in windows if one.is_sound]
+    apart = set(sound) - overlapping(sound)
+    mine = [one for one in sound if one.kind == kind and one in apart and one.can_be]
+    return [one for one in mine if one.end_at <= at and one.used is not None]
+
+
+def mean_of(windows: Sequence[Window]) -> int | None:
+    """Return the mean of their credits, rounded; None where there are none."""
+    counts = [one.used for one in windows if one.used is not None]
+    return round(sum(counts) / len(counts)) if counts else None
 
 
 def month_columns(months: Sequence[CalendarMonth], *, frame: Frame) -> Chart:
@@ -196,15 +213,16 @@ def _with_gaps(windows: Sequence[Window], *, frame: Frame) -> list[Column]:
     return columns
 
 
-def _told(every: Sequence[Window], ours: Sequence[Window], *, frame: Frame) -> str:
+def _told(every: Sequence[Window], ours: Sequence[Window], *, kind: str, frame: Frame) -> str:
     if not ours:
         return _("No cycle has been read yet.")
-    sentences = [_told_running(ours, frame=frame), _told_closed(ours, frame=frame)]
-    if shared := overlapping(every) & set(ours):
+    closed = in_mean(every, kind=kind, at=frame.at)
+    sentences = [_told_running(ours, frame=frame), _told_closed(closed)]
+    if shared := overlapping(one for one in every if one.is_sound) & set(ours):
         sentences.append(
             ngettext(
-                "%(count)s window shares days with another one; no sum is made over it.",
-                "%(count)s windows share days with others; no sum is made over them.",
+                "%(count)s window shares days with another one; it is in no sum and in no mean.",
+                "%(count)s windows share days with others; they are in no sum and in no mean.",
                 len(shared),
             )
             % {"count": len(shared)}
@@ -227,19 +245,18 @@ def _told_running(ours: Sequence[Window], *, frame: Frame) -> str:
     return words % {"used": phrases.number(used)}
 
 
-def _told_closed(ours: Sequence[Window], *, frame: Frame) -> str:
-    closed = [one for one in ours if one.end_at <= frame.at]
-    counts = [one.used for one in closed if one.used is not None]
-    if not counts:
+def _told_closed(closed: Sequence[Window]) -> str:
+    """Return the mean and the most of the cycles that may be summed, and how many these are."""
+    if not closed:
         return ""
     return ngettext(
         "%(count)s closed cycle used %(mean)s.",
         "%(count)s closed cycles used %(mean)s on average, %(most)s at most.",
-        len(counts),
+        len(closed),
     ) % {
-        "count": len(counts),
-        "mean": phrases.number(round(sum(counts) / len(counts))),
-        "most": phrases.number(max(counts)),
+        "count": len(closed),
+        "mean": phrases.number(mean_of(closed)),
+        "most": phrases.number(max(one.used or 0 for one in closed)),
     }
 
 

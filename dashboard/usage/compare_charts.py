@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 
 from dashboard.usage import phrases
 from dashboard.usage.charts import Chart, Frame, chart, line
-from dashboard.usage.comparing import Difference, Run, difference
+from dashboard.usage.comparing import Difference, Run, day_at, difference, place_of
 from dashboard.usage.history.values import DAY
 
 
@@ -24,9 +24,13 @@ class Stop:
     The latter has a word that tells it from the end of its day.
     """
 
-    number: int
     after: timedelta
     word: str = ""
+
+    @property
+    def number(self) -> int:
+        """Return the number of its day."""
+        return day_at(self.after)
 
     @property
     def name(self) -> str:
@@ -37,7 +41,7 @@ class Stop:
     @property
     def place(self) -> float:
         """Return where it stands on the ruler, in days after the renewal."""
-        return round(self.after / DAY, 4)
+        return place_of(self.after)
 
 
 @dataclass(frozen=True)
@@ -59,13 +63,14 @@ class Lane:
         newest = self.run.newest
         if newest is None or self.run.final is not None or not self.word:
             return None
-        return Stop(self.run.day_of(newest.after), newest.after, self.word)
+        return Stop(newest.after, self.word)
 
     def at(self, stop: Stop) -> int | None:
         """Return the credits used by then; None if unknown, or still to come."""
         if self.newest and stop.after > self.newest.after:
             return None
-        return self.run.by(stop.after) if stop.word else self.run.on_day(stop.number)
+        runs = stop.after <= self.run.length
+        return self.run.by(stop.after) if stop.word and runs else self.run.on_day(stop.number)
 
 
 def by_day(
@@ -76,9 +81,8 @@ def by_day(
     A day without a reading breaks a line; a cycle that nobody read is a dot at its end. With a
     base the table has the first lane's difference to it.
     """
-    ends = [Stop(n, n * DAY) for n in range(1, max(lane.run.days for lane in lanes) + 1)]
     now = [lane.newest for lane in lanes if lane.newest]
-    stops = sorted([*ends, *now], key=lambda stop: stop.after)
+    stops = _stops(now, days=max(lane.run.days for lane in lanes))
     dots = [[lane.at(stop) for stop in stops] for lane in lanes]
     return chart(
         title,
@@ -100,6 +104,13 @@ def by_day(
     )
 
 
+def _stops(now: Sequence[Stop], *, days: int) -> list[Stop]:
+    """Return the ends of the days and the newest moments, in order; no two where one is both."""
+    taken = {stop.place for stop in now}
+    ends = [Stop(number * DAY) for number in range(1, days + 1) if number not in taken]
+    return sorted([*ends, *now], key=lambda stop: stop.after)
+
+
 def same_moment(this: Run, base: Run) -> Difference | None:
     """Return the difference now: the newest credits against the base's, so long after renewal.
 
@@ -115,10 +126,9 @@ def same_moment(this: Run, base: Run) -> Difference | None:
 
 def told(this: Run, past: Sequence[Run]) -> str:
     """Return the sentence under the chart: credits by now, and the same day of the last cycle."""
-    newest = this.newest
-    if newest is None:
+    newest, day = this.newest, this.day
+    if newest is None or day is None:
         return _("How many credits this cycle has used is unknown.")
-    day = this.day_of(newest.after)
     used = ngettext(
         "%(used)s credit used on day %(day)s",
         "%(used)s credits used on day %(day)s",

@@ -124,8 +124,7 @@ class ComparePage:
     @property
     def day(self) -> int | None:
         """The number of the day that is compared."""
-        newest = self.this.newest
-        return self.this.day_of(newest.after) if newest else None
+        return self.this.day
 
     @property
     def rows(self) -> Sequence[Row]:

@@ -1,8 +1,10 @@
 """Cycles on one ruler, the day of the cycle: pure values, compared at the same moment of each.
 
 A day of a cycle is 24 hours, counted from its renewal, so a cycle of 31 days has one day more than
-one of 30, and accounts that renew at different moments can stand beside each other. Counters are
-those of the window, app and API together; prepaid credits and calendar months are not in them.
+one of 30, and accounts that renew at different moments can stand beside each other. Its number
+stands at its end, and that moment is still in it: what stands at 15 on the ruler is of day 15.
+Counters are those of the window, app and API together; prepaid credits and calendar months are not
+in them.
 """
 
 from __future__ import annotations
@@ -11,12 +13,26 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from math import ceil
 
 from dashboard.usage.history.values import DAY, ZERO, Levels
 from dashboard.usage.windows import Window
 
 # A reading further from the moment that is asked for says nothing about it.
 NEAR = timedelta(hours=6)
+
+
+def place_of(after: timedelta) -> float:
+    """Return where a moment so long after the renewal stands on the ruler, in days.
+
+    Clocks of readings are not more exact than the few seconds to which it is rounded.
+    """
+    return round(after / DAY, 4)
+
+
+def day_at(after: timedelta) -> int:
+    """Return the number of the day, from 1, in which a moment so long after the renewal stands."""
+    return max(1, ceil(place_of(after)))
 
 
 @dataclass(frozen=True)
@@ -52,7 +68,7 @@ class Run:
     @property
     def days(self) -> int:
         """Return how many days it has; the last may be a part of one."""
-        return -(-self.length // DAY)
+        return day_at(self.length)
 
     @property
     def is_read(self) -> bool:
@@ -66,9 +82,10 @@ class Run:
             return Dot(self.length, self.final)
         return self.dots[-1] if self.dots else None
 
-    def day_of(self, after: timedelta) -> int:
-        """Return the number of the day, from 1; the moment of the end is in the last one."""
-        return max(1, min(self.days, after // DAY + 1))
+    @property
+    def day(self) -> int | None:
+        """Return the number of the day that it came to; None where it was not read."""
+        return day_at(self.newest.after) if self.newest else None
 
     def on_day(self, number: int) -> int | None:
         """Return the credits used until the end of a day, by its last reading; None if unknown."""
@@ -78,7 +95,7 @@ class Run:
 
     @cached_property
     def _last_of_days(self) -> dict[int, int]:
-        return {self.day_of(dot.after): dot.used for dot in self.dots}
+        return {day_at(dot.after): dot.used for dot in self.dots}
 
     def by(self, after: timedelta) -> int | None:
         """Return the credits used so long after the renewal; None where they are not known."""

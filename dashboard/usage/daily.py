@@ -66,8 +66,7 @@ def use_chart(found: Course, ask: Ask) -> Chart:
     """Return app and API credits in stacked columns; what is unknown has no column."""
     frame = ask.frame
     bars = bars_of(found, ask)
-    ours = [one for one in found.gaps if one.place.kind == ask.kind]
-    gaps = [one for one in ours if not one.is_of_balance]
+    gaps = gaps_of(found, ask.kind)
     held = [one for one in gaps if found.holds(one)]
     return chart(
         ask.title,
@@ -89,6 +88,11 @@ def use_chart(found: Course, ask: Ask) -> Chart:
         links=[ask.link(one.bucket.start_at) if ask.link else None for one in bars],
         table=_table(bars, held, found.after, ask),
     )
+
+
+def gaps_of(found: Course, kind: str) -> list[Span]:
+    """Return the stretches between readings whose use stands in no column."""
+    return [one for one in found.gaps if one.place.kind == kind and not one.is_of_balance]
 
 
 def bars_of(found: Course, ask: Ask) -> list[Bar]:

@@ -16,7 +16,7 @@ from dashboard.teams.models import Team
 from dashboard.usage import compare_charts, phrases
 from dashboard.usage.charts import Chart, Frame
 from dashboard.usage.compare_charts import Lane
-from dashboard.usage.comparing import Run, common_moment
+from dashboard.usage.comparing import Run, common_moment, day_at
 from dashboard.usage.history.loading import Known
 from dashboard.usage.runs import runs_of
 from dashboard.usage.standing import Standing, standings
@@ -39,8 +39,7 @@ class Side:
     @property
     def day(self) -> int | None:
         """Return the number of the day it is on."""
-        newest = self.run.newest
-        return self.run.day_of(newest.after) if newest else None
+        return self.run.day
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +90,7 @@ class SideBySide:
     @property
     def day(self) -> int | None:
         """The day of that moment."""
-        return self.runs[0].day_of(self.moment) if self.runs and self.moment is not None else None
+        return None if self.moment is None else day_at(self.moment)
 
     @cached_property
     def sides(self) -> Sequence[Side]:

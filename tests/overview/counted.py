@@ -169,7 +169,7 @@ class Shown:
         return app, api
 
     def history(self, first: datetime) -> dict[str, tuple[int, int]]:
-        """Return the API's sums of days and gaps since a window began, by kind of windows."""
+        """Return the API's sums since a window began, by kind: days and gaps, less corrections."""
         zone = self.account.team.zone
         since, until = (at.astimezone(zone).date().isoformat() for at in (first, self.at))
         found = self.get(f"{self.api}days", since=since, until=until).json()
@@ -178,6 +178,7 @@ class Shown:
         for one in (*found["use"], *began):
             mine = sums[one["kind"]]
             mine.update({name: one[f"{name}_usage"] or 0 for name in mine})
+            mine.subtract({name: one.get(f"{name}_corrected") or 0 for name in mine})
         return {kind: (mine["app"], mine["api"]) for kind, mine in sums.items()}
 
     def use(self, day: str) -> list[dict]:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from django.utils import timezone
@@ -13,7 +14,7 @@ from django.utils import timezone
 from dashboard.gateway.issuing import Terms, issue
 from dashboard.keys.models import Account
 from dashboard.keys.pricing import CreditPrice
-from dashboard.overview.explain import EXPLAINED
+from dashboard.overview.explain import EXPLAINED, TOTALS
 from dashboard.overview.month_statements import TeamCycles
 from dashboard.removals import budgets
 from dashboard.removals.models import Charged, Removal, State, Subject
@@ -23,6 +24,7 @@ from tests.conftest import add_key
 from tests.usage.conftest import listed, usage, wire  # noqa: F401
 
 HTMX = {"HX-Request": "true"}
+PROVENANCE_DOC = Path(__file__).resolve().parents[2] / "docs" / "provenance.md"
 VOID = {"meta", "link", "input", "img", "br", "hr", "rect", "use", "path", "source", "col"}
 SOURCE = re.compile(
     r"/(removals/[0-9a-f-]{36}|readings/[0-9a-f-]{36}|explain/[a-z-]+(/[0-9a-f-]{36})?)/"
@@ -293,6 +295,31 @@ def test_every_source_opens_with_its_facts_for_those_of_the_team_alone(
 
     assert wrong == []
     assert kinds >= {f"explain/{number}" for number in EXPLAINED}
+
+
+def documented() -> dict[str, str]:
+    """Return what the document says of each number: the last cell of its row."""
+    lines = PROVENANCE_DOC.read_text().splitlines()
+    rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("| `")]
+    return {name: row[-1] for row in rows for name in re.findall(r"`([a-z-]+)`", row[0])}
+
+
+def test_the_document_has_a_row_for_every_number_that_is_explained():
+    assert set(documented()) == {*EXPLAINED, *TOTALS, "by-day", "month"}
+
+
+def test_the_result_of_use_is_what_the_document_says_the_sum_of_its_columns(client, victor, told):
+    """The wrong document: "the sum of its columns and gaps", which is more than the result."""
+    client.force_login(victor)
+    pk = told[0].pk
+    chart = client.get(f"/teams/acme/accounts/{pk}/days.json?span=30").json()
+    used = sum(credits or 0 for one in chart["series"] for credits in one["data"])
+    between = [row[3] for row in chart["table"]["rows"] if "too far apart" in row[-1]]
+
+    said = text(client.get(f"/teams/acme/explain/use/{pk}/?span=30"))
+
+    assert documented()["use"].startswith("the sum of its columns; gaps ")
+    assert f"Result {used:,}" in said and sum(between) > 300
 
 
 def test_every_place_that_says_credits_has_a_source(client, alice, told):

@@ -152,7 +152,7 @@ def test_a_shared_page_tells_age_and_formula_but_no_reading(share, shows):
     formula = {
         "overview": "Spendable: included credits left + prepaid credits.",
         "this_cycle": "Even pace: the allowance × the time left ÷ the length of the cycle",
-        "days": "stretches without readings stand apart, and with them the columns add up",
+        "days": "stretches without readings, and what RemBG corrected, stand apart",
         "compared": "so long after its own renewal: by the reading nearest to that moment",
         "months": "cut elsewhere: the two are never added",
         "cycles": "On average: the sum over the closed cycles ÷ their number, rounded",

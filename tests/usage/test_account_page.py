@@ -351,3 +351,39 @@ def test_o2_what_upstream_says_is_inert(as_victor, wire, key, account, url):
     poll(account, at=AT)
 
     assert "<script>alert" not in as_victor.get(url).text
+
+
+def test_d5_the_mean_of_cycles_leaves_out_those_that_share_days_and_says_of_how_many(
+    as_victor, account, url
+):
+    """The wrong reading: 1,025 on average over four, two of which are in no sum."""
+    for days, length, app, kind in (
+        (120, 30, 100, "stripe"),
+        (90, 30, 300, "stripe"),
+        (60, 30, 1200, "stripe"),
+        (45, 15, 2500, "stripe"),
+        (30, 25, None, "stripe"),
+        (40, 10, 7000, "calendar"),
+    ):
+        start = AT - timedelta(days=days)
+        Cycle.objects.create(
+            account=account,
+            kind=kind,
+            start_at=start,
+            end_at=start + timedelta(days=length),
+            app_usage=app,
+            api_usage=0,
+            asked_at=AT,
+            first_seen_at=AT,
+        )
+
+    summary = as_victor.get(f"{url}cycles.json", {"kind": "stripe"}).json()["summary"]
+    why = text(as_victor.get(f"/teams/acme/explain/cycles/{account.pk}/", {"kind": "stripe"}))
+
+    assert summary == (
+        "2 closed cycles used 200 on average, 300 at most. "
+        "2 windows share days with others; they are in no sum and in no mean."
+    )
+    assert "Result 200" in why
+    assert why.count("shares days with another window, not in the mean") == 2
+    assert "those that share days with another window, are left out" in why

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db.models import F
 from django.utils import timezone
 from ninja import NinjaAPI
 from ninja.testing import TestClient
@@ -219,6 +220,35 @@ def test_days_and_hours_add_up_to_the_same(get, account):
     assert (whole["app_usage"], whole["api_usage"], whole["complete"]) == (96, 192, True)
     assert len(hours["use"]) == 24 and sum(one["app_usage"] for one in hours["use"]) == 96
     assert days["time_zone"] == "UTC" and days["gaps"] == []
+
+
+def test_use_and_gaps_less_what_was_corrected_are_the_counter(get, account):
+    """The wrong reading: 30 and 280 credits more than RemBG counts, and no field that says why."""
+    start = NOON - 5 * timedelta(days=1)
+    read_for_days(account, NOON, days=5)
+    later = Snapshot.objects.filter(asked_at__gt=start + timedelta(hours=50))
+    later.update(app_usage=F("app_usage") - 30)
+    # Fifteen hours that nobody reads, over a midnight; after them the API's counter stands lower.
+    gap = start + timedelta(hours=58), start + timedelta(hours=73)
+    Snapshot.objects.filter(asked_at__gt=gap[0], asked_at__lt=gap[1]).delete()
+    Snapshot.objects.filter(asked_at__gte=gap[1]).update(api_usage=F("api_usage") - 400)
+    newest = Snapshot.objects.latest("asked_at")
+    first, last = (moment.date().isoformat() for moment in (start, NOON))
+
+    days = get(f"/teams/acme/accounts/{account.pk}/days", since=first, until=last).json()
+    hours = get(f"/teams/acme/accounts/{account.pk}/hours", day=first, count=6).json()
+
+    assert (newest.app_usage, newest.api_usage) == (450, 560)
+    for found in (days, hours):
+        for name, counter in (("app", 450), ("api", 560)):
+            use = sum(one[f"{name}_usage"] or 0 for one in found["use"])
+            gaps = sum(one[f"{name}_usage"] or 0 for one in found["gaps"])
+            corrected = sum(one[f"{name}_corrected"] for one in found["use"])
+            assert use + gaps - corrected == counter
+    by_day = {one["start_at"][:10]: one for one in days["use"]}
+    fell = (start + timedelta(hours=50)).date().isoformat()
+    assert (by_day[fell]["app_corrected"], by_day[fell]["api_corrected"]) == (29, 0)
+    assert by_day[gap[1].date().isoformat()]["api_corrected"] == 280
 
 
 @pytest.mark.parametrize(

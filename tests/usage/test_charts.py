@@ -266,7 +266,17 @@ def test_d8_two_kinds_of_cycles_never_stand_in_one_chart():
     chart = cycle_columns([calendar, stripe], kind="stripe", frame=FRAME)
 
     assert series(chart, "app")[0]["data"] == [10]
-    assert "1 window shares days with another one; no sum is made over it." in chart["summary"]
+    said = "1 window shares days with another one; it is in no sum and in no mean."
+    assert said in chart["summary"]
+
+
+def test_d5_a_window_that_ends_before_it_starts_makes_no_other_one_share_days():
+    unsound = Window("stripe", START + timedelta(days=9), START + timedelta(days=2), 7, 7)
+
+    chart = cycle_columns([CYCLE, unsound], kind="stripe", frame=FRAME)
+
+    assert "shares days" not in chart["summary"]
+    assert "A window that ends before it starts is left out." in chart["summary"]
 
 
 def test_the_running_cycle_is_hatched_and_the_allowance_known_only_where_it_was_read():

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from dashboard.keys.models import Account
 from dashboard.usage import compare_charts
 from dashboard.usage.charts import Frame
-from dashboard.usage.compare_charts import Lane
-from dashboard.usage.comparing import Difference, Dot, Run, difference, same_kind_before
+from dashboard.usage.compare_charts import Lane, Stop
+from dashboard.usage.comparing import Difference, Dot, Run, day_at, difference, same_kind_before
 from dashboard.usage.history.values import DAY
 from dashboard.usage.models import Snapshot
 from dashboard.usage.polling import poll
@@ -49,7 +49,7 @@ def test_a_day_shows_a_reading_of_that_day_or_nothing(dots, final):
     made = run(*sorted(dots), final=final)
 
     for number in range(1, made.days + 1):
-        of_day = {used for hours, used in dots if made.day_of(timedelta(hours=hours)) == number}
+        of_day = {used for hours, used in dots if day_at(timedelta(hours=hours)) == number}
         allowed = of_day | ({final} if number == made.days else set())
         shown = made.on_day(number)
         assert shown in allowed if shown is not None else not of_day
@@ -132,7 +132,28 @@ def test_the_day_of_the_end_is_the_last_one_and_no_extra():
     made = run((0, 0), (30 * 24, 55))
 
     assert (made.days, made.on_day(1), made.on_day(30)) == (30, 0, 55)
-    assert made.day_of(DAY) == 2
+    assert day_at(DAY) == 1 and day_at(DAY + timedelta(minutes=1)) == 2
+
+
+@SEVERAL
+@given(st.integers(0, 31 * 86_400_000_000))
+def test_the_number_of_a_day_and_the_place_on_the_ruler_are_one_fact(microseconds):
+    stop = Stop(timedelta(microseconds=microseconds), "so far")
+
+    assert stop.number - 1 < stop.place <= stop.number or (stop.number, stop.place) == (1, 0)
+    assert stop.name == f"Day {stop.number}, so far"
+
+
+@pytest.mark.parametrize("hours", [23, 24])
+def test_a_cycle_that_ended_earlier_on_this_day_has_its_end_there_and_not_unknown(hours):
+    this = Lane("This", "this", run((29 * 24 + hours, 9300)), word="so far")
+    last = Run(Window("stripe", BEFORE, BEFORE + timedelta(days=29, hours=21)), final=7100)
+    lanes = [this, Lane("Last", "last-1", last)]
+
+    chart = compare_charts.by_day("", lanes, frame=Frame(AT, ZONE), summary="", base=last)
+
+    rows = {row[0]: row[1:] for row in chart["table"]["rows"]}
+    assert rows["Day 30, so far"] == [9300, 7100, "+2,200"]
 
 
 @pytest.fixture
@@ -188,13 +209,7 @@ def test_a_cycle_that_was_only_listed_shows_its_end_and_no_invented_line(as_vict
     this, last, oldest = drawn(chart)
     assert oldest == {"Day 30": 1000}
     assert "Nobody read it while it ran: only its end is known. 30 unknown unknown 1,000" in page
-    assert last == {
-        "Day 1": 30,
-        "Day 21, so far": 8100,
-        "Day 21": 8100,
-        "Day 22": 8900,
-        "Day 31": 11000,
-    }
+    assert last == {"Day 1": 30, "Day 21, so far": 8100, "Day 21": 8900, "Day 31": 11000}
     assert this == {"Day 21, so far": 9300}
 
 
@@ -216,7 +231,7 @@ def test_the_running_day_is_drawn_up_to_now_for_all_and_not_as_a_whole_one():
     chart = compare_charts.by_day("", lanes, frame=Frame(AT, ZONE), summary="", base=last)
 
     assert drawn(chart) == [
-        {"Day 21, so far": 9300},
+        {"Day 20": 9000, "Day 21, so far": 9300},
         {"Day 21, so far": 8100, "Day 21": 9900, "Day 31": 11_000},
     ]
     assert [one["x"] for one in chart["marks"]] == ["Day 21, so far"]
@@ -248,6 +263,34 @@ def test_a_cycle_that_had_ended_by_now_is_not_unknown(client, victor, wire, read
         page = text(client.get(f"{url}/"))
 
     assert "only its end is known. 30 ended ended 1,000" in page
+
+
+@pytest.mark.parametrize(
+    ("seconds", "day", "place"), [(-3, 15, 15), (0, 15, 15), (3, 15, 15), (300, 16, 15.0035)]
+)
+def test_the_day_that_the_page_says_is_the_one_on_which_the_line_ends(
+    client, victor, wire, key, account, url, seconds, day, place
+):
+    """The wrong reading: "Day 16, so far" where the line ends at 15."""
+    at = START + timedelta(days=15, seconds=seconds)
+    then = BEFORE + timedelta(days=15), START + timedelta(days=14, hours=23), at
+    for moment, app, start in zip(then, (3000, 4000, 4200), (BEFORE, START, START), strict=True):
+        end = START if start == BEFORE else END
+        wire.by_mode(current=usage(app=app, api=5000, start=start, end=end))
+        with time_machine.travel(moment, tick=False):
+            poll(account, at=moment)
+            account.refresh_from_db()
+
+    with time_machine.travel(at + timedelta(minutes=3), tick=False):
+        client.force_login(victor)
+        page, chart = text(client.get(f"{url}/")), client.get(f"{url}.json").json()
+
+    places = dict(zip(chart["x"]["labels"], chart["x"]["places"], strict=True))
+    assert f"9,200 credits used on day {day}; 1,200 more than on day {day} of the last" in page
+    assert f"At this moment of day {day}" in page
+    assert list(drawn(chart)[0].items())[-1] == (f"Day {day}, so far", 9200)
+    assert places[f"Day {day}, so far"] == place == chart["x"]["places"][day - 1]
+    assert len(set(places.values())) == len(places)
 
 
 def test_month_counters_are_not_in_the_comparison(as_victor, read, url):
@@ -302,18 +345,13 @@ def test_accounts_with_different_windows_stand_on_the_same_day(as_victor, two):
     page = text(as_victor.get("/teams/acme/compare/"))
     chart = as_victor.get("/teams/acme/compare.json").json()
 
-    assert "Credits used by day 6, the last that all have reached: Main 1,011, Shop 340." in page
-    assert "1,011 21 of 30 9,300" in page and "340 6 of 31 340" in page
+    assert "Credits used by day 5, the last that all have reached: Main 1,011, Shop 340." in page
+    assert "1,011 21 of 30 9,300" in page and "340 5 of 31 340" in page
     main, shop = drawn(chart)
-    assert main == {
-        "Day 6": 1011,
-        "Day 6, Shop now": 1011,
-        "Day 11": 2011,
-        "Day 21, Main now": 9300,
-    }
-    assert shop == {"Day 6, Shop now": 340}
+    assert main == {"Day 5, Shop now": 1011, "Day 10": 2011, "Day 21, Main now": 9300}
+    assert shop == {"Day 5, Shop now": 340}
     places = dict(zip(chart["x"]["labels"], chart["x"]["places"], strict=True))
-    assert (places["Day 6, Shop now"], places["Day 21, Main now"], places["Day 31"]) == (
+    assert (places["Day 5, Shop now"], places["Day 21, Main now"], places["Day 31"]) == (
         5,
         20.125,
         31,
@@ -363,7 +401,7 @@ def test_a_team_without_a_running_cycle_has_nothing_beside_each_other(as_victor,
 def test_the_same_day_of_accounts_is_explained(as_victor, two):
     page = text(as_victor.get("/teams/acme/explain/by-day/"))
 
-    assert "Used by day 6 of each account" in page
+    assert "Used by day 5 of each account" in page
     assert "Main 1,011 2 weeks, 1 day" in page.replace("\xa0", " ")
     assert "Shop 340" in page and "Nothing is added up." in page
 

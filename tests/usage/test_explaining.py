@@ -13,7 +13,7 @@ from dashboard.keys.models import Account
 from dashboard.usage import rolling
 from dashboard.usage.explaining import ahead
 from dashboard.usage.models import AccountOutlook, Snapshot
-from tests.usage.conftest import START
+from tests.usage.conftest import END, START
 from tests.usage.test_outlook import AT, polled, reads
 from tests.usage.test_pasts import KEY, LATER, MUCH_LATER, written
 
@@ -167,6 +167,59 @@ def test_a_stretch_adds_its_columns_and_names_gaps(explain, account):
 
     assert re.search(r"Not read from 12 Nov, \d\d:\d\d to 13 Nov, \d\d:\d\d 250", said)
     assert "known for the stretch as a whole; in no column" in said
+
+
+def facts(html: str) -> dict[str, int]:
+    """Return the numbers of an explanation by their names, in credits."""
+    found = re.findall(r"<dt>(.*?)</dt>\s*<dd>(.*?)</dd>", html, re.DOTALL)
+    bare = [[" ".join(re.sub(r"<[^>]+>", " ", part).split()) for part in pair] for pair in found]
+    numbers = [(name, re.match(r"-?[\d,]+", said)) for name, said in bare]
+    return {name: int(number[0].replace(",", "")) for name, number in numbers if number}
+
+
+def test_a_stretchs_columns_and_gaps_less_corrections_are_the_counter(explain, account):
+    """The wrong reading: 7,190 of columns and gaps, where RemBG counts 6,700."""
+    written(account)
+    said = explain("use", at=END, span="cycle", cycle=KEY)
+
+    parts = facts(explain.html)
+    result = parts.pop("Result")
+    gap = next(credits for name, credits in parts.items() if name.startswith("Not read"))
+    assert parts["Wed 18 Nov: RemBG corrected its counters"] == -490
+    assert sum(parts.values()) == 6700 == result + gap - 490
+    assert "columns + stretches − corrections are" in said
+
+
+def test_a_gap_that_is_longer_than_the_day_says_that_it_reaches_beyond(explain, account):
+    written(account)
+
+    said = explain("use", at=START + 12 * DAY, span="cycle", cycle=KEY, day="2026-11-12")
+
+    assert "known for the stretch as a whole, which reaches beyond this time; in no column" in said
+
+
+def test_a_column_in_which_a_counter_fell_tells_no_share_that_nobody_knows(explain, account):
+    written(account)
+    day = (START + 15 * DAY).replace(hour=0, minute=0, second=0)
+
+    said = explain("use", at=START + 17 * DAY, span="cycle", cycle=KEY, column=unix(day))
+
+    assert facts(explain.html)["RemBG corrected its counters"] == -490
+    assert "Result 230" in said
+    assert "Its share of the rise" not in said and "Between the readings in it" not in said
+
+
+def test_a_gap_of_the_prepaid_balance_alone_explains_no_use(explain, account):
+    written(account)
+    night = START + 5 * DAY, START + 5 * DAY + 15 * HOUR
+    # While the counters are read on, the balance is not told for fifteen hours.
+    Snapshot.objects.filter(asked_at__gt=night[0], asked_at__lt=night[1]).update(
+        prepaid_credits=None
+    )
+
+    said = explain("use", at=START + 8 * DAY, span="cycle", cycle=KEY)
+
+    assert "Not read from" not in said
 
 
 def test_a_column_without_readings_is_unknown_and_names_the_gap(explain, account):

@@ -49,8 +49,8 @@ def _titles() -> dict[str, str]:
 
 def _formulas() -> dict[str, str]:
     drawn = _(
-        "512 futures are put together from the days that this team really had: their level, their "
-        "growth and their week. In each the credits left are counted down."
+        "Up to 512 futures are put together from the days that this team really had: their level, "
+        "their growth and their week. In each the credits left are counted down."
     )
     tenths = _(
         "One in ten runs out before the early moment, half before the middle one, nine in ten "
@@ -62,8 +62,8 @@ def _formulas() -> dict[str, str]:
         "runs-out": f"{drawn} {tenths}",
         "all-runs-out": f"{drawn} {_('Included and prepaid credits together.')} {tenths}",
         "at-renewal": _(
-            "Credits used so far + what 512 futures use until the renewal; the futures are put "
-            "together from the days that this team really had. The middle one, and the range "
+            "Credits used so far + what up to 512 futures use until the renewal; the futures are "
+            "put together from the days that this team really had. The middle one, and the range "
             "that leaves out one in ten at either end. It is what the team would use if nothing "
             "stopped it."
         ),

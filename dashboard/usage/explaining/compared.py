@@ -56,9 +56,9 @@ def by_day(page: SideBySide) -> Explanation:
     return Explanation(
         _("Used by day %(day)s of each account's own cycle") % {"day": page.day or "?"},
         _(
-            "Of each account: the app and API credits of its running cycle, by the reading "
-            "nearest to the moment that lies as long after its renewal as the youngest cycle is "
-            "old, at most six hours from it. Nothing is added up."
+            "Of each account: the app and API credits of its running cycle, so long after its own "
+            "renewal as the cycle that has come least far, by its newest reading. The reading "
+            "nearest to that moment tells them, at most six hours from it. Nothing is added up."
         ),
         None,
         tuple(

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from dashboard.lib.explanation import Explanation, Operand
 from dashboard.usage import phrases
 from dashboard.usage.account_page import AccountPage
+from dashboard.usage.columns import in_mean, mean_of
 from dashboard.usage.windows import Window
 
 
@@ -41,8 +42,8 @@ def lines_in_words() -> str:
         "Included credits left: at each reading as RemBG says, or the allowance − app and API use "
         "where it does not, never below 0. Even pace: the allowance × the time left ÷ the length "
         "of the cycle, a straight line to 0 at the renewal and no forecast. Forecast: the middle "
-        "of 512 futures put together from the days of this team, and the range that leaves out "
-        "one in ten at either end."
+        "of up to 512 futures put together from the days of this team, and the range that leaves "
+        "out one in ten at either end."
     )
 
 
@@ -51,7 +52,7 @@ def columns_in_words() -> str:
     return _(
         "Each column: credits used in the app + by API of that window, as RemBG counted them. On "
         "average: the sum over the closed cycles ÷ their number, rounded; those whose counters "
-        "are unknown are left out."
+        "are unknown, and those that share days with another window, are left out."
     )
 
 
@@ -66,12 +67,12 @@ def months_in_words() -> str:
 def cycles(page: AccountPage, kind: str) -> Explanation:
     """Explain the columns of the cycles of a kind, and their mean."""
     ours = [one for one in page.windows if one.kind == kind and one.is_sound]
-    closed = [one.used for one in ours if one.end_at <= page.at and one.used is not None]
+    closed = in_mean(page.windows, kind=kind, at=page.at)
     return Explanation(
         _("Credits of a closed cycle, on average: %(account)s") % {"account": page.account.label},
         columns_in_words(),
-        round(sum(closed) / len(closed)) if closed else None,
-        tuple(_cycle(page, one) for one in reversed(ours)),
+        mean_of(closed),
+        tuple(_cycle(page, one, is_in=one in closed) for one in reversed(ours)),
     )
 
 
@@ -94,10 +95,20 @@ def months(page: AccountPage) -> Explanation:
     )
 
 
-def _cycle(page: AccountPage, window: Window) -> Operand:
-    note = _("running, not in the mean") if window.runs(at=page.at) else ""
+def _cycle(page: AccountPage, window: Window, *, is_in: bool) -> Operand:
+    note = "" if is_in else _why_not_in(page, window)
     span = phrases.span(window, page.team.zone, at=page.at)
     return Operand(span, window.used, page.reading_url(window.source), window.asked_at, note)
+
+
+def _why_not_in(page: AccountPage, window: Window) -> str:
+    if window.end_at > page.at:
+        return _("running, not in the mean")
+    if window.used is None:
+        return _("not in the mean")
+    if not window.can_be:
+        return _("its dates cannot be right, not in the mean")
+    return _("shares days with another window, not in the mean")
 
 
 def _allowance(page: AccountPage) -> int | None:

@@ -13,6 +13,7 @@ from django.utils.translation import ngettext
 
 from dashboard.lib.explanation import Explanation, Operand
 from dashboard.usage import phrases
+from dashboard.usage.daily import Bar, gaps_of
 from dashboard.usage.daily_page import DailyPage
 from dashboard.usage.history.buckets import SHORT_BESIDE_A_DAY
 from dashboard.usage.history.loading import good_readings
@@ -25,8 +26,6 @@ MOST_ROWS = 26
 
 def of_stretch(page: DailyPage) -> Explanation:
     """Explain the sum of the columns that a page shows, each with its own explanation."""
-    found = page.found
-    gaps = [one for one in found.gaps if one.place.kind == page.shown_kind]
     known = [bar.bucket.used for bar in page.bars if bar.bucket.used is not None]
     columns = tuple(
         Operand(bar.label, bar.bucket.used, page.why_url(bar.bucket.start_at), note=bar.note)
@@ -36,7 +35,7 @@ def of_stretch(page: DailyPage) -> Explanation:
         page.title,
         columns_in_words(),
         sum(known) if known else None,
-        (*columns, *(_gap(page, one) for one in gaps)),
+        (*columns, *_beside(page)),
         _("What is unknown is not counted as 0: it is left out and named."),
     )
 
@@ -45,9 +44,23 @@ def columns_in_words() -> str:
     """Return the plain formula of the columns and of their sum."""
     return _(
         "The sum of the columns that are known. A column is what RemBG's app and API counters "
-        "rose by between readings; stretches without readings stand apart, and with them the "
-        "columns add up to RemBG's counter, less what it corrected."
+        "rose by between readings; stretches without readings, and what RemBG corrected, stand "
+        "apart: of a whole cycle, columns + stretches − corrections are RemBG's counter."
     )
+
+
+def _beside(page: DailyPage) -> Iterator[Operand]:
+    """Name what stands in no column: gaps between readings, and what RemBG took back."""
+    for gap in gaps_of(page.found, page.shown_kind):
+        yield _gap(page, gap)
+    for bar in reversed(page.bars):
+        if bar.back:
+            label = _("%(when)s: RemBG corrected its counters") % {"when": bar.label}
+            yield _corrected(bar, label, page.why_url(bar.bucket.start_at))
+
+
+def _corrected(bar: Bar, label: str, url: str = "") -> Operand:
+    return Operand(label, -bar.back, url, note=_("in no column: it lessens the counter alone"))
 
 
 def of_column(page: DailyPage, start: datetime) -> Explanation | None:
@@ -69,6 +82,7 @@ def of_column(page: DailyPage, start: datetime) -> Explanation | None:
             Operand(_("In the app"), bucket.app.credits),
             Operand(_("By API"), bucket.api.credits),
             *_made_of(page, bucket),
+            *([_corrected(bar, _("RemBG corrected its counters"))] if bar.back else ()),
         ),
         f"{capfirst(bar.note)}." if bar.note else "",
     )
@@ -78,9 +92,8 @@ def _made_of(page: DailyPage, bucket: Bucket) -> Iterator[Operand]:
     """Name the readings that are kept, else the rows that they were rolled up to; and gaps."""
     found = None if _is_rolled_up(page, bucket) else _around(page, bucket)
     yield from _readings(page, bucket, found) if found else _rows(page, bucket)
-    for gap in page.found.gaps:
-        touches = gap.start_at < bucket.end_at and bucket.start_at < gap.end_at
-        if gap.place.kind == page.shown_kind and touches:
+    for gap in gaps_of(page.found, page.shown_kind):
+        if gap.start_at < bucket.end_at and bucket.start_at < gap.end_at:
             yield _gap(page, gap)
 
 
@@ -127,8 +140,13 @@ def _readings(page: DailyPage, bucket: Bucket, found: _Around) -> Iterator[Opera
 
 
 def _shares(bucket: Bucket, first: Snapshot | None, last: Snapshot | None) -> int | None:
-    """Return what came over the borders, where that can be told apart: within one window."""
+    """Return what came over the borders, where that can be told apart: within one window.
+
+    Where a counter fell, the readings in it do not say what was used between them.
+    """
     if first is None or last is None or bucket.used is None or bucket.overlaps:
+        return None
+    if bucket.app.back or bucket.api.back:
         return None
     if first.period_start_at != last.period_start_at:
         return None
@@ -175,5 +193,13 @@ def _gap(page: DailyPage, gap: Span) -> Operand:
         _("Not read from %(start)s to %(end)s") % ends,
         None if app is None or api is None else app + api,
         reverse("usage:readings", args=[page.page.team.slug, page.page.account.pk]),
-        note=_("known for the stretch as a whole; in no column"),
+        note=_gap_note(page, gap),
     )
+
+
+def _gap_note(page: DailyPage, gap: Span) -> str:
+    if gap.place.start_at in page.ask.shared:
+        return _("in no column and not added, as its window overlaps another")
+    if not page.found.holds(gap):
+        return _("known for the stretch as a whole, which reaches beyond this time; in no column")
+    return _("known for the stretch as a whole; in no column")
