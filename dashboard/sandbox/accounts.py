@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dashboard.sandbox import messages
-from dashboard.sandbox.calendar import STRIPE, Anchor, Epoch, Window, month
+from dashboard.sandbox.calendar import STRIPE, Epoch, Span, Window, month
 from dashboard.sandbox.history import History
 from dashboard.sandbox.profiles import Key
 from dashboard.sandbox.state import AccountRow, Charge, State
@@ -24,6 +24,11 @@ class Counter:
     def used(self) -> int:
         return self.app + self.api
 
+    def inferred(self, starts: list[int]) -> Counter:
+        """The same with the end that the next of these starts (ascending) leaves the window."""
+        end = next((each for each in starts if each > self.window.start), self.window.end)
+        return replace(self, window=replace(self.window, end=end))
+
 
 @dataclass(frozen=True)
 class Account:
@@ -32,10 +37,6 @@ class Account:
     key: Key
     row: AccountRow
     at: int
-
-    @property
-    def anchor(self) -> Anchor:
-        return self.key.profile.anchor(self.row.seen_at)
 
     @property
     def epochs(self) -> tuple[Epoch, ...]:
@@ -49,10 +50,13 @@ class Account:
     def begins_at(self) -> int:
         return self.key.profile.begins_at(self.row.seen_at)
 
+    def epoch_at(self, at: int) -> Epoch:
+        """How the account is billed at a moment."""
+        return next(each for each in self.epochs if each.start <= at < each.end)
+
     def current_window(self) -> Window:
         """The window that a removal is counted in now."""
-        epoch = next(each for each in self.epochs if each.start <= self.at < each.end)
-        return epoch.window_at(self.at, self.anchor)
+        return self.epoch_at(self.at).window_at(self.at)
 
 
 class Accounts:
@@ -77,42 +81,42 @@ class Accounts:
     def month(self, account: Account, year: int, number: int) -> Counter:
         """A UTC calendar month: everything used in it, whatever window it was counted in."""
         window = month(year, number)
-        return Counter(window, *self._between(account, window.start, window.end))
+        return self._counter(account, window, [Span(window.start, window.end, window)])
 
     def counter(self, account: Account, window: Window) -> Counter:
-        """A billing window: what was used while windows of its kind were the ones that counted.
+        """A billing window: what was used while it was the one that counted.
 
-        So an account that fell back to calendar months and came again has windows that overlap,
-        and yet each credit in one of them only.
+        So windows may overlap, and yet each credit is counted in one of them only.
         """
-        app = api = 0
-        for epoch in account.epochs:
-            if epoch.kind == window.kind:
-                start, end = max(window.start, epoch.start), min(window.end, epoch.end)
-                more = self._between(account, start, end)
-                app, api = app + more[0], api + more[1]
-        return Counter(window, app, api)
+        return self._counter(account, window, self.windows(account).get(window, []))
 
     def cycles(self, account: Account) -> list[Counter]:
-        """Windows with usage and the current Stripe period, newest first."""
-        current = account.current_window()
-        counters = {}
-        for window in self.windows(account):
-            counter = self.counter(account, window)
-            if counter.used or (window == current and window.kind == STRIPE):
-                counters[window] = counter
-        return sorted(counters.values(), key=lambda each: each.window, reverse=True)
+        """What is listed: windows with a counter and the current Stripe period, newest first.
 
-    def windows(self, account: Account) -> list[Window]:
-        """Every window since the account's history began, oldest first, each once."""
+        Their ends are inferred, as RemBG's are: a window ends where the next listed one begins, of
+        whatever kind and however late. The current Stripe period has its own end, and so has the
+        newest window, which no other one follows.
+        """
+        current = account.current_window()
+        listed = []
+        for window, spans in self.windows(account).items():
+            counter = self._counter(account, window, spans)
+            runs = window == current and window.kind == STRIPE
+            if runs or counter.used or self._was_counted(account, spans):
+                listed.append((counter, runs))
+        starts = sorted(counter.window.start for counter, _ in listed)
+        cycles = [each if runs else each.inferred(starts) for each, runs in listed]
+        return sorted(cycles, key=lambda each: each.window, reverse=True)
+
+    def windows(self, account: Account) -> dict[Window, list[Span]]:
+        """Every window since the account's history began, with the spans that it counted."""
         entry = self._state.first_entry_at(account.row.name)
         first = min(account.begins_at, account.at if entry is None else entry, account.at)
-        found = (
-            window
-            for epoch in account.epochs
-            for window in epoch.windows(first, account.at, account.anchor)
-        )
-        return list(dict.fromkeys(found))
+        found: dict[Window, list[Span]] = {}
+        for epoch in account.epochs:
+            for span in epoch.spans(first, account.at):
+                found.setdefault(span.window, []).append(span)
+        return found
 
     def require_credit(self, account: Account) -> bool:
         """Say whether the next credit is a prepaid one; raises Refusal when none is left."""
@@ -152,13 +156,22 @@ class Accounts:
                 self._state.correct(row.name, account.at, app=app, api=api)
             return self.find(key, now=now)
 
-    def _between(self, account: Account, start: int, end: int) -> tuple[int, int]:
-        """Credits (app, API) of `[start, end)`, as far as the account's moment has come."""
-        if start >= end or start > account.at:
-            return 0, 0
-        made_up = account.history.used(start, min(end, account.at))
-        real = self._state.used(account.row.name, start, min(end, account.at + 1))
-        return max(0, made_up[0] + real[0]), max(0, made_up[1] + real[1])
+    def _counter(self, account: Account, window: Window, spans: list[Span]) -> Counter:
+        """What was used in these spans, as far as the account's moment has come."""
+        app = api = 0
+        for span in spans:
+            made_up = account.history.used(span.start, min(span.end, account.at))
+            end = min(span.end, account.at + 1)
+            real = self._state.used(account.row.name, span.start, end)
+            app, api = app + made_up[0] + real[0], api + made_up[1] + real[1]
+        return Counter(window, max(0, app), max(0, api))
+
+    def _was_counted(self, account: Account, spans: list[Span]) -> bool:
+        """Say whether a counter that stands at 0 was ever moved."""
+        return any(
+            self._state.has_counted(account.row.name, span.start, min(span.end, account.at + 1))
+            for span in spans
+        )
 
 
 @dataclass(frozen=True)

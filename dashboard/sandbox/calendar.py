@@ -78,20 +78,32 @@ class Anchor:
 
 
 @dataclass(frozen=True)
+class Span:
+    """A time `[start, end)` whose credits are counted in one window, whatever its bounds."""
+
+    start: int
+    end: int
+    window: Window
+
+
+@dataclass(frozen=True)
 class Epoch:
-    """A time `[start, end)` in which an account was billed by windows of one kind."""
+    """A time `[start, end)` in which an account was billed by windows of one kind and anchor."""
 
     start: int
     end: int
     kind: str
+    anchor: Anchor
 
-    def window_at(self, at: int, anchor: Anchor) -> Window:
-        return anchor.window_at(at) if self.kind == STRIPE else month_at(at)
+    def window_at(self, at: int) -> Window:
+        """The window whose bounds hold this moment."""
+        return self.anchor.window_at(at) if self.kind == STRIPE else month_at(at)
 
-    def windows(self, first: int, last: int, anchor: Anchor) -> Iterator[Window]:
-        """The windows that touch both this epoch and `[first, last]`, oldest first."""
+    def spans(self, first: int, last: int) -> Iterator[Span]:
+        """The spans that touch both this epoch and `[first, last]`, oldest first."""
         moment = max(first, self.start)
         while moment <= last and moment < self.end:
-            window = self.window_at(moment, anchor)
-            yield window
-            moment = window.end
+            window = self.window_at(moment)
+            end = min(window.end, self.end)
+            yield Span(moment, end, window)
+            moment = end

@@ -96,8 +96,7 @@ def _calendar_month(accounts: Accounts, account: Account, question: Question) ->
 
 def _window(accounts: Accounts, account: Account, start: int) -> Window:
     """The window that begins at this second; for any other second one without usage."""
-    epoch = next(each for each in account.epochs if each.start <= start < each.end)
-    natural = epoch.window_at(start, account.anchor)
+    natural = account.epoch_at(start).window_at(start)
     for window in (*accounts.windows(account), natural):
         if window.start == start:
             return window

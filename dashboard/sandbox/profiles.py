@@ -55,14 +55,14 @@ class Profile:
 
     def epochs(self, seen_at: int) -> tuple[Epoch, ...]:
         """The times in which each kind of window counted, oldest first."""
-        if not self.switches:
-            return (Epoch(*ALWAYS, self.kind),)
         anchor = self.anchor(seen_at)
+        if not self.switches:
+            return (Epoch(*ALWAYS, self.kind, anchor),)
         lost, found = anchor.start(-6) + 9 * DAY, anchor.start(-3) + 12 * DAY
         return (
-            Epoch(ALWAYS[0], lost, STRIPE),
-            Epoch(lost, found, CALENDAR),
-            Epoch(found, ALWAYS[1], STRIPE),
+            Epoch(ALWAYS[0], lost, STRIPE, anchor),
+            Epoch(lost, found, CALENDAR, anchor),
+            Epoch(found, ALWAYS[1], STRIPE, anchor),
         )
 
 

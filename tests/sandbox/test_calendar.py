@@ -1,6 +1,6 @@
 """Billing windows tile time, whatever the anchor."""
 
-from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -9,12 +9,9 @@ from hypothesis import strategies as st
 from dashboard.sandbox.calendar import LAST_MOMENT, STRIPE, Anchor, Epoch, month, month_at
 from dashboard.sandbox.history import Shape, make
 from dashboard.sandbox.profiles import PROFILES
+from tests.sandbox.box import unix
 
 moments = st.integers(0, LAST_MOMENT - 1)
-
-
-def unix(*parts: int) -> int:
-    return int(datetime(*parts, tzinfo=UTC).timestamp())
 
 
 @given(anchor=moments, at=moments)
@@ -57,15 +54,16 @@ def test_the_last_month_of_all_has_an_end():
 
 
 @given(first=moments, length=st.integers(0, 10**8), anchor=moments)
-def test_the_windows_of_an_epoch_follow_each_other(first, length, anchor):
-    epoch = Epoch(0, LAST_MOMENT, STRIPE)
+def test_the_spans_of_an_epoch_follow_each_other(first, length, anchor):
+    epoch = Epoch(0, LAST_MOMENT, STRIPE, Anchor(anchor))
     last = min(first + length, LAST_MOMENT - 1)
 
-    windows = list(epoch.windows(first, last, Anchor(anchor)))
+    spans = list(epoch.spans(first, last))
 
-    assert windows[0].start <= first
-    assert windows[-1].end > last
-    assert all(a.end == b.start for a, b in zip(windows, windows[1:], strict=False))
+    assert spans[0].start == first
+    assert spans[-1].end > last
+    assert all(a.end == b.start for a, b in pairwise(spans))
+    assert all(a.window.end == b.window.start for a, b in pairwise(spans))
 
 
 SEEN = unix(2026, 11, 18, 12, 34, 56)
@@ -105,8 +103,8 @@ def test_made_up_use_stays_within_the_plan(name):
     profile = PROFILES[name]
     for day in range(0, 366, 7):
         seen = unix(2026, 1, 1) + day * 86_400 + 12_345
-        history, anchor = profile.history(name, seen), profile.anchor(seen)
-        epoch = profile.epochs(seen)[-1]
+        history = profile.history(name, seen)
 
-        for window in epoch.windows(profile.begins_at(seen), seen + 60 * 86_400, anchor):
-            assert sum(history.used(window.start, window.end)) <= profile.included
+        for epoch in profile.epochs(seen):
+            for span in epoch.spans(profile.begins_at(seen), seen + 60 * 86_400):
+                assert sum(history.used(span.start, span.end)) <= profile.included
