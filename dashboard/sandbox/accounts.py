@@ -8,7 +8,7 @@ from typing import Any
 from dashboard.sandbox import messages
 from dashboard.sandbox.calendar import STRIPE, Epoch, Span, Window, month
 from dashboard.sandbox.history import History
-from dashboard.sandbox.profiles import Key
+from dashboard.sandbox.profiles import Key, Plan
 from dashboard.sandbox.state import AccountRow, Charge, State
 
 
@@ -39,6 +39,14 @@ class Account:
     at: int
 
     @property
+    def plan(self) -> Plan:
+        """Today's plan: the one that was set, or else what upgrades have made of it."""
+        profile, seen_at = self.key.profile, self.row.seen_at
+        stored = Plan(self.row.membership, self.row.included)
+        untouched = stored == profile.plan_at(seen_at, seen_at)
+        return profile.plan_at(seen_at, self.at) if untouched else stored
+
+    @property
     def epochs(self) -> tuple[Epoch, ...]:
         return self.key.profile.epochs(self.row.seen_at)
 
@@ -51,12 +59,13 @@ class Account:
         return self.key.profile.begins_at(self.row.seen_at)
 
     def epoch_at(self, at: int) -> Epoch:
-        """How the account is billed at a moment."""
-        return next(each for each in self.epochs if each.start <= at < each.end)
+        """How the account is billed at a moment; nobody knows yet what comes after its own."""
+        moment = min(at, self.at)
+        return next(each for each in self.epochs if each.start <= moment < each.end)
 
     def current_window(self) -> Window:
         """The window that a removal is counted in now."""
-        return self.epoch_at(self.at).window_at(self.at)
+        return self.epoch_at(self.at).counting_at(self.at)
 
 
 class Accounts:
@@ -69,10 +78,8 @@ class Accounts:
         """The account of a key as of its clock, or as of `now`; it begins when first seen."""
         row = self._state.account(key.account)
         if row is None:
-            profile = key.profile
-            fresh = AccountRow(
-                key.account, now, profile.membership, profile.included, profile.prepaid, None
-            )
+            plan, prepaid = key.profile.plan_at(now, now), key.profile.prepaid
+            fresh = AccountRow(key.account, now, plan.membership, plan.included, prepaid, None)
             with self._state.transaction():
                 self._state.add_account(fresh)
                 row = self._state.account(key.account) or fresh
@@ -121,7 +128,7 @@ class Accounts:
     def require_credit(self, account: Account) -> bool:
         """Say whether the next credit is a prepaid one; raises Refusal when none is left."""
         counter = self.counter(account, account.current_window())
-        if counter.used < account.row.included:
+        if counter.used < account.plan.included:
             return False
         if account.row.prepaid < 1:
             raise messages.RATE_MONTHLY.refusal()
@@ -147,7 +154,7 @@ class Accounts:
         """Set an account's values; counters are those of the present window."""
         with self._state.transaction():
             account = self.find(key, now=now)
-            row = replace(account.row, **changes.columns())
+            row = replace(account.row, **changes.columns(account.plan))
             self._state.change_account(row)
             counter = self.counter(account, account.current_window())
             app = 0 if changes.app_usage is None else changes.app_usage - counter.app
@@ -184,10 +191,14 @@ class AccountChanges:
     app_usage: int | None = None
     api_usage: int | None = None
 
-    def columns(self) -> dict[str, Any]:
-        names = {
-            "included": self.included_credits,
-            "prepaid": self.prepaid_credits,
-            "membership": self.membership,
-        }
-        return {name: value for name, value in names.items() if value is not None}
+    def columns(self, plan: Plan) -> dict[str, Any]:
+        """What is to be stored; of a plan that is set in part, the rest is today's."""
+        values: dict[str, Any] = {}
+        if self.prepaid_credits is not None:
+            values["prepaid"] = self.prepaid_credits
+        if self.membership is not None or self.included_credits is not None:
+            values["membership"] = self.membership or plan.membership
+            values["included"] = (
+                plan.included if self.included_credits is None else self.included_credits
+            )
+        return values

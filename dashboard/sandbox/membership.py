@@ -78,8 +78,8 @@ def answer(accounts: Accounts, account: Account, question: Question) -> dict[str
         asked = accounts.counter(account, _window(accounts, account, question.period_start))
         top = current = asked
     document = {
-        "membership": account.row.membership,
-        "credits": account.row.included,
+        "membership": account.plan.membership,
+        "credits": account.plan.included,
         "prepaidCredits": account.row.prepaid,
         "app_usage": top.app,
         "api_usage": top.api,
@@ -113,7 +113,7 @@ def _bounds(counter: Counter) -> dict[str, int]:
 
 
 def _block(account: Account, counter: Counter) -> dict[str, Any]:
-    included = account.row.included
+    included = account.plan.included
     return {
         **_bounds(counter),
         "includedCredits": included,
