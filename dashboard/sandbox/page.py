@@ -29,6 +29,7 @@ ACCOUNTS = {
     " cycle counts.",
     "sandbox-upgrade": "Upgraded in mid-cycle, twice in the last year and again in 40 days; each"
     " time the renewal moves, and the label and allowance change.",
+    "sandbox-stale": "Premium-10000; one answer about usage in eight is two hours old.",
     "sandbox-free": "Free, 50 credits a calendar month, little history.",
     "sandbox-<name>": "Any other name is a fresh premium account without history; its cycles are"
     " anchored to the second it was first seen.",

@@ -58,6 +58,7 @@ class Profile:
     fall_backs: tuple[tuple[Point, Point], ...] = ()
     upgrades: tuple[Upgrade, ...] = ()
     late: int = 0
+    stale: bool = False
 
     def anchor(self, seen_at: int) -> Anchor:
         """What renewals follow before the first upgrade."""
@@ -162,6 +163,13 @@ PROFILES = {
             Upgrade(40 * DAY + 15_333, Plan("Premium-50000", 46_000)),
             Upgrade(260 * DAY - 9_444, Plan("Premium-100000", 92_000)),
         ),
+    ),
+    "sandbox-stale": Profile(
+        Plan("Premium-10000", 9_500),
+        700,
+        seconds_before=17 * DAY + 2_468,
+        shape=Shape(monthly=8_100, months=13, first_level=0.7),
+        stale=True,
     ),
 }
 SAME_ACCOUNT = {"sandbox-premium-2": "sandbox-premium"}

@@ -8,8 +8,9 @@ import pytest
 from tests.sandbox.box import DOT, SEEN, Box, unix, used
 
 IDLE, SWITCH, LATE = "sandbox-idle", "sandbox-switch", "sandbox-late"
-UPGRADE, PREMIUM, CALENDAR = "sandbox-upgrade", "sandbox-premium", "sandbox-calendar"
-KEYS = [IDLE, SWITCH, LATE, UPGRADE, PREMIUM, CALENDAR]
+UPGRADE, STALE = "sandbox-upgrade", "sandbox-stale"
+PREMIUM, CALENDAR = "sandbox-premium", "sandbox-calendar"
+KEYS = [IDLE, SWITCH, LATE, UPGRADE, STALE, PREMIUM, CALENDAR]
 HOUR, DAY = 3600, 86_400
 MAY = unix(2026, 5, 1), unix(2026, 6, 1) - 1
 # Over 13 months before the accounts were first seen, and 14 months after.
