@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 STRIPE = "stripe"
@@ -78,20 +78,44 @@ class Anchor:
 
 
 @dataclass(frozen=True)
+class Span:
+    """A time `[start, end)` whose credits are counted in one window, whatever its bounds."""
+
+    start: int
+    end: int
+    window: Window
+
+
+@dataclass(frozen=True)
 class Epoch:
-    """A time `[start, end)` in which an account was billed by windows of one kind."""
+    """A time `[start, end)` in which an account was billed by windows of one kind and anchor.
+
+    A renewal's webhook comes `late` seconds after it, and the old window counts until then. With
+    `upgraded` the epoch ends by an upgrade, which ends the window that ran as well.
+    """
 
     start: int
     end: int
     kind: str
+    anchor: Anchor
+    late: int = 0
+    upgraded: bool = False
 
-    def window_at(self, at: int, anchor: Anchor) -> Window:
-        return anchor.window_at(at) if self.kind == STRIPE else month_at(at)
+    def window_at(self, at: int) -> Window:
+        """The window whose bounds hold this moment."""
+        return self.anchor.window_at(at) if self.kind == STRIPE else month_at(at)
 
-    def windows(self, first: int, last: int, anchor: Anchor) -> Iterator[Window]:
-        """The windows that touch both this epoch and `[first, last]`, oldest first."""
+    def counting_at(self, at: int) -> Window:
+        """The window that counts what is used at this moment; its end may have passed."""
+        return self.window_at(at - self.late)
+
+    def spans(self, first: int, last: int) -> Iterator[Span]:
+        """The spans that touch both this epoch and `[first, last]`, as known at `last`."""
         moment = max(first, self.start)
         while moment <= last and moment < self.end:
-            window = self.window_at(moment, anchor)
-            yield window
-            moment = window.end
+            window = self.counting_at(moment)
+            end = min(window.end + self.late, self.end)
+            if self.upgraded and self.end <= last:
+                window = replace(window, end=min(window.end, self.end))
+            yield Span(moment, end, window)
+            moment = end

@@ -78,8 +78,8 @@ def answer(accounts: Accounts, account: Account, question: Question) -> dict[str
         asked = accounts.counter(account, _window(accounts, account, question.period_start))
         top = current = asked
     document = {
-        "membership": account.row.membership,
-        "credits": account.row.included,
+        "membership": account.plan.membership,
+        "credits": account.plan.included,
         "prepaidCredits": account.row.prepaid,
         "app_usage": top.app,
         "api_usage": top.api,
@@ -96,8 +96,7 @@ def _calendar_month(accounts: Accounts, account: Account, question: Question) ->
 
 def _window(accounts: Accounts, account: Account, start: int) -> Window:
     """The window that begins at this second; for any other second one without usage."""
-    epoch = next(each for each in account.epochs if each.start <= start < each.end)
-    natural = epoch.window_at(start, account.anchor)
+    natural = account.epoch_at(start).window_at(start)
     for window in (*accounts.windows(account), natural):
         if window.start == start:
             return window
@@ -114,7 +113,7 @@ def _bounds(counter: Counter) -> dict[str, int]:
 
 
 def _block(account: Account, counter: Counter) -> dict[str, Any]:
-    included = account.row.included
+    included = account.plan.included
     return {
         **_bounds(counter),
         "includedCredits": included,

@@ -21,8 +21,15 @@ ACCOUNTS = {
     " Stripe; 13 months of history, the running cycle about half used.",
     "sandbox-premium-2": "A second key of the same account: the same numbers.",
     "sandbox-calendar": "Premium-5000, not synced with Stripe: UTC calendar months.",
-    "sandbox-switch": "Premium-10000, fell back to calendar months for a while and is synced again:"
-    " windows that overlap, each credit in one of them only.",
+    "sandbox-switch": "Premium-10000, fell back to calendar months twice, over three renewals and"
+    " within a cycle, and is synced again: windows that overlap, each credit in one of them only.",
+    "sandbox-idle": "Premium-5000 with unused cycles in between, one and three in a row: the list"
+    " ends the cycles before them too late.",
+    "sandbox-late": "Premium-5000; each renewal's webhook comes a day late, and until then the old"
+    " cycle counts.",
+    "sandbox-upgrade": "Upgraded in mid-cycle, twice in the last year and again in 40 days; each"
+    " time the renewal moves, and the label and allowance change.",
+    "sandbox-stale": "Premium-10000; one answer about usage in eight is two hours old.",
     "sandbox-free": "Free, 50 credits a calendar month, little history.",
     "sandbox-<name>": "Any other name is a fresh premium account without history; its cycles are"
     " anchored to the second it was first seen.",

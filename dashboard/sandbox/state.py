@@ -118,6 +118,24 @@ class State:
         )
         return rows[0][0], rows[0][1]
 
+    def has_counted(self, name: str, start: int, end: int) -> bool:
+        """Say whether an entry of `[start, end)` moved a counter of included credits."""
+        rows = self._all(
+            "SELECT EXISTS (SELECT 1 FROM entry WHERE account = ? AND at >= ? AND at < ?"
+            " AND (app <> 0 OR api <> 0))",
+            *(name, start, end),
+        )
+        return bool(rows[0][0])
+
+    def prepaid_used(self, name: str, start: int, end: int) -> int:
+        """Prepaid credits that the entries of `[start, end)` took."""
+        rows = self._all(
+            "SELECT coalesce(sum(prepaid), 0) FROM entry WHERE account = ? AND at >= ? AND at < ?",
+            *(name, start, end),
+        )
+        spent: int = rows[0][0]
+        return spent
+
     def first_entry_at(self, name: str) -> int | None:
         moment: int | None = self._all("SELECT min(at) FROM entry WHERE account = ?", name)[0][0]
         return moment

@@ -126,7 +126,7 @@ class Sandbox:
         if instead is not None:
             return instead
         question = membership.Question.parse(call.head.query)
-        account = self._accounts.find(key, now=call.now)
+        account = self._accounts.answering(self._accounts.find(key, now=call.now))
         document = membership.answer(self._accounts, account, question)
         return self._faults.on_the_way(key, responses.document(document))
 

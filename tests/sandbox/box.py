@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,14 @@ from tests.conftest import WAIT
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = ROOT / "var" / "models" / "u2netp.onnx"
 GROUND, SUBJECT = (225, 228, 232), (190, 30, 40)
+
+
+def unix(*parts: int) -> int:
+    return int(datetime(*parts, tzinfo=UTC).timestamp())
+
+
+# When the accounts with a history were first seen, where a test says so (fixture `seen`).
+SEEN = unix(2026, 11, 20, 10, 20, 30)
 
 
 class Box:
@@ -89,6 +98,15 @@ class Box:
     def cycles(self, key: str) -> list[dict[str, int]]:
         return self.usage(key, listBillingCycles=1).json()["billingCycles"]
 
+    def window(self, key: str, start: int) -> dict[str, Any]:
+        """What is told of the window that began at this second."""
+        answer = self.usage(key, periodStartUnix=start, expand="billing_cycle")
+        return answer.json()["billingCycle"]
+
+    def told_end(self, key: str, listed: dict[str, int]) -> int:
+        """The last second of a listed window, as it is told."""
+        return self.window(key, listed["periodStartUnix"])["periodEndUnix"]
+
     def set_clock(self, key: str, now: int | None) -> dict[str, Any]:
         return self._control("PUT", "clock", {"key": key, "now": now})
 
@@ -118,6 +136,11 @@ class Box:
         answer = requests.request(method, f"{self.url}/sandbox/{name}", json=content, timeout=WAIT)
         assert answer.status_code == 200, answer.text
         return answer.json()
+
+
+def used(cycle: dict[str, int]) -> int:
+    """Included credits that a listed or told window counted."""
+    return cycle["appUsage"] + cycle["apiUsage"]
 
 
 def encoded(picture: Image.Image, kind: str = "PNG", **options: Any) -> bytes:

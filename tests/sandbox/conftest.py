@@ -1,11 +1,11 @@
 """Two sandboxes for all tests of this folder; each test has keys of its own."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.sandbox.box import MODEL, Box
+from tests.sandbox.box import MODEL, SEEN, Box
 
 
 @pytest.fixture(scope="session")
@@ -34,3 +34,18 @@ def fresh(request: pytest.FixtureRequest) -> str:
     """The key of an account that no other test knows."""
     name = "".join(c if c.isalnum() else "-" for c in request.node.name)
     return f"sandbox-{name}"[:80]
+
+
+@pytest.fixture
+def seen(box: Box) -> Iterator[Callable[[str], None]]:
+    """Let an account be first seen at SEEN, where its clock stands; it is forgotten at the end."""
+    keys = []
+
+    def begin(key: str) -> None:
+        keys.append(key)
+        box.reset(key)
+        box.set_clock(key, SEEN)
+
+    yield begin
+    for key in keys:
+        box.reset(key)

@@ -1,6 +1,6 @@
 """Billing windows tile time, whatever the anchor."""
 
-from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -9,12 +9,9 @@ from hypothesis import strategies as st
 from dashboard.sandbox.calendar import LAST_MOMENT, STRIPE, Anchor, Epoch, month, month_at
 from dashboard.sandbox.history import Shape, make
 from dashboard.sandbox.profiles import PROFILES
+from tests.sandbox.box import SEEN, unix
 
 moments = st.integers(0, LAST_MOMENT - 1)
-
-
-def unix(*parts: int) -> int:
-    return int(datetime(*parts, tzinfo=UTC).timestamp())
 
 
 @given(anchor=moments, at=moments)
@@ -56,19 +53,43 @@ def test_the_last_month_of_all_has_an_end():
     assert month(9999, 12).end - month(9999, 12).start == 31 * 86_400
 
 
-@given(first=moments, length=st.integers(0, 10**8), anchor=moments)
-def test_the_windows_of_an_epoch_follow_each_other(first, length, anchor):
-    epoch = Epoch(0, LAST_MOMENT, STRIPE)
+@given(
+    first=moments,
+    length=st.integers(0, 10**8),
+    anchor=moments,
+    late=st.sampled_from([0, 3600, 86_400]),
+)
+def test_the_spans_of_an_epoch_follow_each_other(first, length, anchor, late):
+    epoch = Epoch(0, LAST_MOMENT, STRIPE, Anchor(anchor), late)
     last = min(first + length, LAST_MOMENT - 1)
 
-    windows = list(epoch.windows(first, last, Anchor(anchor)))
+    spans = list(epoch.spans(first, last))
 
-    assert windows[0].start <= first
-    assert windows[-1].end > last
-    assert all(a.end == b.start for a, b in zip(windows, windows[1:], strict=False))
+    assert spans[0].start == first
+    assert spans[-1].end > last
+    assert all(a.end == b.start for a, b in pairwise(spans))
+    assert all(a.window.end == b.window.start for a, b in pairwise(spans))
+    assert all(each.end - late <= each.window.end for each in spans)
 
 
-SEEN = unix(2026, 11, 18, 12, 34, 56)
+@pytest.mark.parametrize("name", PROFILES)
+def test_the_epochs_of_every_account_tile_time(name):
+    epochs = PROFILES[name].epochs(SEEN)
+
+    assert (epochs[0].start, epochs[-1].end > LAST_MOMENT) == (0, True)
+    assert all(a.end == b.start and a.start < a.end for a, b in pairwise(epochs))
+
+
+@pytest.mark.parametrize("name", ["sandbox-switch", "sandbox-upgrade"])
+def test_fall_backs_and_upgrades_come_in_mid_cycle_whenever_an_account_was_first_seen(name):
+    for day in range(0, 366, 5):
+        epochs = PROFILES[name].epochs(SEEN + day * 86_400 + day * 997)
+        for epoch, following in pairwise(epochs):
+            stripe = epoch if epoch.kind == STRIPE else following
+            window = stripe.window_at(epoch.end)
+            assert window.start + 4 * 86_400 < epoch.end < window.end - 4 * 86_400
+
+
 SHAPE = Shape(monthly=17_000, months=13, campaign=0.7)
 
 
@@ -105,8 +126,9 @@ def test_made_up_use_stays_within_the_plan(name):
     profile = PROFILES[name]
     for day in range(0, 366, 7):
         seen = unix(2026, 1, 1) + day * 86_400 + 12_345
-        history, anchor = profile.history(name, seen), profile.anchor(seen)
-        epoch = profile.epochs(seen)[-1]
+        history = profile.history(name, seen)
 
-        for window in epoch.windows(profile.begins_at(seen), seen + 60 * 86_400, anchor):
-            assert sum(history.used(window.start, window.end)) <= profile.included
+        for epoch in profile.epochs(seen):
+            for span in epoch.spans(profile.begins_at(seen), seen + 60 * 86_400):
+                plan = profile.plan_at(seen, span.start)
+                assert sum(history.used(span.start, span.end)) <= plan.included
