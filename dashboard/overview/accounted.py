@@ -35,6 +35,10 @@ def statement(found: Statement, team: Team) -> Explanation:
 
 def month(found: MonthStatement, team: Team) -> Explanation:
     """Explain what the cycles of a month make together, each with its own statement."""
+    note, credits = _("What is unknown is not counted as 0: it is left out."), found.total.credits
+    if found.undecided:
+        note += " " + _("An account that may be the same as another one waits for a decision.")
+    bound = _("at least %(credits)s") % {"credits": phrases.number(credits)}
     return Explanation(
         _("All accounts, %(month)s") % {"month": date_format(found.month, "F Y")},
         _(
@@ -42,9 +46,10 @@ def month(found: MonthStatement, team: Team) -> Explanation:
             "Members, virtual keys and tags, and the money of each currency, are the sums of the "
             "same statements' lines."
         ),
-        found.total.credits,
+        credits,
         tuple(_cycle(part, team) for part in found.parts),
-        _("What is unknown is not counted as 0: it is left out."),
+        note,
+        said=bound if found.is_lower_bound and credits is not None else "",
     )
 
 

@@ -100,11 +100,16 @@ class MonthsOut(Schema):
 
 
 class MonthOut(Schema):
-    """All accounts, by the cycles whose last second lies in a month (UTC)."""
+    """All accounts, by the cycles whose last second lies in a month (UTC).
+
+    `is_lower_bound` is true where a cycle's total is unknown, or while an account may be the same
+    as another one and nobody has decided: the sums may lack credits.
+    """
 
     month: str
     is_running: bool
     is_final: bool
+    is_lower_bound: bool
     total: SumOut
     summary: list[SumOut]
     statements: list[PartOut]
@@ -131,6 +136,7 @@ def month(request: HttpRequest, slug: str, month: str) -> dict[str, object]:
         "month": f"{found.month:%Y-%m}",
         "is_running": found.is_running,
         "is_final": found.is_final,
+        "is_lower_bound": found.is_lower_bound,
         "total": _sum(found.total),
         "summary": [_sum(one) for one in found.summary],
         "statements": [_part(one) for one in found.parts],

@@ -80,7 +80,10 @@ def _account_concerns(team: Team, card: AccountCard) -> Iterator[Concern]:
     one, open_it = card.standing, _("Open %(account)s") % {"account": card.standing.label}
     if not one.is_counted:
         title = _("“%(one)s” answers the same numbers as “%(other)s”")
-        text = _("It is left out of all totals until somebody says whether they are one account.")
+        text = _(
+            "It is left out of all totals, which are lower bounds until somebody says whether they "
+            "are one account."
+        )
         names = {"one": one.label, "other": one.twin_of}
         yield Concern("warn", title % names, text, card.url, _("Decide"))
     elif one.stale or (not one.is_read and one.failed_at):

@@ -70,7 +70,7 @@ def account_figures(*, at: datetime) -> Iterator[Metric]:
         yield family
     yield _failures(pairs)
     yield _infos(pairs)
-    yield _spendable(pairs)
+    yield from _spendable(pairs)
 
 
 def budget_figures(*, at: datetime) -> Iterator[Metric]:
@@ -133,11 +133,17 @@ def _infos(pairs: Pairs) -> Metric:
     return family
 
 
-def _spendable(pairs: Pairs) -> Metric:
-    """Add up each team's accounts, none twice; a sum that lacks an account is not told."""
+def _spendable(pairs: Pairs) -> Iterator[Metric]:
+    """Add up each team's accounts, none twice; a sum that lacks an unknown one is not told."""
     family = GaugeMetricFamily(
         "dashboard_spendable_credits",
         "Included credits left and prepaid ones over a team's accounts, each once, in credits",
+        labels=["team"],
+    )
+    bound = GaugeMetricFamily(
+        "dashboard_spendable_is_lower_bound",
+        "1 while dashboard_spendable_credits may be too low or is absent: an account may be the "
+        "same as another one and nobody has decided, or is unknown; else 0",
         labels=["team"],
     )
     by_team: defaultdict[str, list[Standing]] = defaultdict(list)
@@ -145,9 +151,11 @@ def _spendable(pairs: Pairs) -> Metric:
         by_team[account.team.slug].append(one)
     for slug, standings in by_team.items():
         sums = total(standings)
+        bound.add_metric([slug], float(sums.is_lower_bound))
         if sums.spendable is not None and not sums.unknown:
             family.add_metric([slug], sums.spendable)
-    return family
+    yield family
+    yield bound
 
 
 def _account(account: Account) -> list[str]:

@@ -15,7 +15,7 @@ from dashboard.removals.models import Removal, State
 from dashboard.removals.rows import Row
 from dashboard.teams.models import Team
 from dashboard.usage import phrases
-from dashboard.usage.standing import Standing
+from dashboard.usage.standing import Standing, Total
 
 RECENT = 6
 UNKNOWN_DAYS = 30
@@ -43,19 +43,15 @@ def _newest(team: int, since: datetime) -> QuerySet[Any, Any]:
 NEWEST = Prepared(_newest, team=int, since=datetime)
 
 
-def answer(total_spendable: int | None, standings: Sequence[Standing]) -> str:
+def answer(sums: Total, standings: Sequence[Standing]) -> str:
     """Say in one sentence how much is left and until when."""
     if not standings:
         return _("No account yet: add a RemBG key, and its credits and cycles appear here.")
-    if total_spendable is None and any(one.is_read for one in standings):
+    if sums.spendable is None and any(one.is_read for one in standings):
         return _("How many credits are left is unknown: RemBG did not say.")
-    if total_spendable is None:
+    if sums.spendable is None:
         return _("How many credits are left is unknown: no account could be read yet.")
-    text = ngettext(
-        "%(credits)s credit can be spent now",
-        "%(credits)s credits can be spent now",
-        total_spendable,
-    ) % {"credits": phrases.number(total_spendable)}
+    text = _spendable(sums, sums.spendable)
     renewal = _next_renewal(standings)
     if renewal is None:
         return f"{text}."
@@ -63,6 +59,20 @@ def answer(total_spendable: int | None, standings: Sequence[Standing]) -> str:
         "account": renewal.label,
         "days": phrases.days(renewal.renews_in_days or 0),
     }
+
+
+def _spendable(sums: Total, credits: int) -> str:
+    if sums.is_lower_bound:
+        text = ngettext(
+            "At least %(credits)s credit can be spent now",
+            "At least %(credits)s credits can be spent now",
+            credits,
+        )
+    else:
+        text = ngettext(
+            "%(credits)s credit can be spent now", "%(credits)s credits can be spent now", credits
+        )
+    return text % {"credits": phrases.number(credits)}
 
 
 def _next_renewal(standings: Iterable[Standing]) -> Standing | None:

@@ -46,6 +46,9 @@ def _lines(month: MonthStatement) -> Iterator[list[Cell]]:
 
 
 def _sum_lines(month: MonthStatement) -> Iterator[list[Cell]]:
+    if month.is_lower_bound:
+        reason = _("The sums lack cycles: “Lines” says which are left out or unknown, and why.")
+        yield [_("Lower bound"), reason, None, None, None, ""]
     yield from _sums(_("Summary"), [*month.summary, month.total])
     for section in month.sections:
         yield from _sums(section.title, section.sums)

@@ -3,7 +3,8 @@
 A cycle belongs to the UTC calendar month of its last second, as RemBG counts it: it is in one month
 only, and a team's zone changes nothing. No credit is added twice: not where a fall-back to calendar
 months, or a wrong window, shares time with another cycle of the account (D5, D8), and not where an
-account may be another one's twin (D14). Such a cycle stands there, with the reason.
+account may be another one's twin (D14). Such a cycle stands there, with the reason; in the latter
+case the sums are lower bounds until a person has decided (D19).
 """
 
 from __future__ import annotations
@@ -53,10 +54,14 @@ class Sum:
 
 @dataclass(frozen=True)
 class Part:
-    """The statement of a cycle in its month, and why it is not added, if it is not."""
+    """The statement of a cycle in its month, and why it is not added, if it is not.
+
+    It is `undecided` while its account may be the same as another one.
+    """
 
     statement: Statement
     left_out: str = ""
+    undecided: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,6 +100,17 @@ class MonthStatement:
         return [one for one in self.added if one.books.upstream is None]
 
     @property
+    def undecided(self) -> list[Account]:
+        """The accounts left out until a person says whether they are others: sums lack them."""
+        waiting = [part.statement.account for part in self.parts if part.undecided]
+        return list({account.pk: account for account in waiting}.values())
+
+    @property
+    def is_lower_bound(self) -> bool:
+        """Say whether there may be more: a cycle's total is unknown, or an account waits."""
+        return bool(self.uncounted or self.undecided)
+
+    @property
     def unpriced(self) -> list[Statement]:
         """Those added that have no price: the money lacks them."""
         return [one for one in self.added if one.price is None]
@@ -117,6 +133,7 @@ class Held:
     account: Account
     window: Window
     left_out: str
+    undecided: bool
 
 
 def month_of(window: Window) -> date:
@@ -152,7 +169,11 @@ class TeamCycles:
         books = ledgers.all_books([(booked[one.account.pk], one.window) for one in held])
         prices = list(CreditPrice.objects.of_team(self.team).newest_first())
         parts = tuple(
-            Part(written(one.account, one.window, found, _price(prices, one), at=at), one.left_out)
+            Part(
+                written(one.account, one.window, found, _price(prices, one), at=at),
+                one.left_out,
+                one.undecided,
+            )
             for one, found in zip(held, books, strict=True)
         )
         return added_up(month, parts, at=at)
@@ -178,7 +199,7 @@ def _held(accounts: Sequence[Account]) -> list[Held]:
         windows[cycle.account_id].append(Window.of(cycle))
     months = _months({pk for pk, some in windows.items() if fallbacks(some)})
     return [
-        Held(account, window, _("May be the same account as another one") if twin else reason)
+        Held(account, window, _("May be the same account as another one") if twin else reason, twin)
         for account in accounts
         for twin in [account.same_as_id is not None]
         for window, reason in _apart(with_stretches(windows[account.pk]), months[account.pk])

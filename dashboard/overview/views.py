@@ -30,7 +30,7 @@ def team(request: TeamRequest, team: Team) -> HttpResponse:
     mine = request.membership
     strained = budgets.strained(mine, at=at)
     context = {
-        "answer": glance.answer(sums.spendable, accounts),
+        "answer": glance.answer(sums, accounts),
         "total": sums,
         "cards": cards,
         "rows": table.rows(cards) if len(cards) > MOST_CARDS else "",

@@ -26,10 +26,10 @@ from dashboard.usage import bringing, readings, schedule
 from dashboard.usage.keeping import Answer, keep
 from dashboard.usage.models import Snapshot
 from dashboard.usage.readings import CURRENT, CYCLES, Asked, Mode, Question
-from dashboard.usage.sameness import Likeness
+from dashboard.usage.sameness import CurrentReading, Face, Likeness
 from dashboard.usage.turns import fetch
 from dashboard.usage.twins import likeness_to, look_for_twin
-from dashboard.usage.windows import Window, months_before
+from dashboard.usage.windows import months_before
 
 # A person is waiting: the months that take longer than this are left to the poller.
 PATIENCE = timedelta(seconds=8)
@@ -89,10 +89,17 @@ class Answers:
     asked_at: dict[str, datetime] = field(default_factory=dict)
 
     @property
-    def windows(self) -> list[Window]:
-        """Return the windows that the answers speak of, the running one as told."""
+    def reading(self) -> CurrentReading:
+        """Return what the answers say of the running cycle, as told."""
+        facts = readings.usage_facts(self.current, expand=True)
+        return CurrentReading.of(Snapshot(asked_at=self.asked_at[Mode.CURRENT], **facts))
+
+    @property
+    def face(self) -> Face:
+        """Return what the answers tell of the account."""
         listing = Snapshot(asked_at=self.asked_at[Mode.CYCLES])
-        return bringing.listed_windows(self.cycles, listing)
+        windows = bringing.listed_windows(self.cycles, listing)
+        return Face(tuple(windows), (self.reading,))
 
 
 @dataclass(frozen=True)
@@ -150,7 +157,7 @@ def add_key(
         if not anyway or isinstance(refused.error, errors.MalformedKey):
             raise
         return _keep_refused(team, label, secret, account, account_label, place, refused.error)
-    if account is not None and likeness_to(account, answers.windows) is Likeness.DIFFERENT:
+    if account is not None and likeness_to(account, answers.face) is Likeness.DIFFERENT:
         raise OtherAccount
     with transaction.atomic():
         _refuse_double(team, secret)
@@ -158,7 +165,7 @@ def add_key(
         key = _seal(made, label, secret, place=place)
         _keep_answers(made, key, answers)
     months = read_months(made, key, at=answers.at)
-    twin_of = None if account else look_for_twin(made, at=at)
+    twin_of = None if account else look_for_twin(made, answers.reading)
     return Added(key, made, len(answers.cycles.windows), months, twin_of)
 
 
@@ -176,7 +183,7 @@ def replace_key(
     It must answer for the same account; where that cannot be seen, a person confirms it.
     """
     answers = ask(secret, at=at)
-    likeness = likeness_to(key.account, answers.windows)
+    likeness = likeness_to(key.account, answers.face)
     if likeness is not Likeness.SAME and not confirmed:
         raise OtherAccount if likeness is Likeness.DIFFERENT else NotSure
     with transaction.atomic():

@@ -14,7 +14,7 @@ from ninja import Query, Router, Schema
 from dashboard.keys.models import Account
 from dashboard.teams.api import membership_for
 from dashboard.usage.models import Cycle, Snapshot
-from dashboard.usage.standing import Standing, standings
+from dashboard.usage.standing import Standing, Total, standings, total
 from dashboard.usage.windows import Window
 
 router = Router(tags=["usage"])
@@ -44,10 +44,32 @@ class AccountOut(Schema):
     stale: bool
 
 
+class UndecidedOut(AccountOut):
+    """An account that may be the same as another one, `same_as`; a person has not decided."""
+
+    same_as: UUID
+
+
+class TotalsOut(Schema):
+    """The sums over `accounts`, in credits; null where none is known.
+
+    `is_lower_bound` is true while an account is unknown or undecided: there may be more.
+    """
+
+    spendable_credits: int | None
+    remaining_included_credits: int | None
+    prepaid_credits: int | None
+    is_lower_bound: bool
+    as_of: datetime | None
+    stale: bool
+
+
 class AccountsOut(Schema):
-    """The accounts that the team's totals add; a twin is left out until a person has decided."""
+    """The accounts that the team's totals add, and those that wait for a decision beside them."""
 
     accounts: list[AccountOut]
+    undecided: list[UndecidedOut]
+    totals: TotalsOut
 
 
 class CycleOut(Schema):
@@ -98,10 +120,19 @@ class SnapshotsOut(Schema):
 
 @router.get("/teams/{slug}/accounts", response=AccountsOut)
 def accounts(request: HttpRequest, slug: str) -> dict[str, object]:
-    """List where each account of the team stands."""
-    team = membership_for(request, slug).team
-    found = [one for one in standings(team, at=timezone.now()) if one.is_counted]
-    return {"accounts": [_account(one) for one in found]}
+    """List where each account of the team stands, and what they make together.
+
+    One that may be the same account as another one stands in `undecided` and in no total.
+    """
+    found = standings(membership_for(request, slug).team, at=timezone.now())
+    sums = total(found)
+    return {
+        "accounts": [_account(one) for one in found if one.is_counted],
+        "undecided": [
+            {**_account(one).dict(), "same_as": one.twin_of_id} for one in sums.undecided
+        ],
+        "totals": _totals(sums),
+    }
 
 
 @router.get("/teams/{slug}/accounts/{uuid:account_id}/cycles", response=CyclesOut)
@@ -126,6 +157,17 @@ def snapshots(
 def _find(request: HttpRequest, slug: str, account_id: UUID) -> Account:
     team = membership_for(request, slug).team
     return get_object_or_404(team.accounts, pk=account_id)
+
+
+def _totals(sums: Total) -> TotalsOut:
+    return TotalsOut(
+        spendable_credits=sums.spendable,
+        remaining_included_credits=sums.remaining,
+        prepaid_credits=sums.prepaid,
+        is_lower_bound=sums.is_lower_bound,
+        as_of=sums.as_of,
+        stale=sums.stale,
+    )
 
 
 def _account(one: Standing) -> AccountOut:

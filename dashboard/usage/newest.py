@@ -74,6 +74,7 @@ class Listed(NamedTuple):
     pk: UUID
     label: str
     twin_of: str
+    twin_of_id: UUID | None
     kept: Kept | None = None
 
 
@@ -106,7 +107,7 @@ LISTED = Prepared(
         Account.objects.active()
         .filter(team=team)
         .order_by("label", "pk")
-        .values_list("pk", "label", "same_as__label", *OUTLOOK)
+        .values_list("pk", "label", "same_as__label", "same_as", *OUTLOOK)
     ),
     team=int,
 )
@@ -121,8 +122,8 @@ NEWEST = Prepared(
 def listed(team: Team) -> list[Listed]:
     """Return the active accounts of a team, by label (1 query)."""
     return [
-        Listed(pk, label, twin or "", Kept(*kept) if kept[0] else None)
-        for pk, label, twin, *kept in LISTED.rows(team=team.pk)
+        Listed(pk, label, twin or "", twin_id, Kept(*kept) if kept[0] else None)
+        for pk, label, twin, twin_id, *kept in LISTED.rows(team=team.pk)
     ]
 
 

@@ -87,6 +87,16 @@ def write_cycles(asked: Asked, answer: CyclesAnswer) -> Snapshot:
 
 def write_usage(asked: Asked, answer: UsageAnswer) -> Snapshot:
     """Write down the counters of the running cycle, of one window or of a month."""
+    outcome = _outcome(usable=_is_usable(asked.question, answer), problems=answer.problems)
+    facts = usage_facts(answer, expand=asked.question.expand)
+    return _write(asked, outcome=outcome, **_source(answer), **facts)
+
+
+def usage_facts(answer: UsageAnswer, *, expand: bool) -> dict[str, object]:
+    """Return what an answer says of credits, named as a Snapshot's fields are.
+
+    With `expand` the counters are the billing cycle's, else those of the month asked for.
+    """
     found: dict[str, object] = {
         "membership": answer.membership or "",
         "prepaid_credits": answer.prepaid_credits,
@@ -94,10 +104,7 @@ def write_usage(asked: Asked, answer: UsageAnswer) -> Snapshot:
         "app_usage": answer.app_usage,
         "api_usage": answer.api_usage,
     }
-    if asked.question.expand:
-        found |= _cycle(answer)
-    outcome = _outcome(usable=_is_usable(asked.question, answer), problems=answer.problems)
-    return _write(asked, outcome=outcome, **_source(answer), **found)
+    return found | _cycle(answer) if expand else found
 
 
 def _cycle(answer: UsageAnswer) -> dict[str, object]:

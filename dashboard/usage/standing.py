@@ -33,6 +33,7 @@ class Standing:
     label: str
     at: datetime
     twin_of: str = ""
+    twin_of_id: uuid.UUID | None = None
     failed_at: datetime | None = None
     last_error: str = ""
     last_message: str = ""
@@ -98,7 +99,10 @@ class Standing:
 
 @dataclass(frozen=True)
 class Total:
-    """Sums over a team's accounts, in credits; what is unknown is named, not counted as 0."""
+    """Sums over a team's accounts, in credits; what is unknown is named, not counted as 0.
+
+    `undecided` are the accounts that may be another one and wait for a person, uncounted (D19).
+    """
 
     remaining: int | None
     prepaid: int | None
@@ -106,6 +110,12 @@ class Total:
     unknown: tuple[str, ...]
     as_of: datetime | None
     stale: bool
+    undecided: tuple[Standing, ...] = ()
+
+    @property
+    def is_lower_bound(self) -> bool:
+        """Say whether there may be more: an account is unknown, or waits for a decision."""
+        return bool(self.unknown or self.undecided)
 
 
 def standing_of(account: Account, readings: Sequence[Reading], *, at: datetime) -> Standing:
@@ -151,7 +161,8 @@ def standing(account: Account, *, at: datetime) -> Standing:
 
 def total(standings: Iterable[Standing]) -> Total:
     """Add the counted accounts up; a sum with nothing known in it is unknown."""
-    counted = [one for one in standings if one.is_counted]
+    found = list(standings)
+    counted = [one for one in found if one.is_counted]
     ages = [one.as_of for one in counted if one.as_of]
     return Total(
         remaining=_sum([one.remaining for one in counted]),
@@ -160,11 +171,13 @@ def total(standings: Iterable[Standing]) -> Total:
         unknown=tuple(one.label for one in counted if one.spendable is None),
         as_of=min(ages, default=None),
         stale=any(one.stale for one in counted),
+        undecided=tuple(one for one in found if not one.is_counted),
     )
 
 
 def _listed(account: Account) -> Listed:
-    return Listed(account.pk, account.label, account.same_as.label if account.same_as else "")
+    twin_of = account.same_as.label if account.same_as else ""
+    return Listed(account.pk, account.label, twin_of, account.same_as_id)
 
 
 def _stand(one: Listed, readings: Sequence[Reading], *, at: datetime) -> Standing:
@@ -176,6 +189,7 @@ def _stand(one: Listed, readings: Sequence[Reading], *, at: datetime) -> Standin
         one.label,
         at,
         one.twin_of,
+        one.twin_of_id,
         failed_at=failed.asked_at if failed else None,
         last_error=failed.error if failed else "",
         last_message=failed.message if failed else "",

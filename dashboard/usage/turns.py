@@ -27,8 +27,9 @@ from dashboard.usage import readings, schedule
 from dashboard.usage.keeping import Answer, keep
 from dashboard.usage.models import Snapshot
 from dashboard.usage.readings import CURRENT, CYCLES, Asked, Mode, Question
+from dashboard.usage.sameness import CurrentReading
 from dashboard.usage.schedule import KEY_LOCKED, MOST_REQUESTS, NO_KEY
-from dashboard.usage.twins import has_company, look_for_twin
+from dashboard.usage.twins import look_for_twin
 
 # A limit on removals does not keep us from reading; only so do we see that credits were bought.
 READABLE_RESTS = (errors.RateDaily.code, errors.RateMonthly.code)
@@ -102,8 +103,7 @@ class Turn:
         snapshot = yield from self.read(CURRENT)
         if snapshot.is_good:
             yield from self._read_more(renewal=snapshot.period_end_at)
-            if account.same_as_id or has_company(account, start=snapshot.period_start_at):
-                look_for_twin(account, at=at)
+            look_for_twin(account, CurrentReading.of(snapshot))
         if not snapshot.is_good or self.not_before > at:
             self._settle(snapshot)
         return snapshot

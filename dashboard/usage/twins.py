@@ -1,55 +1,65 @@
-"""Accounts that answer the same numbers: proposed by the readings, decided by a person (D14)."""
+"""Accounts that may be one: proposed by the readings, decided by a person (D14, D19)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
 
 from dashboard.keys.models import Account, ApiKey
 from dashboard.lib.prepared import Prepared
 from dashboard.teams import audit
 from dashboard.teams.models import User
-from dashboard.usage.models import Cycle
-from dashboard.usage.sameness import Face, Likeness, likeness
+from dashboard.usage.models import Cycle, Snapshot
+from dashboard.usage.sameness import CurrentReading, Face, Likeness, likeness
 from dashboard.usage.windows import Window
 
-# Another account of the team with a window that starts then.
+MOST_READINGS = 50
+# A team may have many accounts on calendar months, which all begin at once.
+MOST_COMPARED = 3
+
+# The team's other accounts with a window that starts then, with what it has counted.
 COMPANY = Prepared(
     lambda team, account, start: (
-        Cycle.objects.filter(start_at=start, account__team=team)
+        Cycle.objects.filter(start_at=start, account__team=team, account__archived_at=None)
         .exclude(account=account)
-        .values_list("pk")[:1]
+        .order_by("pk")
+        .values_list("account", "account__same_as", "app_usage", "api_usage")
     ),
     team=int,
     account=UUID,
     start=datetime,
 )
+NEWEST_READINGS = Prepared(
+    lambda account: (
+        Snapshot.objects.filter(account=account)
+        .newest_good()
+        .values_list(*CurrentReading._fields)[:MOST_READINGS]
+    ),
+    account=UUID,
+)
 
 
-def face_of(cycles: Iterable[Cycle]) -> Face:
-    """Return what an account answered so far."""
-    return Face(tuple(Window.of(cycle) for cycle in cycles))
+def likeness_to(account: Account, face: Face) -> Likeness:
+    """Compare what was just read with what an account answered so far (2 queries)."""
+    return likeness(_faces({account.pk})[account.pk], face)
 
 
-def likeness_to(account: Account, windows: Iterable[Window]) -> Likeness:
-    """Compare windows that were just read with what an account answered so far (1 query)."""
-    return likeness(face_of(account.cycles.all()), Face(tuple(windows)))
+def look_for_twin(account: Account, newest: CurrentReading) -> Account | None:
+    """Note which account of the team is the same as the one just read; forget what is over.
 
-
-def look_for_twin(account: Account, *, at: datetime) -> Account | None:
-    """Note which account of the team answers the same; forget a likeness that is over.
-
-    The younger of the two waits outside the totals until a person has decided.
+    The younger of the two waits outside the totals until a person has decided. Where no account
+    has a window that starts when this one's does, nothing is compared (1 query).
     """
-    others = _candidates(account, at=at)
-    mine = face_of(account.cycles.all()) if others else Face(())
-    for other in others:
-        found = likeness(mine, face_of(other.cycles.all()))
-        older, younger = sorted((account, other), key=lambda one: (one.created_at, one.pk))
+    pairs = [_by_age(account, other) for other in _candidates(account, newest)]
+    pairs = [pair for pair in pairs if pair[1].known_apart_at is None]
+    faces = _faces({one.pk for pair in pairs for one in pair})
+    for older, younger in pairs:
+        found = likeness(faces[older.pk], faces[younger.pk])
         if found is Likeness.SAME and _propose(younger, older):
             return older
         if found is Likeness.DIFFERENT and younger.same_as_id == older.pk:
@@ -57,23 +67,59 @@ def look_for_twin(account: Account, *, at: datetime) -> Account | None:
     return None
 
 
-def has_company(account: Account, *, start: datetime | None) -> bool:
-    """Say whether another account of the team has a window that starts then, as a twin would."""
-    if start is None:
-        return False
-    return bool(COMPANY.rows(team=account.team_id, account=account.pk, start=start))
+def _by_age(one: Account, other: Account) -> tuple[Account, Account]:
+    """Return the older account and the younger one."""
+    if (one.created_at, one.pk) < (other.created_at, other.pk):
+        return one, other
+    return other, one
 
 
-def _candidates(account: Account, *, at: datetime) -> list[Account]:
-    """Return the team's other accounts with a window that starts when one running here does."""
-    starts = set(account.cycles.running(at=at).values_list("start_at", flat=True))
-    alike = Q(cycles__start_at__in=starts) | Q(pk=account.same_as_id) | Q(same_as=account)
-    others = Account.objects.active().filter(alike, team=account.team_id).exclude(pk=account.pk)
-    return list(others.distinct().order_by("created_at", "pk"))
+def _candidates(account: Account, newest: CurrentReading) -> list[Account]:
+    """Return the accounts that may be the same, or are already proposed as such."""
+    start = newest.period_start_at
+    if account.same_as_id:
+        found = {account.same_as_id}
+    elif start is None:
+        return []
+    else:
+        rows = COMPANY.rows(team=account.team_id, account=account.pk, start=start)
+        found = {pk for pk, same_as, *_counters in rows if same_as == account.pk}
+        found |= _nearest([row for row in rows if row[1] is None], newest)
+    return list(Account.objects.active().filter(pk__in=found).order_by("pk")) if found else []
+
+
+def _nearest(rows: Iterable[tuple[Any, ...]], newest: CurrentReading) -> set[UUID]:
+    """Return the accounts that come nearest to a reading, none that counted more.
+
+    What a twin was read to have counted before this reading cannot be more than the reading says.
+    """
+    gaps = []
+    for pk, _same_as, *counters in rows:
+        pairs = zip((newest.app_usage, newest.api_usage), counters, strict=True)
+        behind = [mine - theirs for mine, theirs in pairs if None not in (mine, theirs)]
+        if all(gap >= 0 for gap in behind):
+            gaps.append((sum(behind), pk))
+    return {pk for _gap, pk in sorted(gaps)[:MOST_COMPARED]}
+
+
+def _faces(accounts: Collection[UUID]) -> dict[UUID, Face]:
+    """Return what accounts answered so far (1 query, and 1 for each)."""
+    if not accounts:
+        return {}
+    windows: defaultdict[UUID, list[Window]] = defaultdict(list)
+    for cycle in Cycle.objects.filter(account__in=accounts):
+        windows[cycle.account_id].append(Window.of(cycle))
+    return {
+        pk: Face(
+            tuple(windows[pk]),
+            tuple(CurrentReading(*row) for row in NEWEST_READINGS.rows(account=pk)),
+        )
+        for pk in accounts
+    }
 
 
 def _propose(younger: Account, older: Account) -> bool:
-    if older.same_as_id or younger.same_as_id or younger.known_apart_at:
+    if older.same_as_id or younger.same_as_id:
         return False
     return bool(
         Account.objects.filter(pk=younger.pk, same_as=None, known_apart_at=None).update(

@@ -127,6 +127,7 @@ ASKED: list[tuple[str, Prepared, Callable[[dict[str, Any]], dict[str, Any]]]] = 
             "start": NOON - 3 * DAY,
         },
     ),
+    ("compared", twins.NEWEST_READINGS, lambda world: {"account": world["account"].pk}),
 ]
 OBJECTS: list[tuple[str, Prepared, Callable[[dict[str, Any]], dict[str, Any]]]] = [
     ("memberships", people.OF_PERSON, lambda world: {"user": world["alice"].pk}),

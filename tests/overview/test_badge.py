@@ -35,7 +35,9 @@ UNKNOWN = {"included": None, "remaining": None, "prepaid": None, "as_of": None}
     [
         pytest.param([standing()], "650", "ok", id="left"),
         pytest.param([standing(), standing(remaining=9000)], "9,700", "ok", id="sum"),
-        pytest.param([standing(), standing(twin_of="Main")], "650", "ok", id="D14-twin-once"),
+        pytest.param(
+            [standing(), standing(twin_of="Main")], "≥ 650", "neutral", id="D14-twin-once"
+        ),
         pytest.param([standing(remaining=20, prepaid=5)], "25", "warn", id="few"),
         pytest.param([standing(remaining=0, prepaid=0)], "0", "bad", id="none-left"),
         pytest.param([standing(stale=True)], "650 (stale)", "neutral", id="stale"),

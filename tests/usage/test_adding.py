@@ -12,6 +12,7 @@ from dashboard.keys.models import Account, ApiKey
 from dashboard.teams.models import AuditEntry
 from dashboard.usage import adding
 from dashboard.usage.models import CalendarMonth, Cycle, Snapshot
+from dashboard.usage.polling import poll
 from tests.conftest import NOON
 from tests.conftest import add_key as file_key
 from tests.usage.conftest import END, START, Answer, listed, usage
@@ -19,6 +20,7 @@ from tests.usage.conftest import END, START, Answer, listed, usage
 PAST = (START - timedelta(days=30), START, 120, 880)
 NOW = (START, END, 4200, 5100)
 URL = "/teams/acme/keys/add/"
+HOUR = timedelta(hours=1)
 
 
 def post(client, url=URL, **fields):
@@ -204,25 +206,10 @@ def test_nothing_is_asked_inside_a_transaction(acme, alice, wire, no_network_in_
     assert no_network_in_atomic and not any(no_network_in_atomic)
 
 
-def read(account, *windows, at=NOON):
-    """Give an account cycles as if it had been read."""
-    for start, end, app, api in windows:
-        Cycle.objects.create(
-            account=account,
-            kind="stripe",
-            start_at=start,
-            end_at=end,
-            app_usage=app,
-            api_usage=api,
-            asked_at=at,
-            first_seen_at=at,
-        )
-
-
-def test_a_replaced_key_answers_for_the_same_account(as_alice, account, wire):
+def test_a_replaced_key_answers_for_the_same_account(noon, as_alice, account, wire):
     key = file_key(account, "the-old-secret")
-    read(account, PAST, NOW)
     wire.by_mode(current=usage(), cycles=listed(PAST, NOW))
+    poll(account, at=noon - HOUR)
     url = f"/teams/acme/keys/{key.pk}/replace/"
 
     answer = as_alice.post(url, {"secret": "the-new-secret"})
@@ -233,9 +220,12 @@ def test_a_replaced_key_answers_for_the_same_account(as_alice, account, wire):
     assert AuditEntry.objects.get(action="key.replaced").details["likeness"] == "same"
 
 
-def test_a_key_of_another_account_takes_the_place_only_when_confirmed(as_alice, account, wire):
+def test_a_key_of_another_account_takes_the_place_only_when_confirmed(
+    noon, as_alice, account, wire
+):
     key = file_key(account, "the-old-secret")
-    read(account, PAST, NOW)
+    wire.by_mode(current=usage(), cycles=listed(PAST, NOW))
+    poll(account, at=noon - HOUR)
     wire.by_mode(current=usage(), cycles=listed((PAST[0], PAST[1], 5, 5), NOW))
     url = f"/teams/acme/keys/{key.pk}/replace/"
 
@@ -248,6 +238,22 @@ def test_a_key_of_another_account_takes_the_place_only_when_confirmed(as_alice, 
 
     key.refresh_from_db()
     assert confirmed.status_code == 302 and key.open() == "the-new-secret"
+
+
+def test_d19_a_key_of_which_little_is_known_takes_the_place_only_when_confirmed(
+    noon, as_alice, account, wire
+):
+    key = file_key(account, "the-old-secret")
+    month = {"start": datetime(2026, 11, 1, tzinfo=UTC), "end": datetime(2026, 12, 1, tzinfo=UTC)}
+    wire.by_mode(current=usage(app=0, api=3, stripeBillingSynced=False, **month))
+    poll(account, at=noon - HOUR)
+    url = f"/teams/acme/keys/{key.pk}/replace/"
+
+    refused = as_alice.post(url, {"secret": "the-new-secret"})
+    confirmed = as_alice.post(url, {"secret": "the-new-secret", "confirmed": "on"})
+
+    assert "do not show which account this key is of" in refused.text
+    assert (refused.status_code, confirmed.status_code) == (422, 302)
 
 
 def test_a_refused_key_takes_nobodys_place(as_alice, account, wire):

@@ -89,6 +89,8 @@ def test_a_total_names_what_is_unknown_and_adds_no_twin():
 
     assert (sums.remaining, sums.prepaid, sums.spendable) == (18400, 2000, 11200)
     assert sums.unknown == ("Dark",)
+    assert [one.label for one in sums.undecided] == ["Twin"]
+    assert sums.is_lower_bound and not total([known]).is_lower_bound
     assert total([replace(known, remaining=None)]).spendable is None
     assert total([]).spendable is None
 

@@ -25,16 +25,17 @@ LABEL_COLOUR = "#2b303b"
 def credits_left(standings: Sequence[Standing]) -> tuple[str, str, str]:
     """Return a badge's label, its message and its state: credits that can be spent now.
 
-    Where an account is unknown the others are a lower bound; where all are, so is the sum.
+    Where an account is unknown, or may be another one, the others are a lower bound; where all are
+    unknown, so is the sum.
     """
     sums, label = total(standings), _("RemBG credits")
     if sums.spendable is None:
         return label, _("unknown"), "neutral"
     number = phrases.number(sums.spendable)
-    message = f"≥ {number}" if sums.unknown else number
+    message = f"≥ {number}" if sums.is_lower_bound else number
     if sums.stale:
         return label, _("%(credits)s (stale)") % {"credits": message}, "neutral"
-    if sums.unknown:
+    if sums.is_lower_bound:
         return label, message, "neutral"
     included = sum(one.included or 0 for one in standings if one.is_counted)
     few = sums.spendable <= included * FEW
@@ -43,11 +44,12 @@ def credits_left(standings: Sequence[Standing]) -> tuple[str, str, str]:
 
 def formula(standings: Sequence[Standing]) -> str:
     """Return how the number comes about, and when its oldest part was read."""
-    told = _("Included credits left + prepaid credits, each account once.")
-    as_of = total(standings).as_of
-    if as_of is None:
+    told, sums = _("Included credits left + prepaid credits, each account once."), total(standings)
+    if sums.undecided:
+        told += " " + _("An account that may be the same as another one is not counted.")
+    if sums.as_of is None:
         return told
-    local = timezone.localtime(as_of)
+    local = timezone.localtime(sums.as_of)
     when = f"{date_format(local, 'j M Y, H:i')} {local:%Z}".strip()
     return f"{told} {_('Read: %(when)s.') % {'when': when}}"
 

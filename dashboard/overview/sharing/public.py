@@ -103,7 +103,7 @@ def _overview(request: HttpRequest, share: Share, *, at: datetime) -> HttpRespon
         "zone": share.team.time_zone,
         "at": at,
         "total": total(found),
-        "answer": glance.answer(total(found).spendable, found),
+        "answer": glance.answer(total(found), found),
         "cards": account_cards(share.team, found, at=at),
     }
     part = "#figures" if kiosk and getattr(request, "htmx", False) else ""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from uuid import UUID
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from dashboard.lib.explanation import Explanation, Operand
+from dashboard.usage import phrases
 from dashboard.usage.account_page import AccountPage
 from dashboard.usage.standing import Standing, Total, total
 
@@ -24,12 +25,15 @@ def team_total(what: str, standings: Sequence[Standing], *, slug: str) -> Explan
     formula = _("The sum over the accounts: each account once, however many keys it has.")
     if what == "spendable":
         formula += " " + _("Of each: included credits left + prepaid credits.")
+    result = getattr(sums, what)
+    bound = _("at least %(credits)s") % {"credits": phrases.number(result)}
     return Explanation(
         titles[what],
         formula,
-        getattr(sums, what),
+        result,
         tuple(_account(one, getattr(one, what), slug=slug) for one in standings),
-        _("What is unknown is not counted as 0: it is left out and named.") if sums.unknown else "",
+        " ".join(_notes(sums)),
+        said=bound if sums.is_lower_bound and result is not None else "",
     )
 
 
@@ -71,10 +75,17 @@ def used(page: AccountPage) -> Explanation:
     )
 
 
+def _notes(sums: Total) -> Iterator[str]:
+    if sums.unknown:
+        yield _("What is unknown is not counted as 0: it is left out and named.")
+    if sums.undecided:
+        yield _("An account that may be the same as another one waits until somebody decides.")
+
+
 def _account(one: Standing, value: int | None, *, slug: str) -> Operand:
     note = ""
     if not one.is_counted:
-        note = _("Left out: the same numbers as %(account)s.") % {"account": one.twin_of}
+        note = _("Left out: it may be the same as %(account)s.") % {"account": one.twin_of}
     return _operand(one.label, value, one, slug=slug, note=note)
 
 
