@@ -80,7 +80,7 @@ def test_a_twin_that_turns_out_different_is_let_go(twin, account, wire):
     of_key = {"another-key-of-it": usage(app=1, api=1)}
     wire.say = lambda query, key: Answer(listed() if "year" in query else of_key.get(key, usage()))
 
-    for minutes in (15, 30, 45):
+    for minutes in (15, 30, 45, 60, 75, 90):
         poll(twin, at=NOON + timedelta(minutes=minutes))
         poll(account, at=NOON + timedelta(minutes=minutes + 5))
 
