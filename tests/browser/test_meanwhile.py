@@ -20,6 +20,16 @@ NOTE_SHOWN = """() => {
       window.shown.push(one.textContent.trim());
   }).observe(document.body, { subtree: true, childList: true, attributes: true });
 }"""
+CHOOSE_AT_ONCE = """(value) => {
+  new MutationObserver((records, observer) => {
+    const choice = records.flatMap(({ addedNodes }) => [...addedNodes])
+      .map((one) => one.querySelector?.('.picker select')).find(Boolean);
+    if (!choice) return;
+    observer.disconnect();
+    choice.value = value;
+    choice.dispatchEvent(new Event('change', { bubbles: true }));
+  }).observe(document.querySelector('main'), { subtree: true, childList: true });
+}"""
 HURRY = """(one) => {
   const meant = JSON.parse(one.getAttribute('hx-request'));
   one.setAttribute('hx-request', JSON.stringify({ timeout: meant.timeout / 40 }));
@@ -49,13 +59,14 @@ def held(page: Page, address: str) -> list[Route]:
     return kept
 
 
-def let_go(page: Page, kept: list[Route]) -> None:
-    """Let the answer come that is held back, or will be in a moment."""
+def let_go(page: Page, kept: list[Route], *, lost: bool = False) -> None:
+    """Let the answer come that is held back, or will be in a moment; or let it be lost."""
     deadline = time.monotonic() + WAIT / 1000
     while not kept:
         assert time.monotonic() < deadline, "nothing was asked"
         page.wait_for_timeout(20)
-    kept.pop().continue_()
+    route = kept.pop()
+    route.abort() if lost else route.continue_()
 
 
 def refreshed(page: Page) -> None:
@@ -114,6 +125,19 @@ def test_of_two_cycles_chosen_in_a_hurry_the_last_one_stands(visit):
     expect(page).to_have_url(re.compile(f"cycle={wanted}$"))
     expect(picker).to_have_value(wanted)
     expect(picker).to_be_focused()
+
+
+def test_a_choice_in_a_list_that_has_only_just_come_is_asked(visit):
+    page = visit("viewer", "/teams/demo/")
+    page.get_by_role("link", name="Production").first.click()
+    picker = page.locator(".picker select")
+    wanted = picker.locator("option").nth(3).get_attribute("value")
+    page.evaluate(CHOOSE_AT_ONCE, wanted)
+
+    picker.select_option(index=2)
+
+    expect(page).to_have_url(re.compile(f"cycle={wanted}$"))
+    expect(picker).to_have_value(wanted)
 
 
 def test_of_two_ranges_of_days_clicked_in_a_hurry_the_last_one_stands(visit, people):
