@@ -140,6 +140,24 @@ def test_a_choice_in_a_list_that_has_only_just_come_is_asked(visit):
     expect(picker).to_have_value(wanted)
 
 
+def test_going_back_leaves_questions_and_notes_where_they_are_seen(visit, newcomer):
+    account = newcomer.add_key("sandbox-premium", "Shop")
+    page = visit(newcomer, account)
+    page.locator(".picker select").select_option(index=2)
+    expect(page.locator("#h-cycle")).to_contain_text("Past cycle")
+    page.go_back()
+    expect(page.locator("#h-cycle")).to_contain_text("This cycle")
+
+    page.evaluate("document.dispatchEvent(new CustomEvent('toast', {detail: {text: 'Noted.'}}))")
+    expect(page.locator(".toast", has_text="Noted.")).to_be_visible()
+    page.get_by_label("Actions for Shop").click()
+    page.locator(".page-head").get_by_role("button", name="Archive").click()
+    page.locator("dialog[open]").get_by_role("button", name="Cancel").click()
+
+    expect(page.locator("dialog[open]")).to_have_count(0)
+    expect(page.get_by_role("heading", name="Shop", exact=True)).to_be_visible()
+
+
 def test_of_two_ranges_of_days_clicked_in_a_hurry_the_last_one_stands(visit, people):
     accounts = people["viewer"].get("/api/v1/teams/demo/accounts").json()["accounts"]
     page = visit("viewer", f"/teams/demo/accounts/{accounts[0]['id']}/days/?span=48")
