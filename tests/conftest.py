@@ -25,12 +25,12 @@ from xdist.scheduler import LoadScopeScheduling
 from dashboard.keys.models import Account, ApiKey
 from dashboard.rembg.client import BREAKERS
 from dashboard.teams.models import Membership, Role, Team, User
+from tests.waiting import WAIT
 
 ROOT = Path(__file__).resolve().parent.parent
 MODEL = ROOT / "var" / "models" / "u2netp.onnx"
 NOON = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
 PASSWORD = "correct-horse-battery"
-WAIT = 120  # Seconds: for what comes at once, but not on every machine.
 
 
 # Those that share a demo, which takes long to make.

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Demo, provokes
-from tests.browser.deeds import LONG, carried, choose, file_row, go, in_state, picture
+from tests.browser.deeds import carried, choose, file_row, go, in_state, picture
 from tests.browser.people import Person, fresh, signed_up
 from tests.browser.test_meanwhile import let_go
 
@@ -181,7 +181,7 @@ def test_a_request_sent_at_once_carries_the_sample_picture(slow, demo, shop):
     early.go_on()
 
     shown = page.locator("[data-answer=rmbg] figure")
-    expect(shown).to_contain_text("200 × 150 px", timeout=LONG)
+    expect(shown).to_contain_text("200 × 150 px")
     expect(page).to_have_url(re.compile("/reference/$"))
     expect(page.locator("#code-rmbg")).to_contain_text("w=200")
     assert shop.charges(demo.sandbox, shop.key) == before + 1

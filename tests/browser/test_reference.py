@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Demo, provokes
-from tests.browser.deeds import LONG, NOTE_PROGRESS, carried, picture
+from tests.browser.deeds import NOTE_PROGRESS, carried, picture
 from tests.browser.people import Person, fresh, signed_up
 from tests.browser.test_accessible import check
 from tests.browser.test_meanwhile import let_go
@@ -62,7 +62,7 @@ def test_a_picture_is_sent_shown_and_charged_once(visit, demo, coder):
     run(page)
 
     shown = answer(page).locator("figure img")
-    expect(shown).to_be_visible(timeout=LONG)
+    expect(shown).to_be_visible()
     assert shown.evaluate("(one) => [one.naturalWidth, one.naturalHeight]") == [320, 240]
     assert answer(page).locator("figure .checker").count() == 1
     expect(answer(page).locator("[role=status]")).to_contain_text("200 OK")
@@ -184,7 +184,7 @@ def test_the_keyboard_alone_sends_a_request(visit, coder):
     page.keyboard.type("200")
     page.keyboard.press("Enter")
 
-    expect(answer(page).locator("figure")).to_contain_text("image/png", timeout=LONG)
+    expect(answer(page).locator("figure")).to_contain_text("image/png")
     expect(answer(page).locator("figure")).to_contain_text("200 × 150 px")
 
 
@@ -243,7 +243,7 @@ def test_a_request_waits_for_the_sample_picture_that_is_on_its_way(visit, demo, 
     expect(page.locator("[data-picture-chosen]")).to_be_hidden()
     let_go(page, sample)
 
-    expect(answer(page).locator("figure")).to_be_visible(timeout=LONG)
+    expect(answer(page).locator("figure")).to_be_visible()
     assert person.charges(demo.sandbox, key) == before + 1
 
 
@@ -343,7 +343,7 @@ def test_the_full_document_is_there_on_demand_and_runs_without_a_leak(visit, dem
     box.get_by_role("button", name="Execute").click()
 
     result = box.locator(".responses-inner img")
-    expect(result).to_be_visible(timeout=LONG)
+    expect(result).to_be_visible()
     assert result.evaluate("(one) => one.naturalWidth") == 120
     expect(box).to_contain_text("x-credits-charged: 1")
     assert person.charges(demo.sandbox, key) == before + 1
@@ -376,7 +376,7 @@ def test_the_reference_is_accessible_after_a_request_and_with_the_document(visit
     page.get_by_role("button", name="Use a sample picture").click()
     page.locator("#rmbg-w").fill("200")
     run(page)
-    expect(answer(page).locator("figure")).to_be_visible(timeout=LONG)
+    expect(answer(page).locator("figure")).to_be_visible()
     provokes(page, "400 (Bad Request)")
     page.locator("#membership-usage-year").fill("abc")
     run(page, "membership-usage")

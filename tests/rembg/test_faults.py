@@ -20,7 +20,7 @@ from dashboard.rembg.multipart import MultipartBody
 from dashboard.rembg.parameters import Parameters
 from dashboard.rembg.wire import Exchange, Timeouts
 from tests.ports import refusing
-from tests.rembg.conftest import CANARY, QUICK, ROOMY, drawn
+from tests.rembg.conftest import BRIEF, CANARY, QUICK, ROOMY, drawn
 from tests.rembg.hostile import Line, always, hostile, http, refusal
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -177,7 +177,7 @@ def test_f4_f9_the_server_reads_in_drips(client_of, large):
             pass
 
     with hostile(script) as server:
-        error, seconds = fails(client_of(server.url, timeouts=QUICK), large, errors.UploadCut)
+        error, seconds = fails(client_of(server.url, timeouts=BRIEF), large, errors.UploadCut)
 
     assert facts(error) == ("unknown", "unknown", False)
     assert seconds < LATE
@@ -314,7 +314,7 @@ def test_f9_an_answer_in_drips_meets_the_deadline(client_of, photo, cutout, wher
             line.send(bytes([byte]))
 
     with hostile(script) as server:
-        error, seconds = fails(client_of(server.url, timeouts=QUICK), photo, errors.DeadlinePassed)
+        error, seconds = fails(client_of(server.url, timeouts=BRIEF), photo, errors.DeadlinePassed)
 
     assert facts(error) == ("unknown", "unknown", False)
     assert seconds < LATE
