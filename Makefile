@@ -12,8 +12,8 @@ MODEL := $(DATA_DIR)/models/u2netp.onnx
 demo: $(VENV)/runtime $(MODEL)  ## everything with sample data on this machine; Ctrl-C stops it
 	@$(PY) manage.py demo
 
-test: $(VENV)/dev $(MODEL)  ## every test, those in a real browser too
-	@$(PY) -m pytest -n 2 --dist loadgroup $(ARGS)
+test: $(VENV)/dev $(MODEL)  ## every test, those in a real browser too; a process for each core
+	@$(PY) -m pytest -n logical --maxprocesses 8 --dist loadgroup $(ARGS)
 
 check: $(VENV)/dev  ## style, types, imports, migrations
 	$(VENV)/bin/ruff check .

@@ -25,16 +25,31 @@ from xdist.scheduler import LoadScopeScheduling
 from dashboard.keys.models import Account, ApiKey
 from dashboard.rembg.client import BREAKERS
 from dashboard.teams.models import Membership, Role, Team, User
+from tests.waiting import WAIT
 
 ROOT = Path(__file__).resolve().parent.parent
 MODEL = ROOT / "var" / "models" / "u2netp.onnx"
 NOON = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
 PASSWORD = "correct-horse-battery"
-WAIT = 120  # Seconds: for what comes at once, but not on every machine.
 
 
-# Those that share a demo, which takes long to make.
-TOGETHER = ("tests/browser/", "tests/overview/test_demo_sums.py")
+# Those that share a demo, which takes long to make: a process of each group makes one.
+IN_A_BROWSER = "tests/browser/"
+SEEDED = "tests/overview/test_demo_sums.py"
+MOST_DEMOS = 4
+
+
+def demos(processes: int) -> int:
+    """Return into how many groups the browser tests go: half of the processes are for the rest."""
+    return max(1, min(MOST_DEMOS, processes // 2))
+
+
+@functools.cache
+def browser_groups(count: int) -> dict[str, str]:
+    """Deal the files of browser tests out, the largest first; return each one's group."""
+    files = sorted((ROOT / IN_A_BROWSER).glob("test_*.py"), key=lambda file: -file.stat().st_size)
+    places = [IN_A_BROWSER + file.name for file in files]
+    return {place: f"{IN_A_BROWSER}{index % count}" for index, place in enumerate(places)}
 
 
 class DemoTogether(LoadScopeScheduling):
@@ -44,7 +59,10 @@ class DemoTogether(LoadScopeScheduling):
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((one for one in TOGETHER if nodeid.startswith(one)), nodeid)
+        file = nodeid.partition("::")[0]
+        if file == SEEDED:
+            return file
+        return browser_groups(demos(self.numnodes)).get(file, nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -1,9 +1,10 @@
-const dialog = document.querySelector("[data-confirm-dialog]");
-const part = (name) => dialog.querySelector(`[data-confirm-${name}]`);
+// Going back, htmx puts another body in the place of this one, with a dialog of its own.
+const part = (name) => document.querySelector(`[data-confirm-${name}]`);
 const goOn = part("yes").textContent;
 const agreed = new WeakSet();
 
 function ask(source, submitter) {
+  const dialog = part("dialog");
   part("title").textContent = source.dataset.confirm;
   part("body").textContent = source.dataset.confirmText ?? "";
   part("yes").textContent = source.dataset.confirmAction ?? (submitter?.textContent.trim() || goOn);

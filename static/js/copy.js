@@ -1,6 +1,6 @@
 const texts = document.querySelector("[data-toasts]").dataset;
 
-/** Without https there is no clipboard; then the words are selected, ready for the person's keys. */
+/** Without https there is no clipboard, and a browser may refuse it: then the words are selected. */
 function select(element) {
   const range = document.createRange();
   range.selectNodeContents(element);
@@ -16,10 +16,13 @@ document.addEventListener("click", async (event) => {
     ? document.querySelector(button.dataset.copyFrom)
     : button.previousElementSibling;
   const text = button.dataset.copy ?? from.textContent.trim();
-  if (!navigator.clipboard) {
+  const copying = navigator.clipboard?.writeText(text).then(
+    () => true,
+    () => false,
+  );
+  if (!(await copying)) {
     if (from) select(from);
     return;
   }
-  await navigator.clipboard.writeText(text);
   document.dispatchEvent(new CustomEvent("toast", { detail: { text: texts.textCopied } }));
 });

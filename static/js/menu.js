@@ -33,10 +33,6 @@ ready("details[data-menu]", (details) => {
   details.addEventListener("htmx:afterSwap", () => place(details));
 });
 
-ready("[data-autosubmit]", (control) => {
-  control.addEventListener("change", () => control.form.requestSubmit());
-});
-
 document.addEventListener("click", (event) => {
   for (const details of opened()) {
     if (!details.contains(event.target)) details.open = false;

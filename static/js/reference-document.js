@@ -74,6 +74,7 @@ async function open({ url, into, style, script, ...texts }) {
 
 ready("[data-document]", (button) => {
   button.addEventListener("click", async () => {
+    if (button.getAttribute("aria-busy") === "true") return;
     button.setAttribute("aria-busy", "true");
     try {
       await open({ ...button.dataset });

@@ -1,5 +1,16 @@
 import { meter, run } from "./upload-send.js";
 
+/** Stopped before anything was sent. */
+export class NotSent extends Error {}
+
+/** Wait for what a request needs; throw NotSent as soon as somebody stops it. */
+export function unlessStopped(signal, needed) {
+  return new Promise((resolve, reject) => {
+    signal.addEventListener("abort", () => reject(new NotSent()), { once: true });
+    needed.then(resolve, reject);
+  });
+}
+
 /** The headers of an answer, in its order, as pairs. */
 function pairs(text) {
   return text

@@ -1,8 +1,8 @@
 import { ready } from "./ready.js";
 import { Answer } from "./reference-answer.js";
 import { borrowedKey, forgetKey, Refused } from "./reference-key.js";
-import { pictureOf } from "./reference-picture.js";
-import { asked, send } from "./reference-send.js";
+import { NoPicture, pictureOf } from "./reference-picture.js";
+import { asked, NotSent, send, unlessStopped } from "./reference-send.js";
 import { wayOf } from "./reference-way.js";
 import { complainIn } from "./upload-form.js";
 import { Broken } from "./upload-send.js";
@@ -19,7 +19,6 @@ ready("form[data-console]", (form) => {
   const place = form.closest(".endpoint").querySelector("[data-answer]");
   const texts = place.dataset;
   const answer = new Answer(place);
-  const picture = pictureOf(form);
   const way = wayOf(form, texts);
   const [run, stop] = ["run", "stop"].map((name) => form.querySelector(`[data-${name}]`));
   const trouble = form.querySelector("[data-trouble]");
@@ -30,16 +29,17 @@ ready("form[data-console]", (form) => {
     trouble.querySelector("span").textContent = text;
     complainIn(form, fields);
   };
+  const picture = pictureOf(form, complain);
   const busy = (yes) => {
     run.setAttribute("aria-busy", String(yes));
     stop.hidden = !yes;
     if (!yes) way.phase("");
   };
   const go = async (signal) => {
-    const request = asked(form, picture());
+    const request = asked(form, await unlessStopped(signal, picture()));
     if ("takesKey" in form.dataset) {
       way.phase(texts.textKey);
-      request.headers.unshift(["x-api-key", await borrowedKey()]);
+      request.headers.unshift(["x-api-key", await unlessStopped(signal, borrowedKey())]);
     }
     way.phase(request.body ? texts.textUpload : texts.textWait);
     const sent = await send(request, { signal, report: way.report });
@@ -58,7 +58,8 @@ ready("form[data-console]", (form) => {
     try {
       await go(running.signal);
     } catch (error) {
-      if (error instanceof Refused) complain(error.message);
+      if (error instanceof Refused || error instanceof NoPicture) complain(error.message);
+      else if (error instanceof NotSent) complain(texts.textUnsent);
       else if (error instanceof Broken)
         complain(running.signal.aborted ? texts.textStopped : texts.textBroken);
       else throw error;

@@ -2,7 +2,6 @@ import { late } from "./late.js";
 import { ready } from "./ready.js";
 
 const STAY = 5000;
-const region = document.querySelector("[data-toasts]");
 const pattern = document.querySelector("template[data-toast-pattern]");
 
 /** Say one sentence in the corner; it only confirms, so it goes by itself. */
@@ -10,7 +9,8 @@ function say(text, bad = false) {
   const box = pattern.content.firstElementChild.cloneNode(true);
   box.querySelector("[data-toast-text]").textContent = text;
   box.classList.toggle("bad", bad);
-  region.append(box);
+  // Going back, htmx puts another body in the place of this one, with a region of its own.
+  document.querySelector("[data-toasts]").append(box);
   arm(box);
 }
 
@@ -32,11 +32,11 @@ ready("[data-toasts] > [data-toast]", arm);
 
 /* From the server by the header HX-Trigger, from our own modules as a plain event. */
 document.addEventListener("toast", ({ detail }) => say(detail.text, detail.bad));
-const { textRefused: refused, textUnreachable: unreachable } = region.dataset;
+const texts = document.querySelector("[data-toasts]").dataset;
 for (const [name, text] of [
-  ["htmx:responseError", refused],
-  ["htmx:sendError", unreachable],
-  ["htmx:timeout", unreachable],
+  ["htmx:responseError", texts.textRefused],
+  ["htmx:sendError", texts.textUnreachable],
+  ["htmx:timeout", texts.textUnreachable],
 ]) {
   document.addEventListener(name, ({ detail }) => late(detail.elt) || say(text, true));
 }

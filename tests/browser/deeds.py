@@ -7,9 +7,9 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
+from tests.waiting import WAIT
+
 PICTURES = Path(__file__).resolve().parents[2] / "dashboard" / "overview" / "demo_pictures"
-PAINTED = 20  # What a chart may take to be painted anew, in seconds.
-LONG = 60_000  # A removal on a busy machine, in milliseconds.
 
 AT_REST = """() => document.readyState === 'complete'
   && !document.querySelector('.chart-canvas.loading, [hx-trigger="load"]')"""
@@ -62,7 +62,7 @@ def ink(
 
     Return how many opaque pixels of each colour it has, as {"0,114,178": 5210}.
     """
-    deadline = time.monotonic() + PAINTED
+    deadline = time.monotonic() + WAIT
     while not is_meant(found := page.locator(f"#{chart} canvas").evaluate(INK)):
         assert time.monotonic() < deadline, found
         page.wait_for_timeout(50)
@@ -118,7 +118,7 @@ def go(page: Page) -> None:
 
 def in_state(row: Locator, state: str) -> None:
     """Wait until a row has a state."""
-    expect(row).to_have_attribute("data-state", state, timeout=LONG)
+    expect(row).to_have_attribute("data-state", state)
 
 
 def remove(page: Page, path: str) -> Locator:

@@ -6,8 +6,9 @@ from contextlib import contextmanager
 
 import requests
 
+from tests.waiting import WAIT
+
 PASSWORD = "demo-demo-demo"
-TIMEOUT = 20
 
 
 def fresh(word: str) -> str:
@@ -32,7 +33,7 @@ class Person:
 
     def get(self, path: str, **headers: str) -> requests.Response:
         """Open a page."""
-        return self.session.get(f"{self.url}{path}", headers=headers, timeout=TIMEOUT)
+        return self.session.get(f"{self.url}{path}", headers=headers, timeout=WAIT)
 
     def post(self, path: str, *, form: str = "", files: dict | None = None, **data: str):
         """Send the form of a page (by default that of the same address), and follow."""
@@ -40,7 +41,7 @@ class Person:
         assert "csrfmiddlewaretoken" in page, page[:2000]
         data["csrfmiddlewaretoken"] = page.split('name="csrfmiddlewaretoken" value="')[1][:64]
         address = f"{self.url}{path}"
-        return self.session.post(address, data=data, files=files, timeout=TIMEOUT)
+        return self.session.post(address, data=data, files=files, timeout=WAIT)
 
     def add_key(self, secret: str, label: str, **more: str) -> str:
         """Add a key for an account of its own; return the account's path."""
@@ -52,7 +53,7 @@ class Person:
     def charges(self, sandbox: str, key: str) -> int:
         """Return how many credits the sandbox took for a key's account."""
         address = f"{sandbox}/sandbox/ledger"
-        answer = requests.get(address, params={"key": key}, timeout=TIMEOUT)
+        answer = requests.get(address, params={"key": key}, timeout=WAIT)
         return answer.json()["count"]
 
 

@@ -9,7 +9,6 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Demo, provokes, violations
 from tests.browser.deeds import (
-    LONG,
     at_rest,
     carried,
     charts_drawn,
@@ -275,7 +274,7 @@ def test_a_page_of_a_busy_team_is_accessible(visit, world, path):
         provokes(page, page.url)
     if re.search("/removals/.", page.url):
         ended = page.locator("[data-compare], .notice.bad, .notice.warn").first
-        expect(ended).to_be_visible(timeout=LONG)
+        expect(ended).to_be_visible()
     check(page)
 
 

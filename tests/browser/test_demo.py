@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import provokes
 from tests.browser.people import PASSWORD
+from tests.waiting import WAIT
 
 PREMIUM = "sandbox-premium"
 
@@ -65,7 +66,7 @@ def test_every_closed_cycle_of_the_sandbox_stands_in_the_api_the_chart_and_the_t
         f"{demo.sandbox}/api/membership-usage",
         params={"listBillingCycles": "1"},
         headers={"x-api-key": PREMIUM},
-        timeout=10,
+        timeout=WAIT,
     ).json()["billingCycles"]
     # The one that runs as far as we have read: RemBG may have renewed it since.
     running, *_ = max(known)

@@ -11,7 +11,6 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Demo, provokes
 from tests.browser.deeds import (
-    LONG,
     NOTE_PROGRESS,
     carried,
     charts_drawn,
@@ -286,7 +285,7 @@ def test_u40_a_page_closed_after_the_upload_loses_nothing(visit, studio):
     page = visit(person, address)
 
     # The page follows by itself, and ends with the pictures.
-    expect(page.locator("[data-compare]")).to_be_visible(timeout=LONG)
+    expect(page.locator("[data-compare]")).to_be_visible()
     expect(page.locator(".facts")).to_contain_text("1 credit")
     page.get_by_role("link", name="Removals").first.click()
     expect(page.locator("#recent tr", has_text="sneaker.jpg")).to_contain_text("Done")

@@ -20,9 +20,19 @@ NOTE_SHOWN = """() => {
       window.shown.push(one.textContent.trim());
   }).observe(document.body, { subtree: true, childList: true, attributes: true });
 }"""
-HURRY = """(one) => {
+CHOOSE_AT_ONCE = """(value) => {
+  new MutationObserver((records, observer) => {
+    const choice = records.flatMap(({ addedNodes }) => [...addedNodes])
+      .map((one) => one.querySelector?.('.picker select')).find(Boolean);
+    if (!choice) return;
+    observer.disconnect();
+    choice.value = value;
+    choice.dispatchEvent(new Event('change', { bubbles: true }));
+  }).observe(document.querySelector('main'), { subtree: true, childList: true });
+}"""
+WAIT_AT_MOST = """(one, times) => {
   const meant = JSON.parse(one.getAttribute('hx-request'));
-  one.setAttribute('hx-request', JSON.stringify({ timeout: meant.timeout / 40 }));
+  one.setAttribute('hx-request', JSON.stringify({ timeout: meant.timeout * times }));
 }"""
 
 
@@ -49,13 +59,14 @@ def held(page: Page, address: str) -> list[Route]:
     return kept
 
 
-def let_go(page: Page, kept: list[Route]) -> None:
-    """Let the answer come that is held back, or will be in a moment."""
+def let_go(page: Page, kept: list[Route], *, lost: bool = False) -> None:
+    """Let the answer come that is held back, or will be in a moment; or let it be lost."""
     deadline = time.monotonic() + WAIT / 1000
     while not kept:
         assert time.monotonic() < deadline, "nothing was asked"
         page.wait_for_timeout(20)
-    kept.pop().continue_()
+    route = kept.pop()
+    route.abort() if lost else route.continue_()
 
 
 def refreshed(page: Page) -> None:
@@ -116,6 +127,37 @@ def test_of_two_cycles_chosen_in_a_hurry_the_last_one_stands(visit):
     expect(picker).to_be_focused()
 
 
+def test_a_choice_in_a_list_that_has_only_just_come_is_asked(visit):
+    page = visit("viewer", "/teams/demo/")
+    page.get_by_role("link", name="Production").first.click()
+    picker = page.locator(".picker select")
+    wanted = picker.locator("option").nth(3).get_attribute("value")
+    page.evaluate(CHOOSE_AT_ONCE, wanted)
+
+    picker.select_option(index=2)
+
+    expect(page).to_have_url(re.compile(f"cycle={wanted}$"))
+    expect(picker).to_have_value(wanted)
+
+
+def test_going_back_leaves_questions_and_notes_where_they_are_seen(visit, newcomer):
+    account = newcomer.add_key("sandbox-premium", "Shop")
+    page = visit(newcomer, account)
+    page.locator(".picker select").select_option(index=2)
+    expect(page.locator("#h-cycle")).to_contain_text("Past cycle")
+    page.go_back()
+    expect(page.locator("#h-cycle")).to_contain_text("This cycle")
+
+    page.evaluate("document.dispatchEvent(new CustomEvent('toast', {detail: {text: 'Noted.'}}))")
+    expect(page.locator(".toast", has_text="Noted.")).to_be_visible()
+    page.get_by_label("Actions for Shop").click()
+    page.locator(".page-head").get_by_role("button", name="Archive").click()
+    page.locator("dialog[open]").get_by_role("button", name="Cancel").click()
+
+    expect(page.locator("dialog[open]")).to_have_count(0)
+    expect(page.get_by_role("heading", name="Shop", exact=True)).to_be_visible()
+
+
 def test_of_two_ranges_of_days_clicked_in_a_hurry_the_last_one_stands(visit, people):
     accounts = people["viewer"].get("/api/v1/teams/demo/accounts").json()["accounts"]
     page = visit("viewer", f"/teams/demo/accounts/{accounts[0]['id']}/days/?span=48")
@@ -169,9 +211,8 @@ def test_an_answer_that_is_lost_once_is_no_news(visit, waiting):
     page.evaluate(NOTE_SHOWN)
     provokes(page, "502")
 
-    page.route(f"**{path}", lambda route: route.fulfill(status=502), times=1)
     with page.expect_response(lambda answer: answer.status == 502):
-        pass
+        page.route(f"**{path}", lambda route: route.fulfill(status=502), times=1)
     with page.expect_response(lambda answer: answer.status == 200):
         pass
 
@@ -183,11 +224,12 @@ def test_an_answer_that_never_comes_is_not_waited_for(visit, waiting):
     page = visit(person, path)
     lost = held(page, re.escape(path))
     provokes(page, "htmx:afterRequest", "htmx:timeout")
-    page.locator("#removal").evaluate(HURRY)
+    page.locator("#removal").evaluate(WAIT_AT_MOST, 1 / 40)
 
     with page.expect_event("requestfailed"):
         pass
     assert lost
+    page.locator("#removal").evaluate(WAIT_AT_MOST, 40)
     page.unroute_all(behavior="ignoreErrors")
 
     with page.expect_response(lambda answer: answer.status == 200):

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Demo, provokes
-from tests.browser.deeds import LONG, NOTE_PROGRESS, carried, picture
+from tests.browser.deeds import NOTE_PROGRESS, carried, picture
 from tests.browser.people import Person, fresh, signed_up
 from tests.browser.test_accessible import check
+from tests.browser.test_meanwhile import let_go
 
 PATH = "/reference/"
 SECRET = re.compile(r"rbk_[0-9A-Za-z]{43}")
@@ -61,7 +62,7 @@ def test_a_picture_is_sent_shown_and_charged_once(visit, demo, coder):
     run(page)
 
     shown = answer(page).locator("figure img")
-    expect(shown).to_be_visible(timeout=LONG)
+    expect(shown).to_be_visible()
     assert shown.evaluate("(one) => [one.naturalWidth, one.naturalHeight]") == [320, 240]
     assert answer(page).locator("figure .checker").count() == 1
     expect(answer(page).locator("[role=status]")).to_contain_text("200 OK")
@@ -183,7 +184,7 @@ def test_the_keyboard_alone_sends_a_request(visit, coder):
     page.keyboard.type("200")
     page.keyboard.press("Enter")
 
-    expect(answer(page).locator("figure")).to_contain_text("image/png", timeout=LONG)
+    expect(answer(page).locator("figure")).to_contain_text("image/png")
     expect(answer(page).locator("figure")).to_contain_text("200 × 150 px")
 
 
@@ -214,6 +215,90 @@ def test_a_broken_line_is_said_and_nothing_is_claimed(visit, coder):
     page.context.set_offline(True)
     run(page)
     expect(trouble).to_contain_text("It is not known whether a credit was used")
+
+
+def kept_back(page: Page, address: str) -> list[Route]:
+    """Hold back what is asked at this address; return the list of what is held."""
+    kept: list[Route] = []
+    page.route(address, lambda route: kept.append(route))
+    return kept
+
+
+def sent(page: Page) -> list[str]:
+    """Return the list of the pictures that are sent from now on."""
+    found: list[str] = []
+    page.on("request", lambda one: found.append(one.url) if one.url.endswith("/rmbg") else None)
+    return found
+
+
+def test_a_request_waits_for_the_sample_picture_that_is_on_its_way(visit, demo, coder):
+    person, key = coder
+    before = person.charges(demo.sandbox, key)
+    page = visit(person, PATH)
+    sample = kept_back(page, "**/sample*.jpg")
+
+    page.get_by_role("button", name="Use a sample picture").click()
+    run(page)
+    expect(page.locator("#rmbg [data-run]")).to_have_attribute("aria-busy", "true")
+    expect(page.locator("[data-picture-chosen]")).to_be_hidden()
+    let_go(page, sample)
+
+    expect(answer(page).locator("figure")).to_be_visible()
+    assert person.charges(demo.sandbox, key) == before + 1
+
+
+@pytest.mark.parametrize("held", ["**/sample*.jpg", "**/reference/key/"], ids=["sample", "key"])
+def test_a_request_that_is_stopped_before_it_is_sent_is_not_sent(visit, coder, held):
+    page = visit(coder[0], PATH)
+    kept, pictures = kept_back(page, held), sent(page)
+    trouble = page.locator("#rmbg [data-trouble]")
+
+    page.get_by_role("button", name="Use a sample picture").click()
+    run(page)
+    page.locator("#rmbg [data-stop]").click()
+    expect(trouble).to_have_text("Stopped. Nothing was sent, and no credit was used.")
+    let_go(page, kept)
+    page.unroute_all()
+
+    # What was on its way is there now, and was not waited for.
+    expect(page.locator("[data-picture-chosen]")).to_contain_text("sample.jpg")
+    run(page, "membership-usage")
+    expect(answer(page, "membership-usage").locator("[role=status]")).to_contain_text("200 OK")
+    assert pictures == []
+
+
+def test_a_sample_picture_that_does_not_come_is_said_and_nothing_is_sent(visit, coder):
+    page = visit(coder[0], PATH)
+    sample, pictures = kept_back(page, "**/sample*.jpg"), sent(page)
+    provokes(page, "ERR_FAILED")
+
+    page.get_by_role("button", name="Use a sample picture").click()
+    run(page)
+    let_go(page, sample, lost=True)
+
+    trouble = page.locator("#rmbg [data-trouble]")
+    expect(trouble).to_contain_text("could not be loaded. Nothing was sent")
+    expect(page.locator("#rmbg [data-run]")).to_have_attribute("aria-busy", "false")
+    assert pictures == []
+    page.unroute_all()
+    page.get_by_role("button", name="Use a sample picture").click()
+    expect(page.locator("[data-picture-chosen]")).to_contain_text("sample.jpg")
+
+
+def test_a_document_asked_for_twice_is_opened_once(visit):
+    page = visit(None, PATH)
+    document = kept_back(page, "**/api/openapi")
+    asked = []
+    page.on("request", lambda one: asked.append(one.url) if "/api/openapi" in one.url else None)
+    button = page.get_by_role("button", name="Open the full document")
+
+    button.focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    let_go(page, document)
+
+    expect(page.locator("#swagger .opblock").first).to_be_visible()
+    assert len(asked) == 1
 
 
 def test_a_key_that_ends_meanwhile_is_borrowed_anew(visit, demo, coder):
@@ -258,7 +343,7 @@ def test_the_full_document_is_there_on_demand_and_runs_without_a_leak(visit, dem
     box.get_by_role("button", name="Execute").click()
 
     result = box.locator(".responses-inner img")
-    expect(result).to_be_visible(timeout=LONG)
+    expect(result).to_be_visible()
     assert result.evaluate("(one) => one.naturalWidth") == 120
     expect(box).to_contain_text("x-credits-charged: 1")
     assert person.charges(demo.sandbox, key) == before + 1
@@ -291,7 +376,7 @@ def test_the_reference_is_accessible_after_a_request_and_with_the_document(visit
     page.get_by_role("button", name="Use a sample picture").click()
     page.locator("#rmbg-w").fill("200")
     run(page)
-    expect(answer(page).locator("figure")).to_be_visible(timeout=LONG)
+    expect(answer(page).locator("figure")).to_be_visible()
     provokes(page, "400 (Bad Request)")
     page.locator("#membership-usage-year").fill("abc")
     run(page, "membership-usage")

@@ -1,5 +1,6 @@
 """Statements in the browser: a price is set, money stands beside credits, and a file comes down."""
 
+import re
 from decimal import Decimal
 
 import pytest
@@ -38,6 +39,29 @@ def test_a_price_set_by_an_admin_stands_on_the_statement_and_in_its_file(visit):
     with page.expect_download() as download:
         page.get_by_role("link", name="CSV").click()
     assert download.value.suggested_filename.startswith("Production ")
+
+
+def show_another(page: Page) -> str:
+    """Choose what is not shown yet, and return its value."""
+    choice = page.locator(".picker select")
+    other = choice.locator("option:not(:checked)").first.get_attribute("value")
+    choice.select_option(other)
+    page.get_by_role("button", name="Show").click()
+    return other
+
+
+def test_the_statements_of_another_account_and_month_are_chosen(visit):
+    page = visit("viewer", STATEMENTS)
+
+    account = show_another(page)
+    expect(page).to_have_url(re.compile(f"account={account}$"))
+    expect(page.locator(".picker select")).to_have_value(account)
+    page.get_by_role("link", name="All accounts by month").click()
+    expect(page).to_have_url(re.compile("/months/"))
+    month = show_another(page)
+
+    expect(page).to_have_url(re.compile(f"/{month}/$"))
+    expect(page.locator(".picker select")).to_have_value(month)
 
 
 def test_the_sums_of_every_cycle_of_the_demo_close(visit):

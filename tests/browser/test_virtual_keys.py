@@ -24,6 +24,14 @@ def issue(page: Page, label: str, cap: str = "5") -> str:
     return page.locator(".secret code").inner_text()
 
 
+def copied_by(page: Page, button: str) -> str:
+    """Press a button, and return what is in the clipboard once the page says so."""
+    page.locator(button).click()
+    expect(page.locator(".toast")).to_have_text("Copied.")
+    page.locator(".toast [data-toast-close]").click()
+    return page.evaluate("navigator.clipboard.readText()")
+
+
 def row(page: Page, label: str):
     """Return the row of a key in the list."""
     return page.locator("tr", has_text=label)
@@ -36,15 +44,13 @@ def test_k12_a_secret_is_copied_once_and_gone_on_the_way_back_and_in_a_second_ta
     page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=demo.url)
 
     secret = issue(page, label)
-    page.locator(".secret [data-copy]").click()
-    copied = page.evaluate("navigator.clipboard.readText()")
-    page.locator("[data-copy-from]").click()
-    line = page.evaluate("navigator.clipboard.readText()")
+    copied = copied_by(page, ".secret [data-copy]")
+    line = copied_by(page, "[data-copy-from]")
     page.get_by_role("link", name="I have kept it").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(label)
     shown = [page.content()]
     with suppress(Error):  # The browser would have to send the form again, and asks.
-        page.go_back(wait_until="commit", timeout=5_000)
+        page.go_back(wait_until="commit")
     expect(page.get_by_text(secret)).to_have_count(0)
     second = page.context.new_page()
     second.goto(HERE)

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -29,9 +28,10 @@ from dashboard.gateway.models import VirtualKey
 from dashboard.keys.models import Account
 from dashboard.overview.processes import web_command
 from dashboard.teams.models import Membership
-from tests.conftest import NOON, ROOT, WAIT, Sandbox, running_sandbox
+from tests.conftest import NOON, ROOT, Sandbox, running_sandbox
 from tests.ports import free_port
 from tests.removals.conftest import subject
+from tests.waiting import WAIT, wait_until
 
 DEADLINE_SECONDS = 20  # of one request to RemBG
 PICTURE = subject(size=(60, 45))
@@ -229,7 +229,7 @@ class Gateway:
             timeout=WAIT,
         )
 
-    def raw(self, *parts: bytes, close: bool = False, timeout: float = 20) -> bytes:
+    def raw(self, *parts: bytes, close: bool = False, timeout: float = WAIT) -> bytes:
         """Return all that comes back for these bytes until the server closes or falls silent.
 
         Silent is who has begun to answer, and says nothing for so many seconds.
@@ -267,14 +267,6 @@ def names_as_they_are() -> dict[str, Any]:
 
 def _command(pid: int) -> str:
     return Path(f"/proc/{pid}/cmdline").read_text()
-
-
-def wait_until(is_true: Callable[[], bool], what: object) -> None:
-    """Return when it is true; fail with what was expected after two minutes."""
-    deadline = time.monotonic() + WAIT
-    while not is_true():
-        assert time.monotonic() < deadline, what() if callable(what) else what
-        time.sleep(0.02)
 
 
 def database_url() -> str:

@@ -20,11 +20,12 @@ from dashboard.rembg import client
 from dashboard.rembg.breaker import LEAST, Breaker
 from dashboard.removals import sending
 from dashboard.removals.models import Removal
-from tests.conftest import WAIT, add_key
-from tests.gateway.conftest import issued, wait_until
+from tests.conftest import add_key
+from tests.gateway.conftest import issued
 from tests.gateway.world import SECRET, Gate, drawn, leaks, left_in, serving
 from tests.ports import refusing
 from tests.rembg.hostile import Hostile, Line, always, hostile, http, refusal
+from tests.waiting import WAIT, wait_until
 
 WEBP = "image/webp"
 PHOTO = drawn("PNG", (640, 480))
@@ -38,13 +39,14 @@ SHORT, LONG, DAILY, MONTHLY = (
     "You've reached your monthly limit. Consider purchasing more credits.",
 )
 PAUSE = range(30, 31)  # What is said where nobody says how long.
+SECOND = timedelta(seconds=1)
 QUICK_PAUSES, SLOW_PAUSES = 31, 2  # Seeds: retries after 0.01 and 0.2 s; after 0.96 and 1.9 s.
 
 
 @pytest.fixture
 def gate(transactional_db, settings, files_here, tmp_path, mine, account, caplog) -> Iterator[Gate]:
     """A program of Mel's before the gateway; afterwards nothing is left over and nothing leaked."""
-    settings.REMBG_DEADLINE_SECONDS = 20
+    settings.REMBG_DEADLINE_SECONDS = WAIT
     sending.allowance = type(sending.allowance)()
     sending.random.seed(QUICK_PAUSES)
     caplog.set_level(logging.DEBUG)
@@ -77,8 +79,8 @@ def serve(settings):
 
 @pytest.fixture
 def hurried(settings) -> None:
-    """Half a second for everything."""
-    settings.REMBG_DEADLINE_SECONDS = 0.5
+    """Little time for everything; enough for a picture to go up on any machine."""
+    settings.REMBG_DEADLINE_SECONDS = 3
 
 
 def retries(gate: Gate) -> int:
@@ -467,9 +469,11 @@ def test_f17_a_short_limit_is_passed_on_and_the_key_rests(gate, serve):
     row = gate.failed(first, 429, "rate_short", charged="no", retry_after=range(120, 121))
     assert row.message == SHORT
     assert (second.status_code, second.json()["code"]) == (429, "rate_short")
-    assert 100 <= int(second.headers["Retry-After"]) <= 150
     assert second.headers["X-Credits-Charged"] == "0"
-    assert timedelta(seconds=115) < gate.seen().resting_until - at < timedelta(seconds=180)
+    rest, now = gate.seen().resting_until, timezone.now()
+    assert at + 120 * SECOND <= rest <= now + 150 * SECOND  # A quarter more, by chance.
+    pause = int(second.headers["Retry-After"]) * SECOND
+    assert rest - now - SECOND <= pause <= rest - at + SECOND
     assert (server.connections, gate.rows(), gate.taken()) == (1, 1, 0)
 
 
@@ -529,7 +533,8 @@ def test_f20_an_unknown_limit_is_like_a_short_one(gate, serve, answer):
     gate.failed(first, 429, "rate_unknown", charged="no", retry_after=PAUSE)
     assert second.status_code == 429
     assert 1 <= int(second.headers["Retry-After"]) <= 38
-    assert timedelta(seconds=29) < gate.seen().resting_until - at < timedelta(seconds=60)
+    rest, now = gate.seen().resting_until, timezone.now()
+    assert at + 30 * SECOND <= rest <= now + 38 * SECOND
     assert (server.connections, gate.taken()) == (1, 0)
 
 
@@ -544,7 +549,7 @@ def test_f20_an_unknown_limit_is_like_a_short_one(gate, serve, answer):
         pytest.param("1.5", PAUSE, id="fraction"),
         pytest.param("", PAUSE, id="empty"),
         pytest.param(timedelta(seconds=-90), range(1, 2), id="past-date"),
-        pytest.param(timedelta(seconds=90), range(80, 91), id="date"),
+        pytest.param(timedelta(seconds=1800), range(1500, 1801), id="date"),
         pytest.param(timedelta(days=9), range(3600, 3601), id="far-date"),
     ],
 )

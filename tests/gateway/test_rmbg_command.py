@@ -21,11 +21,10 @@ from PIL import Image
 from dashboard.rembg import errors
 from dashboard.rembg.commandline import display
 from dashboard.rembg.commandline.places import Draft
-from tests.conftest import WAIT
-from tests.gateway.conftest import wait_until
 from tests.rembg.conftest import drawn
 from tests.rembg.hostile import Hostile, Line, always, hostile, http, refusal
 from tests.removals.conftest import subject
+from tests.waiting import WAIT, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "sandbox-command"

@@ -9,10 +9,11 @@ import requests
 from PIL import Image
 
 from dashboard.removals.models import Removal, State
-from tests.gateway.conftest import ANSWER, PICTURE, wait_until
+from tests.gateway.conftest import ANSWER, PICTURE
 from tests.rembg import samples
 from tests.rembg.samples import GPS, animation, exif_of, header_png, saved
 from tests.removals.conftest import subject
+from tests.waiting import WAIT, wait_until
 
 MB = 1024 * 1024
 CUT = (400, "cut", "The upload was cut off. Please try again.")
@@ -224,7 +225,7 @@ def test_u2_a_part_without_a_name(gateway, stage, secret):
 def test_u1_no_body_at_all(gateway, stage, secret):
     url, headers = f"{gateway.url}/rmbg", {"x-api-key": secret}
 
-    assert said(requests.post(url, headers=headers, timeout=9))[:2] == (400, "no_image")
+    assert said(requests.post(url, headers=headers, timeout=WAIT))[:2] == (400, "no_image")
 
 
 @pytest.mark.parametrize("form", [END, b""], ids=["closed", "nothing"])
@@ -464,7 +465,7 @@ def test_a_client_that_sends_20_mb_with_a_wrong_key_is_told(gateway, stage, secr
 
 def test_u40_a_client_that_leaves_has_paid_once(gateway, stage, secret):
     body = IMAGE + END
-    link = socket.create_connection(("127.0.0.1", gateway.port), timeout=5)
+    link = socket.create_connection(("127.0.0.1", gateway.port), timeout=WAIT)
     with stage.holding(), link:
         link.sendall(request(secret, body, b"Content-Length: %d" % len(body)))
         stage.wait_for(1)

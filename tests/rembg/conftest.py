@@ -9,12 +9,15 @@ from PIL import Image
 from dashboard.rembg.breaker import Breakers
 from dashboard.rembg.client import Client, open_session
 from dashboard.rembg.wire import Timeouts
+from tests.waiting import WAIT
 
 CANARY = "c4n4ry-9f86d081-8884c7d6+59a2/feaa0c55"
 NOON = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
-QUICK = Timeouts(connect=0.3, read=0.3, answer=0.5, total=0.8)
+LONG = 5 * WAIT  # Seconds: a limit that is not meant.
+QUICK = Timeouts(connect=0.3, read=0.3, answer=0.5, total=LONG)
+BRIEF = Timeouts(connect=LONG, read=LONG, answer=LONG, total=3)
 # Where no limit is met: however busy the machine is, what comes is heard.
-ROOMY = Timeouts(connect=30, read=30, answer=30, total=60)
+ROOMY = Timeouts(connect=LONG, read=LONG, answer=LONG, total=LONG)
 
 
 def drawn(width: int, height: int, kind: str) -> bytes:

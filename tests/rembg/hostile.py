@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from tests.waiting import WAIT
+
 
 class Line:
     """One accepted connection."""
@@ -58,7 +60,7 @@ class Line:
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.sock.close()
 
-    def wait(self, seconds: float = 60.0) -> None:
+    def wait(self, seconds: float = 5 * WAIT) -> None:
         """Do nothing until the test is over."""
         self.server.over.wait(seconds)
 
@@ -93,7 +95,7 @@ class Hostile:
             thread.start()
 
     def _talk(self, sock: socket.socket) -> None:
-        sock.settimeout(60)
+        sock.settimeout(5 * WAIT)
         with contextlib.suppress(OSError):
             if self._tls:
                 sock = self._tls.wrap_socket(sock, server_side=True)

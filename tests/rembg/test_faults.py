@@ -20,12 +20,13 @@ from dashboard.rembg.multipart import MultipartBody
 from dashboard.rembg.parameters import Parameters
 from dashboard.rembg.wire import Exchange, Timeouts
 from tests.ports import refusing
-from tests.rembg.conftest import CANARY, QUICK, ROOMY, drawn
+from tests.rembg.conftest import BRIEF, CANARY, LONG, QUICK, ROOMY, drawn
 from tests.rembg.hostile import Line, always, hostile, http, refusal
+from tests.waiting import WAIT
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 WEBP = "image/webp"
-LATE = 30  # Seconds: more than a busy machine adds to a limit, less than any limit not meant.
+LATE = WAIT  # Seconds: more than a busy machine adds to a limit, less than a limit not meant.
 
 
 def fails(client, image, leaf):
@@ -177,7 +178,7 @@ def test_f4_f9_the_server_reads_in_drips(client_of, large):
             pass
 
     with hostile(script) as server:
-        error, seconds = fails(client_of(server.url, timeouts=QUICK), large, errors.UploadCut)
+        error, seconds = fails(client_of(server.url, timeouts=BRIEF), large, errors.UploadCut)
 
     assert facts(error) == ("unknown", "unknown", False)
     assert seconds < LATE
@@ -215,8 +216,8 @@ def test_f6_a_picture_may_take_longer_than_the_pause_between_bytes(client_of, ph
         line.send(http(200, cutout, Content_Type=WEBP))
 
     with hostile(script) as server:
-        patient = client_of(server.url, timeouts=Timeouts(read=0.1, answer=60, total=60))
-        hasty = client_of(server.url, timeouts=Timeouts(read=60, answer=0.1, total=60))
+        patient = client_of(server.url, timeouts=Timeouts(read=0.1, answer=LONG, total=LONG))
+        hasty = client_of(server.url, timeouts=Timeouts(read=LONG, answer=0.1, total=LONG))
 
         assert patient.remove(io.BytesIO(photo), io.BytesIO()).width == 640
         fails(hasty, photo, errors.AnswerTimeout)
@@ -231,7 +232,7 @@ def test_f6_the_total_deadline_holds_whatever_the_other_limits(client_of, large,
         line.wait()
 
     with hostile(script) as server:
-        client = client_of(server.url, timeouts=Timeouts(connect=99, read=99, answer=99, total=0.4))
+        client = client_of(server.url, timeouts=BRIEF)
         begun = time.monotonic()
         with pytest.raises(errors.OutcomeUnknown):
             client.remove(io.BytesIO(large), io.BytesIO())
@@ -245,7 +246,7 @@ def test_f4_after_a_stalled_upload_an_answer_is_not_awaited_for_long(client_of, 
         line.wait()
 
     with hostile(script) as server:
-        client = client_of(server.url, timeouts=Timeouts(read=0.2, answer=99, total=99))
+        client = client_of(server.url, timeouts=Timeouts(read=0.2, answer=LONG, total=LONG))
 
         _, seconds = fails(client, large, errors.UploadCut)
 
@@ -314,7 +315,7 @@ def test_f9_an_answer_in_drips_meets_the_deadline(client_of, photo, cutout, wher
             line.send(bytes([byte]))
 
     with hostile(script) as server:
-        error, seconds = fails(client_of(server.url, timeouts=QUICK), photo, errors.DeadlinePassed)
+        error, seconds = fails(client_of(server.url, timeouts=BRIEF), photo, errors.DeadlinePassed)
 
     assert facts(error) == ("unknown", "unknown", False)
     assert seconds < LATE
@@ -663,7 +664,7 @@ def test_ten_at_once_keep_their_own_deadlines(client_of, photo, cutout):
             results.append(error.code)
 
     with hostile(script) as server:
-        client = client_of(server.url, timeouts=Timeouts(30, 30, 0.5, 60))
+        client = client_of(server.url, timeouts=Timeouts(LONG, LONG, 0.5, LONG))
         threads = [threading.Thread(target=one) for _ in range(10)]
         for thread in threads:
             thread.start()

@@ -55,7 +55,7 @@ class House:
             "SITE_URL": f"http://127.0.0.1:{self.port}",
             "REMBG_API_URL": self.sandbox.url,
             "REMBG_SITE_URL": self.sandbox.url,
-            "REMBG_DEADLINE_SECONDS": "5",
+            "REMBG_DEADLINE_SECONDS": str(WAIT),
             "WORKER_THREADS": "1",
             "LOG_LEVEL": "ERROR",
             # Its own SQLite and queue, whatever the suite runs on: the folder is the installation.
@@ -129,7 +129,7 @@ class House:
 
     def rows(self) -> dict[str, dict]:
         """Every removal as the database has it, by its id without dashes."""
-        with sqlite3.connect(self.folder / "db.sqlite3", timeout=20) as database:
+        with sqlite3.connect(self.folder / "db.sqlite3", timeout=WAIT) as database:
             database.row_factory = sqlite3.Row
             found = database.execute("SELECT * FROM removals_removal").fetchall()
         database.close()
@@ -137,7 +137,7 @@ class House:
 
     def expire_leases(self) -> None:
         """Let the time of every lease be over, as an hour would."""
-        with sqlite3.connect(self.folder / "db.sqlite3", timeout=20) as database:
+        with sqlite3.connect(self.folder / "db.sqlite3", timeout=WAIT) as database:
             database.execute("UPDATE removals_removal SET lease_expires_at = '2020-01-01 00:00:00'")
         database.close()
 

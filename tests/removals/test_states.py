@@ -20,6 +20,7 @@ from tests.rembg import samples
 from tests.rembg.hostile import hostile
 from tests.removals.conftest import REMOVALS, desk_of, subject
 
+SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 
@@ -231,6 +232,7 @@ def test_f17_a_short_limit_lets_the_key_rest_and_the_picture_wait(desk, sandbox,
     key.seal("sandbox-fault-rate_short")
     key.save()
 
+    before = now()
     removal = desk.work(desk.queue())
     work_one(clock=now)
 
@@ -238,7 +240,7 @@ def test_f17_a_short_limit_lets_the_key_rest_and_the_picture_wait(desk, sandbox,
     removal.refresh_from_db()
     assert (removal.state, removal.charged) == ("queued", "no")
     assert key.rest_reason == "rate_short"
-    assert timedelta(seconds=5) < removal.not_before_at - now() < timedelta(seconds=20)
+    assert before + 5 * SECOND < removal.not_before_at < now() + 20 * SECOND
     assert "Waiting to try again in" in desk.status(removal)["phase_label"]
 
     desk.work(removal, rounds=8, later=MINUTE)
@@ -326,7 +328,7 @@ def test_f10_only_admins_see_how_a_strange_answer_began(desk, sandbox, key, adam
 
 
 def test_f6_without_an_answer_in_time_nobody_can_tell(desk, settings):
-    settings.REMBG_DEADLINE_SECONDS = 1.5
+    settings.REMBG_DEADLINE_SECONDS = 3  # Enough for the picture to go up on any machine.
 
     with hostile(lambda line: (line.request(), line.wait())) as server:
         upstream(settings, server)

@@ -59,6 +59,11 @@ class Box:
     def log(self) -> str:
         return self.log_file.read_text()
 
+    def processor_seconds(self) -> float:
+        """Return how many seconds of a processor it has taken so far."""
+        numbers = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(numbers[11]) + int(numbers[12])) / os.sysconf("SC_CLK_TCK")
+
     def remove(
         self,
         image: bytes | None,

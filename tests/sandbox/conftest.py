@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import WAIT
 from tests.sandbox.box import MODEL, SEEN, Box
 
 
 @pytest.fixture(scope="session")
 def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
-    """A sandbox without a model, which is quick, and with short waits."""
+    """A sandbox without a model, which is quick, and that waits for slow machines."""
     folder = tmp_path_factory.mktemp("box")
-    running = Box(
-        folder, model=Path("missing.onnx"), SANDBOX_SLOW="0.3", SANDBOX_READ_TIMEOUT="0.5"
-    )
+    waits = {"SANDBOX_SLOW": "0.3", "SANDBOX_READ_TIMEOUT": str(WAIT)}
+    running = Box(folder, model=Path("missing.onnx"), **waits)
     yield running
     assert running.stop() == 0
 

@@ -1,13 +1,15 @@
 """What a removal costs, and that it is never lost nor counted twice."""
 
 import hashlib
+import signal
 import socket
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.conftest import WAIT
+from tests.ports import is_listened_to
 from tests.sandbox.box import DOT, Box, form
+from tests.waiting import WAIT, wait_until
 
 
 def test_a_removal_costs_one_credit_and_stands_in_the_ledger(box: Box, fresh):
@@ -93,22 +95,27 @@ def test_counters_survive_a_restart(tmp_path, how):
 
 
 def test_r6_sigterm_lets_what_runs_finish(tmp_path):
-    box = Box(tmp_path, model=tmp_path / "none", SANDBOX_LATENCY="0.5")
+    box = Box(tmp_path, model=tmp_path / "none", SANDBOX_READ_TIMEOUT=str(WAIT))
     body, kind = form({}, DOT)
     request = (
-        b"POST /rmbg HTTP/1.1\r\nHost: x\r\nx-api-key: sandbox-last\r\n"
-        b"Content-Type: %s\r\nContent-Length: %d\r\n\r\n%s" % (kind, len(body), body)
+        b"POST /rmbg HTTP/1.1\r\nHost: x\r\nx-api-key: sandbox-last\r\nExpect: 100-continue\r\n"
+        b"Content-Type: %s\r\nContent-Length: %d\r\n\r\n" % (kind, len(body))
     )
     links = [socket.create_connection(("127.0.0.1", box.port), timeout=WAIT) for _ in range(9)]
     for link in links[:8]:
         link.sendall(request)
+        assert link.recv(1024).startswith(b"HTTP/1.1 100")  # It is under way.
 
-    code = box.stop()
+    box.process.send_signal(signal.SIGTERM)
+    wait_until(lambda: not is_listened_to(box.port), "nobody to be let in any more")
+    for link in links[:8]:
+        link.sendall(body)
 
     answers = [link.recv(64 * 1024) for link in links]
     for link in links:
         link.close()
-    assert code == 0
+    assert box.process.wait(WAIT) == 0
+    box.process.stdout.close()
     assert [each[:15] for each in answers] == [b"HTTP/1.1 200 OK"] * 8 + [b""]
     assert all(b"Connection: close" in each for each in answers[:8])
 

@@ -101,10 +101,13 @@ def test_u28_more_than_64_mb_in_chunks_is_a_413(box: Box):
         assert link.recv(100).startswith(b"HTTP/1.1 413")
 
 
-def test_u29_silence_in_the_middle_of_a_body_is_cut(box: Box):
+def test_u29_silence_in_the_middle_of_a_body_is_cut(tmp_path):
+    box = Box(tmp_path, model=tmp_path / "none", SANDBOX_READ_TIMEOUT="0.5")
+
     answer = box.raw(head(*COMMON, b"Content-Length: 5000"), BODY[:50], close=False)
 
     assert parsed(answer)[0] == 408
+    assert box.stop() == 0
 
 
 def test_u30_a_body_that_breaks_off_is_a_400_and_costs_nothing(box: Box):

@@ -249,11 +249,10 @@ def test_values_can_be_set_and_the_rest_stays(box: Box, fresh):
 
 
 def test_a_list_is_quick(box: Box):
-    seconds = []
-    for _ in range(10):
-        started = time.perf_counter()
-        box.cycles(PREMIUM)
-        seconds.append(time.perf_counter() - started)
+    before = box.processor_seconds()
 
-    # Ten times what it takes, and the fastest, for this machine may have other work.
-    assert min(seconds) < 0.5
+    for _ in range(10):
+        box.cycles(PREMIUM)
+
+    # Ten times what it takes, of a processor: other work on this machine does not count.
+    assert box.processor_seconds() - before < 5

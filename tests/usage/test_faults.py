@@ -37,7 +37,7 @@ from tests.usage.hours import (
 QUICKLY = "You're making requests too quickly, Please Upgrade or slow down."
 DAILY = "You've reached your daily limit. Please sign up for more access."
 MONTHLY = "You've reached your monthly limit. Consider purchasing more credits."
-SLOW = 0.15  # Seconds that a question may take in the tests that wait for it.
+SLOW = 0.6  # Seconds that a question may take in the tests that wait for it.
 
 
 def says(answer: bytes) -> Script:
