@@ -79,11 +79,12 @@ def _reason(account: Account, reading: Snapshot, before: Snapshot) -> str:
     assert start is not None and before.period_start_at is not None
     if _place(reading) == _place(before):
         return FELL if _fell(before, reading) else ""
-    if reading.kind == before.kind and start < before.period_start_at:
+    if reading.kind == before.kind and start < before.period_start_at - TOUCHING:
         known = Cycle.objects.filter(account=account, kind=reading.kind, start_at=start)
         return OLD_WINDOW if known.exists() else OTHER_WINDOW
     told = Cycle.objects.filter(account=account, kind=reading.kind, kind_guessed=False)
-    around = told.filter(start_at__lt=start, end_at__gt=start + TOUCHING, told_end_at__isnull=False)
+    told = told.exclude(told_end_at=None)
+    around = told.filter(start_at__lt=start - TOUCHING, end_at__gt=start + TOUCHING)
     return OTHER_WINDOW if any(_can_be(one.start_at) for one in around) else ""
 
 

@@ -357,8 +357,9 @@ def test_spendable_of_an_account_names_its_two_parts(client, victor, told):
 
 
 def test_an_unknown_part_makes_the_whole_unknown_and_is_named(client, victor, wire, told):  # noqa: F811
-    wire.always({**usage(prepaidCredits=...), "prepaidCredits": None})
     told[0].refresh_from_db()
+    window = {"start": told[0].cycle_start_at, "end": told[0].cycle_end_at}
+    wire.always({**usage(prepaidCredits=..., **window), "prepaidCredits": None})
     poll(told[0], at=timezone.now() + timedelta(seconds=1))
     client.force_login(victor)
 
@@ -394,9 +395,9 @@ def test_t1_a_number_of_another_team_is_not_explained(client, mallory, told, num
 
 def test_a_warning_that_says_credits_has_a_source(client, victor, wire, told):  # noqa: F811
     now = timezone.now()
-    start, end = now - timedelta(days=20), now + timedelta(days=10)
-    wire.always(usage(app=18000, api=400, start=start, end=end, remainingIncludedCredits=100))
     told[0].refresh_from_db()
+    window = {"start": told[0].cycle_start_at, "end": told[0].cycle_end_at}
+    wire.always(usage(app=13000, api=5400, remainingIncludedCredits=100, **window))
     poll(told[0], at=now + timedelta(seconds=1))
     client.force_login(victor)
 
