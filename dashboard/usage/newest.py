@@ -46,6 +46,7 @@ class Line(NamedTuple):
     kind: str
     problems: list[dict[str, str]]
     clock_skew_seconds: int | None
+    removed_credits: int | None
 
     @property
     def is_good(self) -> bool:
@@ -69,6 +70,7 @@ class Listed(NamedTuple):
     pk: UUID
     label: str
     twin_of: str
+    removed_credits: int
     kept: Kept | None = None
 
 
@@ -101,7 +103,7 @@ LISTED = Prepared(
         Account.objects.active()
         .filter(team=team)
         .order_by("label", "pk")
-        .values_list("pk", "label", "same_as__label", *OUTLOOK)
+        .values_list("pk", "label", "same_as__label", "removed_credits", *OUTLOOK)
     ),
     team=int,
 )
@@ -116,8 +118,8 @@ NEWEST = Prepared(
 def listed(team: Team) -> list[Listed]:
     """Return the active accounts of a team, by label (1 query)."""
     return [
-        Listed(pk, label, twin or "", Kept(*kept) if kept[0] else None)
-        for pk, label, twin, *kept in LISTED.rows(team=team.pk)
+        Listed(pk, label, twin or "", removed, Kept(*kept) if kept[0] else None)
+        for pk, label, twin, removed, *kept in LISTED.rows(team=team.pk)
     ]
 
 

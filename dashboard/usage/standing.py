@@ -17,6 +17,7 @@ from dashboard.usage.forecast import Forecast, RunOut, Verdict
 from dashboard.usage.models import Kind, Snapshot
 from dashboard.usage.newest import Line, Listed, lines, listed, newest_of, newest_readings
 from dashboard.usage.outlook import Kept
+from dashboard.usage.since import since
 from dashboard.usage.windows import Window
 
 STALE_AFTER_POLLS = 3
@@ -51,6 +52,8 @@ class Standing:
     problems: tuple[dict[str, str], ...] = ()
     clock_skew_seconds: int | None = None
     outlook: Forecast | None = None
+    # Credits charged through us that these numbers do not show yet (D21).
+    since: int = 0
 
     @property
     def is_read(self) -> bool:
@@ -105,6 +108,7 @@ class Total:
     unknown: tuple[str, ...]
     as_of: datetime | None
     stale: bool
+    since: int
 
 
 def standing_of(account: Account, readings: Sequence[Reading], *, at: datetime) -> Standing:
@@ -159,11 +163,13 @@ def total(standings: Iterable[Standing]) -> Total:
         unknown=tuple(one.label for one in counted if one.spendable is None),
         as_of=min(ages, default=None),
         stale=any(one.stale for one in counted),
+        since=sum(one.since for one in counted),
     )
 
 
 def _listed(account: Account) -> Listed:
-    return Listed(account.pk, account.label, account.same_as.label if account.same_as else "")
+    twin_of = account.same_as.label if account.same_as else ""
+    return Listed(account.pk, account.label, twin_of, account.removed_credits)
 
 
 def _stand(one: Listed, readings: Sequence[Reading], *, at: datetime) -> Standing:
@@ -178,12 +184,12 @@ def _stand(one: Listed, readings: Sequence[Reading], *, at: datetime) -> Standin
         last_error=failed.error if failed else "",
         last_message=failed.message if failed else "",
     )
-    return known if good is None else _read(known, good, one.kept)
+    return known if good is None else _read(known, good, one)
 
 
-def _read(known: Standing, good: Reading, kept: Kept | None) -> Standing:
-    """Add what a good reading says."""
-    window, at = window_of(good), known.at
+def _read(known: Standing, good: Reading, one: Listed) -> Standing:
+    """Add what a good reading says, and what came since."""
+    window, at, kept = window_of(good), known.at, one.kept
     return replace(
         known,
         plan=good.membership,
@@ -202,6 +208,7 @@ def _read(known: Standing, good: Reading, kept: Kept | None) -> Standing:
         clock_skew_seconds=good.clock_skew_seconds,
         # An outlook is of its window, while that runs.
         outlook=kept.about(window) if kept and window and window.runs(at=at) else None,
+        since=since(one.removed_credits, good.removed_credits),
     )
 
 

@@ -33,6 +33,7 @@ from dashboard.usage import (
     outlook,
     readings,
     schedule,
+    since,
     turns,
     twins,
 )
@@ -117,6 +118,7 @@ ASKED: list[tuple[str, Prepared, Callable[[dict[str, Any]], dict[str, Any]]]] = 
     ("readings-other", newest.NEWEST, lambda world: {"team": world["other"].pk}),
     ("locks", locks.USED, lambda world: {}),
     ("removals", glance.NEWEST, lambda world: {"team": world["acme"].pk, "since": NOON - DAY}),
+    ("charged", since.CHARGED_SO_FAR, lambda world: {"account": world["account"].pk}),
     ("months", schedule.MONTHS_READ, lambda world: {"account": world["account"].pk}),
     (
         "company",
