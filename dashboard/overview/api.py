@@ -31,7 +31,10 @@ class EntryOut(Schema):
 
 
 class SummaryOut(Schema):
-    """A cycle's books: `through + outside_app + outside_api + discrepancy = total`."""
+    """A cycle's books: `through + outside_app + outside_api + discrepancy = total`.
+
+    `since_credits` were charged through this dashboard since RemBG counted, and are in none of it.
+    """
 
     key: str
     kind: str
@@ -40,6 +43,7 @@ class SummaryOut(Schema):
     is_running: bool
     is_final: bool
     as_of: datetime | None
+    since_credits: int
     currency: str | None
     credit_price: str | None
     through: EntryOut
@@ -56,7 +60,10 @@ class StatementsOut(Schema):
 
 
 class StatementOut(SummaryOut):
-    """A cycle's books with who and what; the lines of each list add up to `through`."""
+    """A cycle's books with who and what; the lines of each list add up to `through`.
+
+    `sent_since` is another name of `since_credits`.
+    """
 
     sent_since: int
     members: list[EntryOut]
@@ -100,6 +107,7 @@ class MonthOut(Schema):
     month: str
     is_running: bool
     is_final: bool
+    since_credits: int
     total: SumOut
     summary: list[SumOut]
     statements: list[PartOut]
@@ -126,6 +134,7 @@ def month(request: HttpRequest, slug: str, month: str) -> dict[str, object]:
         "month": f"{found.month:%Y-%m}",
         "is_running": found.is_running,
         "is_final": found.is_final,
+        "since_credits": found.since,
         "total": _sum(found.total),
         "summary": [_sum(one) for one in found.summary],
         "statements": [_part(one) for one in found.parts],
@@ -146,7 +155,7 @@ def statement(request: HttpRequest, slug: str, account_id: UUID, key: str) -> di
     """Tell what one cycle used and cost, by member, virtual key and tag."""
     found = find(membership_for(request, slug).team, account_id, key)
     lists = {section.slug: [_entry(one) for one in section.entries] for section in found.sections}
-    return {**_summary(found), **lists, "sent_since": found.sent_since}
+    return {**_summary(found), **lists, "sent_since": found.since}
 
 
 def _account(team: Team, pk: UUID) -> Account:
@@ -168,6 +177,7 @@ def _summary(one: Statement) -> dict[str, object]:
         "is_running": one.is_running,
         "is_final": one.is_final,
         "as_of": window.asked_at,
+        "since_credits": one.since,
         "currency": price.currency if price else None,
         "credit_price": f"{price.amount.normalize():f}" if price else None,
         "discrepancy": None,

@@ -66,9 +66,11 @@ class StatementsPage:
         """A statement for each cycle, without its members, keys and tags."""
         prices = prices_of(self.account)
         summed = ledgers.sums(self.account, self.windows)
+        cycles = [(self.account, window) for window in self.windows]
+        later = ledgers.charged_since(cycles, at=self.at)
         return [
-            written(self.account, window, books, price_of(prices, window), at=self.at)
-            for window, books in zip(self.windows, summed, strict=True)
+            written(self.account, window, books, price_of(prices, window), at=self.at, since=since)
+            for window, books, since in zip(self.windows, summed, later, strict=True)
         ]
 
     @property

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from dashboard.lib.credit_numbers import since_in_full, since_in_short
 from dashboard.lib.explanation import Explanation, Operand
 from dashboard.usage.account_page import AccountPage
 from dashboard.usage.standing import Standing, Total, total
@@ -21,6 +22,7 @@ def team_total(what: str, standings: Sequence[Standing], *, slug: str) -> Explan
         "prepaid": _("Prepaid credits, over all accounts"),
     }
     sums: Total = total(standings)
+    unknown = _("What is unknown is not counted as 0: it is left out and named.")
     formula = _("The sum over the accounts: each account once, however many keys it has.")
     if what == "spendable":
         formula += " " + _("Of each: included credits left + prepaid credits.")
@@ -29,7 +31,7 @@ def team_total(what: str, standings: Sequence[Standing], *, slug: str) -> Explan
         formula,
         getattr(sums, what),
         tuple(_account(one, getattr(one, what), slug=slug) for one in standings),
-        _("What is unknown is not counted as 0: it is left out and named.") if sums.unknown else "",
+        _notes(unknown if sums.unknown else "", since_in_full(sums.since)),
     )
 
 
@@ -43,6 +45,7 @@ def spendable(one: Standing, *, slug: str) -> Explanation:
             _operand(_("Included credits left"), one.remaining, one, slug=slug),
             _operand(_("Prepaid credits"), one.prepaid, one, slug=slug),
         ),
+        since_in_full(one.since),
     )
 
 
@@ -65,10 +68,14 @@ def used(page: AccountPage) -> Explanation:
         total,
         (
             Operand(_("In the app"), app, page.source_url, as_of),
-            Operand(_("By API"), api, page.source_url, as_of),
+            Operand(_("By API"), api, page.source_url, as_of, since_in_short(page.credits_since)),
         ),
-        note,
+        _notes(note, since_in_full(page.credits_since)),
     )
+
+
+def _notes(*notes: str) -> str:
+    return " ".join(filter(None, notes))
 
 
 def _account(one: Standing, value: int | None, *, slug: str) -> Operand:
@@ -79,7 +86,8 @@ def _account(one: Standing, value: int | None, *, slug: str) -> Operand:
 
 
 def _operand(label: str, value: int | None, one: Standing, *, slug: str, note: str = "") -> Operand:
-    return Operand(label, value, _reading(one, one.source, slug=slug), one.as_of, note)
+    said = ", ".join(filter(None, (since_in_short(one.since), note)))
+    return Operand(label, value, _reading(one, one.source, slug=slug), one.as_of, said)
 
 
 def _reading(one: Standing, source: UUID | None, *, slug: str) -> str:
