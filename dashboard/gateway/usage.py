@@ -17,6 +17,7 @@ from dashboard.rembg.errors import FieldProblem
 from dashboard.removals import budgets
 from dashboard.removals.choosing import Payer, best_account
 from dashboard.usage.models import CalendarMonth, Cycle, Kind, Snapshot
+from dashboard.usage.since import since, since_newest
 
 DIGITS = re.compile(r"[0-9]{1,12}", re.ASCII)
 LIMITS = {"year": (1, 9999), "month": (1, 12), "periodStartUnix": (0, 253_402_300_799)}
@@ -60,16 +61,18 @@ class Question:
 
 @dataclass(frozen=True)
 class Said:
-    """The document, and when upstream said what is in it."""
+    """The document, when upstream said what is in it, and the credits charged through us since."""
 
     document: dict[str, Any]
     as_of: datetime | None
+    since: int
 
 
 def answer(key: VirtualKey, query: QueryDict, *, at: datetime) -> Said:
     """Say what was used of the account that a key draws on. Raises InvalidFields or Refusal.
 
-    `virtualKey` is ours: what this key may spend in its cycle, in credits, and has.
+    `virtualKey` is ours: what this key may spend in its cycle, in credits, and has. So is
+    `sinceReading`: the credits charged through us that are in none of the other numbers (D21).
     """
     question = Question.parse(query)
     account = key.account or best_account(Payer(key.team_id))
@@ -78,20 +81,29 @@ def answer(key: VirtualKey, query: QueryDict, *, at: datetime) -> Said:
     if question.lists_cycles:
         if not account.snapshots.lists().exists():
             raise refusals.not_read_yet()
-        cycles = list(account.cycles.oldest_first().reverse())
-        as_of = max((cycle.asked_at for cycle in cycles), default=None)
-        return Said({"billingCycles": [_counted(cycle) for cycle in cycles]}, as_of)
+        return _listed(account)
     good = account.snapshots.good().newest_first().defer("raw").first()
     if good is None:
         raise refusals.not_read_yet()
+    newer = since(account.removed_credits, good.removed_credits)
     document = {
         "membership": good.membership or None,
         "credits": good.included_credits,
         "prepaidCredits": good.prepaid_credits,
         **_counters(account, question, good, at=at),
         "virtualKey": _of_key(key, at=at),
+        "sinceReading": {"credits": newer, "asOfUnix": _unix(good.asked_at)},
     }
-    return Said(document, good.asked_at)
+    return Said(document, good.asked_at, newer)
+
+
+def _listed(account: Account) -> Said:
+    """List the cycles, as they were last read."""
+    cycles = list(account.cycles.oldest_first().reverse())
+    as_of = max((cycle.asked_at for cycle in cycles), default=None)
+    newest = since_newest([account]).get(account.pk)
+    document = {"billingCycles": [_counted(cycle) for cycle in cycles]}
+    return Said(document, as_of, newest.credits if newest else 0)
 
 
 def _counters(

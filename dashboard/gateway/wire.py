@@ -80,6 +80,7 @@ def membership_usage(request: HttpRequest) -> HttpResponseBase:
     answer["X-Credits-Charged"] = "0"
     if said.as_of is not None:
         answer["X-As-Of"] = said.as_of.astimezone(UTC).isoformat(timespec="seconds")
+        answer["X-Credits-Since"] = str(said.since)
     return answer
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar
 from uuid import UUID
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
+from django.db.models.functions import Least
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -24,6 +25,9 @@ from dashboard.rembg.client import Client
 from dashboard.rembg.errors import RembgError
 from dashboard.rembg.wire import Timeouts
 from dashboard.teams.models import Team
+
+# The worker looks each minute, so that a reading follows a removal within two (D21).
+READ_SOON = timedelta(seconds=45)
 
 
 class AccountQuerySet(models.QuerySet["Account"]):
@@ -61,6 +65,8 @@ class Account(models.Model):
     # The running billing cycle `[start, end)` as last read; budgets count in it.
     cycle_start_at = models.DateTimeField(null=True)
     cycle_end_at = models.DateTimeField(null=True)
+    # Credits charged for removals through us, ever. A reading keeps what it was when it asked.
+    removed_credits = models.BigIntegerField(default=0, db_default=0)
 
     objects = AccountQuerySet.as_manager()
 
@@ -94,6 +100,28 @@ class Account(models.Model):
             Account.objects.filter(pk=self.pk).update(spendable_credits=spendable)
 
 
+def note_charged(account: UUID, *, at: datetime) -> None:
+    """Count one more credit charged through us, and let the account be read soon (D21).
+
+    One whose last reading failed keeps its pace. Call it in the transaction that says "charged".
+    """
+    CHARGED.update(account=account, soon=at + READ_SOON)
+
+
+CHARGED = PreparedUpdate(
+    lambda account, soon: (
+        Account.objects.filter(pk=account),
+        {
+            "removed_credits": F("removed_credits") + 1,
+            "next_poll_at": Case(
+                When(failed_polls=0, then=Least(F("next_poll_at"), Value(soon))),
+                default=F("next_poll_at"),
+            ),
+        },
+    ),
+    account=UUID,
+    soon=datetime,
+)
 STANDING = PreparedUpdate(
     lambda account, spendable, start, end: (
         Account.objects.filter(pk=account),

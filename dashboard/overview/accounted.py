@@ -6,6 +6,7 @@ from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from dashboard.lib.credit_numbers import since_in_full, since_in_short
 from dashboard.lib.explanation import Explanation, Operand
 from dashboard.overview import ledgers
 from dashboard.overview.month_statements import MonthStatement, Part
@@ -17,6 +18,7 @@ from dashboard.usage import phrases
 def statement(found: Statement, team: Team) -> Explanation:
     """Explain the credits of a cycle, their parts, and the money."""
     span = phrases.span(found.window, team.zone, at=found.at)
+    unknown = _("What is unknown is not counted as 0: it leaves its part and the total unknown.")
     return Explanation(
         _("Statement of %(account)s, %(span)s") % {"account": found.account.label, "span": span},
         _(
@@ -29,7 +31,7 @@ def statement(found: Statement, team: Team) -> Explanation:
         ),
         found.books.upstream,
         (*_counters(found, team), *_parts(found, team), *_money(found, team)),
-        _("What is unknown is not counted as 0: it leaves its part and the total unknown."),
+        f"{unknown} {since_in_full(found.since)}".rstrip(),
     )
 
 
@@ -48,7 +50,7 @@ def month(found: MonthStatement, team: Team) -> Explanation:
         ),
         credits,
         tuple(_cycle(part, team) for part in found.parts),
-        note,
+        f"{note} {since_in_full(found.since)}".rstrip(),
         said=bound if found.is_lower_bound and credits is not None else "",
     )
 
@@ -56,18 +58,19 @@ def month(found: MonthStatement, team: Team) -> Explanation:
 def _cycle(part: Part, team: Team) -> Operand:
     one = part.statement
     span = phrases.span(one.window, team.zone, at=one.at)
-    note = _("not added: %(why)s") % {"why": part.left_out} if part.left_out else ""
+    left_out = _("not added: %(why)s") % {"why": part.left_out} if part.left_out else ""
+    note = ", ".join(filter(None, (since_in_short(one.since), left_out)))
     label = f"{one.account.label}, {span}"
     return Operand(label, one.books.upstream, one.why_url, one.window.asked_at, note)
 
 
 def _counters(found: Statement, team: Team) -> tuple[Operand, ...]:
-    window, source = found.window, ""
+    window, source, later = found.window, "", since_in_short(found.since)
     if window.source:
         source = reverse("usage:reading", args=[team.slug, found.account.pk, window.source])
     return (
         Operand(_("RemBG's app"), window.app_usage, source, window.asked_at),
-        Operand(_("RemBG's API counter"), window.api_usage, source, window.asked_at),
+        Operand(_("RemBG's API counter"), window.api_usage, source, window.asked_at, later),
     )
 
 

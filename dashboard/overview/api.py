@@ -34,7 +34,8 @@ class SummaryOut(Schema):
     """A cycle's books: `through + outside_app + outside_api + discrepancy = total`.
 
     It is final once RemBG was asked after its end, and that end is sure: `period_end_source` is
-    `told` or `shortened` then; else it was inferred.
+    `told` or `shortened` then; else it was inferred. `since_credits` were charged through this
+    dashboard since RemBG counted, and are in none of it.
     """
 
     key: str
@@ -45,6 +46,7 @@ class SummaryOut(Schema):
     is_final: bool
     period_end_source: str
     as_of: datetime | None
+    since_credits: int
     currency: str | None
     credit_price: str | None
     through: EntryOut
@@ -61,7 +63,10 @@ class StatementsOut(Schema):
 
 
 class StatementOut(SummaryOut):
-    """A cycle's books with who and what; the lines of each list add up to `through`."""
+    """A cycle's books with who and what; the lines of each list add up to `through`.
+
+    `sent_since` is another name of `since_credits`.
+    """
 
     sent_since: int
     members: list[EntryOut]
@@ -110,6 +115,7 @@ class MonthOut(Schema):
     is_running: bool
     is_final: bool
     is_lower_bound: bool
+    since_credits: int
     total: SumOut
     summary: list[SumOut]
     statements: list[PartOut]
@@ -137,6 +143,7 @@ def month(request: HttpRequest, slug: str, month: str) -> dict[str, object]:
         "is_running": found.is_running,
         "is_final": found.is_final,
         "is_lower_bound": found.is_lower_bound,
+        "since_credits": found.since,
         "total": _sum(found.total),
         "summary": [_sum(one) for one in found.summary],
         "statements": [_part(one) for one in found.parts],
@@ -157,7 +164,7 @@ def statement(request: HttpRequest, slug: str, account_id: UUID, key: str) -> di
     """Tell what one cycle used and cost, by member, virtual key and tag."""
     found = find(membership_for(request, slug).team, account_id, key)
     lists = {section.slug: [_entry(one) for one in section.entries] for section in found.sections}
-    return {**_summary(found), **lists, "sent_since": found.sent_since}
+    return {**_summary(found), **lists, "sent_since": found.since}
 
 
 def _account(team: Team, pk: UUID) -> Account:
@@ -180,6 +187,7 @@ def _summary(one: Statement) -> dict[str, object]:
         "is_final": one.is_final,
         "period_end_source": window.end_source,
         "as_of": window.asked_at,
+        "since_credits": one.since,
         "currency": price.currency if price else None,
         "credit_price": f"{price.amount.normalize():f}" if price else None,
         "discrepancy": None,

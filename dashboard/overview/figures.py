@@ -51,6 +51,11 @@ OF_ACCOUNTS: tuple[tuple[str, str, Callable[[Standing], float | None]], ...] = (
         lambda one: one.as_of.timestamp() if one.as_of else None,
     ),
     (
+        "dashboard_credits_since_reading",
+        "Charged for removals through the dashboard since the account was read well, in credits",
+        lambda one: one.since if one.is_read else None,
+    ),
+    (
         "dashboard_account_stale",
         "1 when the account's numbers are older than they should be, else 0",
         lambda one: float(one.stale) if one.is_read else None,

@@ -16,6 +16,7 @@ from dashboard.keys.models import Account
 from dashboard.overview.reconciling import Books, Share
 from dashboard.removals.models import Charged, Removal
 from dashboard.removals.models.queries import RemovalQuerySet
+from dashboard.usage.since import SinceNewest, since_newest
 from dashboard.usage.windows import Stretch, Window
 
 GROUPS = ("user", "member", "virtual_key", "virtual_key_label", "tag")
@@ -98,10 +99,54 @@ def _share(row: dict[str, Any]) -> Share:
     )
 
 
-def sent_since(account: Account, window: Window) -> int:
-    """Return the removals of the cycle that were sent after its last reading (2 queries)."""
-    since = (read_until(window), window.counted_end_at)
-    return _paid(booked_accounts(account), [since]).count()
+def charged_since(cycles: Sequence[tuple[Account, Window]], *, at: datetime) -> list[int]:
+    """Return for each cycle the credits charged through us that its counter does not show yet.
+
+    Of one that runs it is what all pages say (`usage.since`, 1 query); of one that was not read
+    since it ended, what was sent between the two (1 query, and 1 for each 100).
+    """
+    running = [account for account, window in cycles if window.runs(at=at)]
+    newest = since_newest(running) if running else {}
+    unread = _unread(cycles, at=at)
+    return [
+        _since(newest.get(account.pk), window)
+        if window.runs(at=at)
+        else unread.get((account.pk, window), 0)
+        for account, window in cycles
+    ]
+
+
+def _since(newest: SinceNewest | None, window: Window) -> int:
+    """Return what came since the newest reading, if it speaks of this window; else 0."""
+    if newest is None or (newest.start_at, newest.kind) != (window.start_at, window.kind):
+        return 0
+    return newest.credits
+
+
+def _unread(
+    cycles: Sequence[tuple[Account, Window]], *, at: datetime
+) -> dict[tuple[UUID, Window], int]:
+    """Count what was sent after the last reading of a cycle that has ended, and before its end."""
+    ended = [one for one in cycles if read_until(one[1]) < one[1].counted_end_at <= at]
+    if not ended:
+        return {}
+    accounts = booked(account for account, _window in ended)
+    found: dict[tuple[UUID, Window], int] = {}
+    for first in range(0, len(ended), MOST_TOGETHER):
+        some = ended[first : first + MOST_TOGETHER]
+        one, *others = [
+            _paid(accounts[account.pk], [(read_until(window), window.counted_end_at)])
+            .filter(charged=Charged.YES)
+            .annotate(window=Value(index))
+            .values("window")
+            .annotate(count=Count("pk"))
+            .values_list("window", "count")
+            for index, (account, window) in enumerate(some)
+        ]
+        for index, count in one.union(*others, all=True) if others else one:
+            account, window = some[index]
+            found[account.pk, window] = count
+    return found
 
 
 def sums(account: Account, windows: Sequence[Window]) -> list[Books]:

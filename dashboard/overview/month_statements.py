@@ -95,6 +95,11 @@ class MonthStatement:
         return [part.statement for part in self.parts if not part.left_out]
 
     @property
+    def since(self) -> int:
+        """Credits charged through us that the sums do not show yet (D21)."""
+        return sum(one.since for one in self.added)
+
+    @property
     def uncounted(self) -> list[Statement]:
         """Those added whose total nobody knows: the sums lack them."""
         return [one for one in self.added if one.books.upstream is None]
@@ -163,18 +168,19 @@ class TeamCycles:
         return sorted({month_of(one.window) for one in self.held}, reverse=True)
 
     def statement(self, month: date, *, at: datetime) -> MonthStatement:
-        """Return the month's statement (3 queries, or one more for each 100 cycles)."""
+        """Return the month's statement (up to 6 queries, or one more for each 100 cycles)."""
         held = [one for one in self.held if month_of(one.window) == month]
         booked = ledgers.booked(self.accounts)
         books = ledgers.all_books([(booked[one.account.pk], one.window) for one in held])
+        later = ledgers.charged_since([(one.account, one.window) for one in held], at=at)
         prices = list(CreditPrice.objects.of_team(self.team).newest_first())
         parts = tuple(
             Part(
-                written(one.account, one.window, found, _price(prices, one), at=at),
+                written(one.account, one.window, found, _price(prices, one), at=at, since=since),
                 one.left_out,
                 one.undecided,
             )
-            for one, found in zip(held, books, strict=True)
+            for one, found, since in zip(held, books, later, strict=True)
         )
         return added_up(month, parts, at=at)
 

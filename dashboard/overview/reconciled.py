@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from dashboard.keys.models import Account
+from dashboard.lib.credit_numbers import since_in_full
 from dashboard.overview import ledgers
 from dashboard.overview.reconciling import Books
 from dashboard.overview.statements import Statement, price_of, prices_of, windows_of, written
@@ -66,9 +67,11 @@ class StatementsPage:
         """A statement for each cycle, without its members, keys and tags."""
         prices = prices_of(self.account)
         summed = ledgers.sums(self.account, self.windows)
+        cycles = [(self.account, window) for window in self.windows]
+        later = ledgers.charged_since(cycles, at=self.at)
         return [
-            written(self.account, window, books, price_of(prices, window), at=self.at)
-            for window, books in zip(self.windows, summed, strict=True)
+            written(self.account, window, books, price_of(prices, window), at=self.at, since=since)
+            for window, books, since in zip(self.windows, summed, later, strict=True)
         ]
 
     @property
@@ -155,10 +158,10 @@ def _table(names: Sequence[str], statements: Sequence[Statement]) -> dict[str, o
 
 
 def _told(statements: Sequence[Statement]) -> str:
-    known = [one.books for one in statements if one.books.upstream is not None]
+    known = [one for one in statements if one.books.upstream is not None]
     if not known:
         return _("What RemBG counted in these cycles is unknown.")
-    newest = known[-1]
+    newest, later = known[-1].books, since_in_full(known[-1].since)
     parts = {
         "through": phrases.number(newest.through),
         "total": phrases.number(newest.upstream),
@@ -169,7 +172,8 @@ def _told(statements: Sequence[Statement]) -> str:
         "In the newest cycle %(through)s of %(total)s credits went through this dashboard; outside "
         "it, the app used %(app)s and other programs %(api)s."
     )
-    return " ".join([told % parts, _told_more(known)]).strip()
+    more = _told_more([one.books for one in known])
+    return " ".join(filter(None, (told % parts, later, more)))
 
 
 def _told_more(known: Sequence[Books]) -> str:

@@ -56,7 +56,8 @@ class Statement:
     summary: tuple[Entry, ...]
     total: Entry
     sections: tuple[Section, ...]
-    sent_since: int = 0
+    # Credits charged through us that RemBG's counters do not show yet (D21).
+    since: int = 0
 
     @property
     def is_running(self) -> bool:
@@ -117,15 +118,11 @@ def price_of(prices: list[CreditPrice], window: Window) -> Price | None:
 
 
 def statement(account: Account, window: Window, *, at: datetime) -> Statement:
-    """Return the statement of one cycle (4 queries, or 6 while it is not closed)."""
+    """Return the statement of one cycle (4 queries, or up to 6 while it is not closed)."""
     books = ledgers.books(account, window)
     price = price_of(prices_of(account), window)
-    since = (
-        0
-        if ledgers.read_until(window) == window.counted_end_at
-        else ledgers.sent_since(account, window)
-    )
-    return written(account, window, books, price, at=at, sent_since=since)
+    [since] = ledgers.charged_since([(account, window)], at=at)
+    return written(account, window, books, price, at=at, since=since)
 
 
 def written(
@@ -135,7 +132,7 @@ def written(
     price: Price | None,
     *,
     at: datetime,
-    sent_since: int = 0,
+    since: int = 0,
 ) -> Statement:
     """Return the statement that these books and this price make; asks nobody."""
     total = _priced(Entry("total", _("Total counted by RemBG"), books.upstream), price)
@@ -153,7 +150,7 @@ def written(
         ),
         _section("tags", _("By tag"), books.tags, through, price, _("No tag")),
     )
-    return Statement(account, window, books, price, at, tuple(summary), total, sections, sent_since)
+    return Statement(account, window, books, price, at, tuple(summary), total, sections, since)
 
 
 def _summary(books: Books) -> list[Entry]:

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterable
 from html import escape
 
 from django.template.loader import render_to_string
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from dashboard.lib.credit_numbers import since
 from dashboard.overview.cards import AccountCard
 from dashboard.usage import phrases
 
@@ -51,7 +53,11 @@ def _cells(card: AccountCard, number: Callable[[int | None], str], of: str) -> d
         "source_url": card.source_url,
         "read": card.read,
     }
-    return {name: escape(text) for name, text in cells.items()}
+    return {"since": _since(one.since), **{name: escape(text) for name, text in cells.items()}}
+
+
+def _since(count: int) -> str:
+    return format_html('<span class="sub">{}</span>', since(count)) if count else ""
 
 
 def _look(value: object | None) -> str:

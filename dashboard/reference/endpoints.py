@@ -222,6 +222,7 @@ HEADERS = (
     Header("X-Budget-Warning", _("A soft limit is reached: which one.")),
     Header("X-Notice", _("Something about the result that people should see.")),
     Header("X-As-Of", _("Usage only: when RemBG last said these numbers.")),
+    Header("X-Credits-Since", _("Usage only: credits charged through this site since then.")),
     Header("Idempotent-Replayed", _("true: the stored answer of an earlier call.")),
     Header("Retry-After", _("Seconds to wait before it is worth asking again.")),
 )
@@ -249,4 +250,5 @@ FIELDS = (
     Field("billingCycle.stripeBillingSynced", _("false: the window is the UTC month for now.")),
     Field("billingCycles[]", _("With listBillingCycles: windows with their counters.")),
     Field("virtualKey", _("Ours: cap, used, remaining, periodEndUnix of your key.")),
+    Field("sinceReading", _("Ours: credits charged through this site since asOfUnix.")),
 )

@@ -93,6 +93,16 @@ class AccountPage:
         return latest or (self.windows[-1] if self.windows else None)
 
     @property
+    def credits_since(self) -> int:
+        """What was charged through us since the shown window was read; it is the newest reading's.
+
+        Of any other window nobody can say so.
+        """
+        now, shown = self.standing.window, self.window
+        is_newest = now is not None and shown is not None and now.key == shown.key
+        return self.standing.since if is_newest else 0
+
+    @property
     def shows_now(self) -> bool:
         """Say whether the running window is shown, with the newest numbers."""
         return self.window is not None and self.window == self.running

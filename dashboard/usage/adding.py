@@ -27,6 +27,7 @@ from dashboard.usage.keeping import Answer, keep
 from dashboard.usage.models import Snapshot
 from dashboard.usage.readings import CURRENT, CYCLES, Asked, Mode, Question
 from dashboard.usage.sameness import CurrentReading, Face, Likeness
+from dashboard.usage.since import charged_so_far
 from dashboard.usage.turns import fetch
 from dashboard.usage.twins import likeness_to, look_for_twin
 from dashboard.usage.windows import months_before
@@ -87,6 +88,7 @@ class Answers:
     current: UsageAnswer
     cycles: CyclesAnswer
     asked_at: dict[str, datetime] = field(default_factory=dict)
+    removed_credits: int = 0
 
     @property
     def reading(self) -> CurrentReading:
@@ -114,10 +116,14 @@ class Added:
     refusal: RembgError | None = None
 
 
-def ask(secret: str, *, at: datetime) -> Answers:
-    """Ask RemBG about a secret that is not kept yet (2 requests); raise KeyRefused."""
+def ask(secret: str, account: Account | None = None, *, at: datetime) -> Answers:
+    """Ask RemBG about a secret that is not kept yet (2 requests); raise KeyRefused.
+
+    It is to be filed under the account; a new one has had no removals.
+    """
     remember(secret)
     clock = _clock(at)
+    removed_credits = charged_so_far(account.pk) if account else 0
     asked_at: dict[str, datetime] = {}
     try:
         client = Client(secret, api_url=settings.REMBG_API_URL, site_url=settings.REMBG_SITE_URL)
@@ -129,7 +135,7 @@ def ask(secret: str, *, at: datetime) -> Answers:
         raise KeyRefused(error) from None
     if not current.is_usable or not cycles.is_usable:
         raise KeyRefused(errors.WrongAnswer(status=current.status))
-    return Answers(clock(), current, cycles, asked_at)
+    return Answers(clock(), current, cycles, asked_at, removed_credits)
 
 
 def add_key(
@@ -152,7 +158,7 @@ def add_key(
     with transaction.atomic():
         _refuse_double(team, secret)
     try:
-        answers = ask(secret, at=at)
+        answers = ask(secret, account, at=at)
     except KeyRefused as refused:
         if not anyway or isinstance(refused.error, errors.MalformedKey):
             raise
@@ -182,7 +188,7 @@ def replace_key(
 
     It must answer for the same account; where that cannot be seen, a person confirms it.
     """
-    answers = ask(secret, at=at)
+    answers = ask(secret, key.account, at=at)
     likeness = likeness_to(key.account, answers.face)
     if likeness is not Likeness.SAME and not confirmed:
         raise OtherAccount if likeness is Likeness.DIFFERENT else NotSure
@@ -235,8 +241,9 @@ def _keep_answers(account: Account, key: ApiKey, answers: Answers) -> None:
         (CURRENT, answers.current),
         (CYCLES, answers.cycles),
     )
+    asked = Asked(account, key, CURRENT, at, at, answers.removed_credits)
     newest = [
-        keep(Asked(account, key, question, answers.asked_at[question.mode], at), answer)
+        keep(replace(asked, question=question, at=answers.asked_at[question.mode]), answer)
         for question, answer in found
     ][0]
     schedule.settle(account, newest, at=at, not_before=at)

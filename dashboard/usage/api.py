@@ -29,7 +29,11 @@ class WindowOut(Schema):
 
 
 class AccountOut(Schema):
-    """Where an account stands, in credits."""
+    """Where an account stands, in credits, as RemBG said it at `as_of`.
+
+    `since_credits` were charged for removals through this dashboard since then; no other number of
+    this answer has them in it.
+    """
 
     id: UUID
     label: str
@@ -42,6 +46,7 @@ class AccountOut(Schema):
     cycle: WindowOut | None
     as_of: datetime | None
     stale: bool
+    since_credits: int
 
 
 class UndecidedOut(AccountOut):
@@ -183,6 +188,7 @@ def _account(one: Standing) -> AccountOut:
         cycle=_window(one.window) if one.window else None,
         as_of=one.as_of,
         stale=one.stale,
+        since_credits=one.since,
     )
 
 

@@ -46,6 +46,7 @@ class Line(NamedTuple):
     kind: str
     problems: list[dict[str, str]]
     clock_skew_seconds: int | None
+    removed_credits: int | None
 
     @property
     def is_good(self) -> bool:
@@ -75,6 +76,7 @@ class Listed(NamedTuple):
     label: str
     twin_of: str
     twin_of_id: UUID | None
+    removed_credits: int
     kept: Kept | None = None
 
 
@@ -107,7 +109,7 @@ LISTED = Prepared(
         Account.objects.active()
         .filter(team=team)
         .order_by("label", "pk")
-        .values_list("pk", "label", "same_as__label", "same_as", *OUTLOOK)
+        .values_list("pk", "label", "same_as__label", "same_as", "removed_credits", *OUTLOOK)
     ),
     team=int,
 )
@@ -122,8 +124,8 @@ NEWEST = Prepared(
 def listed(team: Team) -> list[Listed]:
     """Return the active accounts of a team, by label (1 query)."""
     return [
-        Listed(pk, label, twin or "", twin_id, Kept(*kept) if kept[0] else None)
-        for pk, label, twin, twin_id, *kept in LISTED.rows(team=team.pk)
+        Listed(pk, label, twin or "", twin_id, removed, Kept(*kept) if kept[0] else None)
+        for pk, label, twin, twin_id, removed, *kept in LISTED.rows(team=team.pk)
     ]
 
 

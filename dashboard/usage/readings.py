@@ -47,13 +47,17 @@ CYCLES = Question(Mode.CYCLES)
 
 @dataclass(frozen=True)
 class Asked:
-    """A question put to an account with a key: when, and when the answer came."""
+    """A question put to an account with a key: when, and when the answer came.
+
+    `removed_credits` is what had been charged through us just before (`since.charged_so_far`).
+    """
 
     account: Account
     api_key: ApiKey | None
     question: Question
     at: datetime
     answered_at: datetime | None = None
+    removed_credits: int | None = None
 
 
 def write_failed(asked: Asked, *, code: str, message: str, status: int | None = None) -> Snapshot:
@@ -160,6 +164,7 @@ def _write(asked: Asked, **facts: object) -> Snapshot:
         query=asked.question.query,
         asked_at=asked.at,
         answered_at=asked.answered_at,
+        removed_credits=asked.removed_credits,
         **facts,
     )
     NEW.insert(snapshot)

@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce
 
-from dashboard.keys.models import Account, AccountQuerySet, ApiKey
+from dashboard.keys.models import Account, AccountQuerySet, ApiKey, ApiKeyQuerySet
 from dashboard.lib.prepared import Prepared, PreparedUpdate
 from dashboard.rembg import errors
 from dashboard.rembg.usage import Month
@@ -52,6 +52,8 @@ REFUSALS = frozenset(
         *(leaf.code for leaf in (errors.AccountRefused, errors.TwoCredentials)),
     }
 )
+# A limit on removals does not keep us from reading; only so do we see that credits were bought.
+READABLE_RESTS = (errors.RateDaily.code, errors.RateMonthly.code)
 # A limit says itself how long to wait, and where nothing was sent nothing is to be spared.
 NOT_PUT_OFF = LIMITS | UNSENT
 
@@ -70,18 +72,20 @@ CLAIM = PreparedUpdate(
     plan=datetime,
 )
 SETTLE = PreparedUpdate(
-    lambda account, seen, plan, failed_polls, answered_at, silent_since: (
+    lambda account, first, seen, plan, failed_polls, answered_at, silent_since: (
         Account.objects.filter(pk=account),
         {
             "failed_polls": failed_polls,
             "answered_at": answered_at,
             "silent_since": silent_since,
             "next_poll_at": Case(
-                When(next_poll_at=seen, then=Value(plan)), default=F("next_poll_at")
+                When(next_poll_at__range=(first, seen), then=Value(plan)),
+                default=F("next_poll_at"),
             ),
         },
     ),
     account=UUID,
+    first=datetime,
     seen=datetime,
     plan=datetime,
     failed_polls=int,
@@ -115,17 +119,31 @@ class Due:
 def due(*, at: datetime, limit: int) -> list[Due]:
     """Return what is due and may be asked about, the longest due first (1 query)."""
     too_far = Q(next_poll_at__gt=at + max(NO_PLAN, interval(0) * 2)) & ~_rests()
-    return askable(
-        readable().filter(Q(next_poll_at__lte=at) | too_far).order_by("next_poll_at", "pk"),
-        at=at,
-        limit=limit,
-    )
+    found = readable().filter(Q(next_poll_at__lte=at) | too_far).exclude(_can_wait(at=at))
+    return askable(found.order_by("next_poll_at", "pk"), at=at, limit=limit)
 
 
 def _rests() -> Exists:
     """Match the accounts that wait as long as a key of theirs has to: for midnight, say (F18)."""
     resting = ApiKey.objects.active().filter(resting_until__gte=OuterRef("next_poll_at"))
     return Exists(resting.filter(account=OuterRef("pk")))
+
+
+def _can_wait(*, at: datetime) -> Q:
+    """Match the accounts read within their period whose keys rest from a removal's 429 (F17).
+
+    Such a reading is only due because of removals (D21): it needs a key, not a failed row.
+    """
+    of_account = {"account": OuterRef("pk")}
+    resting = ApiKey.objects.active().filter(resting_until__gt=at, paused_at=None, **of_account)
+    read = Q(answered_at__gt=at - interval(0))
+    return read & Q(Exists(resting)) & ~Q(Exists(awake(at=at).filter(**of_account)))
+
+
+def awake(*, at: datetime) -> ApiKeyQuerySet:
+    """Return the keys that RemBG may be asked with now."""
+    rested = Q(resting_until=None) | Q(resting_until__lte=at) | Q(rest_reason__in=READABLE_RESTS)
+    return ApiKey.objects.active().filter(rested, paused_at=None)
 
 
 def readable() -> AccountQuerySet:
@@ -179,7 +197,10 @@ def claim_refresh(account: Account, *, at: datetime) -> bool:
 
 
 def settle(account: Account, newest: Snapshot, *, at: datetime, not_before: datetime) -> None:
-    """Plan the next reading after this one; a claim made meanwhile by another worker stands."""
+    """Plan the next reading after this one; a claim made meanwhile by another worker stands.
+
+    So does the earlier moment that a removal asked for meanwhile (D21), unless this one failed.
+    """
     good = newest.is_good or newest.is_doubted
     unsent = newest.error == errors.BreakerOpen.code
     failed_polls = 0 if good else max(1, account.failed_polls + (not unsent))
@@ -196,6 +217,7 @@ def settle(account: Account, newest: Snapshot, *, at: datetime, not_before: date
         account.silent_since = account.silent_since or at
     SETTLE.update(
         account=account.pk,
+        first=seen if good else min(at, seen),
         seen=seen,
         plan=plan,
         failed_polls=failed_polls,

@@ -17,6 +17,7 @@ from dashboard.usage.forecast import Forecast, RunOut, Verdict
 from dashboard.usage.models import Kind, Snapshot
 from dashboard.usage.newest import Line, Listed, lines, listed, newest_of, newest_readings
 from dashboard.usage.outlook import Kept
+from dashboard.usage.since import since
 from dashboard.usage.windows import Window
 
 STALE_AFTER_POLLS = 3
@@ -53,6 +54,8 @@ class Standing:
     problems: tuple[dict[str, str], ...] = ()
     clock_skew_seconds: int | None = None
     outlook: Forecast | None = None
+    # Credits charged through us that these numbers do not show yet (D21).
+    since: int = 0
 
     @property
     def is_read(self) -> bool:
@@ -110,6 +113,7 @@ class Total:
     unknown: tuple[str, ...]
     as_of: datetime | None
     stale: bool
+    since: int
     undecided: tuple[Standing, ...] = ()
 
     @property
@@ -172,12 +176,13 @@ def total(standings: Iterable[Standing]) -> Total:
         as_of=min(ages, default=None),
         stale=any(one.stale for one in counted),
         undecided=tuple(one for one in found if not one.is_counted),
+        since=sum(one.since for one in counted),
     )
 
 
 def _listed(account: Account) -> Listed:
     twin_of = account.same_as.label if account.same_as else ""
-    return Listed(account.pk, account.label, twin_of, account.same_as_id)
+    return Listed(account.pk, account.label, twin_of, account.same_as_id, account.removed_credits)
 
 
 def _stand(one: Listed, readings: Sequence[Reading], *, at: datetime) -> Standing:
@@ -195,12 +200,12 @@ def _stand(one: Listed, readings: Sequence[Reading], *, at: datetime) -> Standin
         last_message=failed.message if failed else "",
         doubted_at=newest.asked_at if newest and newest.is_doubted else None,
     )
-    return known if good is None else _read(known, good, one.kept)
+    return known if good is None else _read(known, good, one)
 
 
-def _read(known: Standing, good: Reading, kept: Kept | None) -> Standing:
-    """Add what a good reading says."""
-    window, at = window_of(good), known.at
+def _read(known: Standing, good: Reading, one: Listed) -> Standing:
+    """Add what a good reading says, and what came since."""
+    window, at, kept = window_of(good), known.at, one.kept
     return replace(
         known,
         plan=good.membership,
@@ -219,6 +224,7 @@ def _read(known: Standing, good: Reading, kept: Kept | None) -> Standing:
         clock_skew_seconds=good.clock_skew_seconds,
         # An outlook is of its window, while that runs.
         outlook=kept.about(window) if kept and window and window.is_now(at=at) else None,
+        since=since(one.removed_credits, good.removed_credits),
     )
 
 

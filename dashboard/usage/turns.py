@@ -13,11 +13,10 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from dashboard.keys import locks
-from dashboard.keys.models import Account, ApiKey, ApiKeyQuerySet
+from dashboard.keys.models import Account, ApiKeyQuerySet
 from dashboard.lib.prepared import Prepared
 from dashboard.lib.sealing import SealError
 from dashboard.rembg import errors
@@ -29,10 +28,9 @@ from dashboard.usage.models import Snapshot
 from dashboard.usage.readings import CURRENT, CYCLES, Asked, Mode, Question
 from dashboard.usage.sameness import CurrentReading
 from dashboard.usage.schedule import KEY_LOCKED, MOST_REQUESTS, NO_KEY
+from dashboard.usage.since import charged_so_far
 from dashboard.usage.twins import look_for_twin
 
-# A limit on removals does not keep us from reading; only so do we see that credits were bought.
-READABLE_RESTS = (errors.RateDaily.code, errors.RateMonthly.code)
 # The answer was about the key, so that another key of the account may do.
 TRY_ANOTHER_KEY = frozenset(
     {
@@ -49,8 +47,7 @@ TRY_ANOTHER_KEY = frozenset(
 
 def awake(account: UUID, at: datetime) -> ApiKeyQuerySet:
     """Return an account's keys that may be asked with now, the one to begin with first."""
-    rested = Q(resting_until=None) | Q(resting_until__lte=at) | Q(rest_reason__in=READABLE_RESTS)
-    keys = ApiKey.objects.active().filter(rested, account=account, paused_at=None)
+    keys = schedule.awake(at=at).filter(account=account)
     return keys.order_by("refusals", "added_at", "pk")
 
 
@@ -127,6 +124,7 @@ class Turn:
                 continue
             self.requests_left -= 1
             self._asked_once = True
+            asked = replace(asked, removed_credits=charged_so_far(self.account.pk))
             outcome = yield Call(client, question)
             newest = self._keep(replace(asked, answered_at=self._now()), outcome)
             if newest.error not in TRY_ANOTHER_KEY:

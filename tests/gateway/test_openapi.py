@@ -235,7 +235,7 @@ def test_the_gateway_answers_each_mode_of_the_usage_call_as_the_document_says(ga
 
     assert ("billingCycles" in found) == ("listBillingCycles" in query)
     assert ("billingCycle" in found) == bool({"expand", "includeBillingCycle"} & query.keys())
-    assert ("virtualKey" in found) == ("billingCycles" not in found)
+    assert ("virtualKey" in found) == ("billingCycles" not in found) == ("sinceReading" in found)
 
 
 @pytest.mark.parametrize("name", ["removeBackground", "getMembershipUsage"])

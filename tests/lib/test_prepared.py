@@ -33,6 +33,7 @@ from dashboard.usage import (
     outlook,
     readings,
     schedule,
+    since,
     turns,
     twins,
 )
@@ -117,6 +118,7 @@ ASKED: list[tuple[str, Prepared, Callable[[dict[str, Any]], dict[str, Any]]]] = 
     ("readings-other", newest.NEWEST, lambda world: {"team": world["other"].pk}),
     ("locks", locks.USED, lambda world: {}),
     ("removals", glance.NEWEST, lambda world: {"team": world["acme"].pk, "since": NOON - DAY}),
+    ("charged", since.CHARGED_SO_FAR, lambda world: {"account": world["account"].pk}),
     ("months", schedule.MONTHS_READ, lambda world: {"account": world["account"].pk}),
     (
         "company",
@@ -335,6 +337,8 @@ def only_key(account: Account) -> UUID:
 
 CLAIMED = {"plan": NOON + DAY}
 SETTLED = CLAIMED | {"failed_polls": 3}
+ANSWERED = SETTLED | {"answered_at": NOON, "silent_since": None}
+SILENT = SETTLED | {"answered_at": None, "silent_since": NOON}
 COUNTED = {"app_usage": 7, "api_usage": 8, "asked_at": NOON + DAY, "snapshot": reading}
 WINDOW = COUNTED | {"included_credits": 99}
 WINDOW |= {"kind": "stripe", "start": NOON - 3 * DAY, "end": NOON + 27 * DAY}
@@ -342,9 +346,11 @@ MONTH = COUNTED | {"year": 2026, "month": 10}
 STANDING = {"start": NOON - DAY, "end": NOON}
 changed("claimed", schedule.CLAIM, seen=due, **CLAIMED)
 changed("claimed-by-another", schedule.CLAIM, 0, seen=NOON, **CLAIMED)
-changed("settled", schedule.SETTLE, seen=due, answered_at=NOON, silent_since=None, **SETTLED)
-changed("silent", schedule.SETTLE, seen=due, answered_at=None, silent_since=NOON, **SETTLED)
-changed("settled-late", schedule.SETTLE, seen=NOON, answered_at=NOON, silent_since=None, **SETTLED)
+changed("settled", schedule.SETTLE, first=due, seen=due, **ANSWERED)
+changed("silent", schedule.SETTLE, first=NOON, seen=due, **SILENT)
+changed("settled-late", schedule.SETTLE, first=NOON, seen=NOON, **ANSWERED)
+changed("charged", keys.CHARGED, soon=NOON)
+changed("charged-later-than-due", keys.CHARGED, soon=NOON + DAY)
 changed("key-accepted", keys.ACCEPTED, key=only_key, replaced_at=None, at=NOON)
 changed("replaced-key-accepted", keys.ACCEPTED, 0, key=only_key, replaced_at=NOON, at=NOON)
 changed("standing", keys.STANDING, spendable=5, **STANDING)

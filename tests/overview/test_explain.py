@@ -367,7 +367,7 @@ def test_an_unknown_part_makes_the_whole_unknown_and_is_named(client, victor, wi
     every = text(client.get("/teams/acme/explain/spendable/"))
 
     assert "Result unknown" in one
-    assert "Result 11,200" in every and "Main unknown" in every
+    assert "Result at least 11,200" in every and "Main unknown" in every
     assert "What is unknown is not counted as 0" in every
 
 

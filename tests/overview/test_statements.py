@@ -18,7 +18,7 @@ from dashboard.keys.pricing import CreditPrice
 from dashboard.overview.statements import statement, windows_of
 from dashboard.removals.models import Charged, Removal, State
 from dashboard.teams.models import AuditEntry
-from dashboard.usage.models import Cycle
+from dashboard.usage.models import Cycle, Snapshot
 
 START = datetime(2026, 9, 30, 22, 0, tzinfo=UTC)
 MIDDLE = datetime(2026, 10, 31, 23, 0, tzinfo=UTC)
@@ -58,6 +58,28 @@ def cycle(account, *, start=START, end=MIDDLE, app=40, api=60, kind="stripe", as
         asked_at=asked,
         first_seen_at=asked,
     )
+
+
+def reading(account, *, start=MIDDLE, end=END, at=READ, kind="stripe") -> Snapshot:
+    """Write down what the poller does when it asks: until then no removal was charged."""
+    return Snapshot.objects.create(
+        account=account,
+        mode=Snapshot.Mode.CURRENT,
+        outcome=Snapshot.Outcome.OK,
+        asked_at=at,
+        kind=kind,
+        period_start_at=start,
+        period_end_at=end,
+        removed_credits=0,
+    )
+
+
+def ends_now(account, count=1) -> None:
+    """Let removals that are at RemBG end now, each with its picture."""
+    for _ in range(count):
+        at_rembg = {"state": State.SENDING, "attempt": uuid.uuid4(), "result": ""}
+        sent = removal(account, at=READ, charged=Charged.UNKNOWN, **at_rembg)
+        assert sent.finish(at=NOW, result="results/mug.png")
 
 
 def removal(account, *, at=START, user=None, member="Mel", charged=Charged.YES, **facts) -> Removal:
@@ -158,17 +180,64 @@ def test_d8_the_two_kinds_of_cycles_are_never_merged(as_victor, account):
 
 def test_a_running_cycle_says_so_far_and_counts_until_it_was_read(as_victor, account):
     cycle(account, start=MIDDLE, end=END, app=1, api=2)
+    reading(account)
     removal(account, at=READ - SECOND)
-    removal(account, at=READ)
+    ends_now(account)
 
-    page = words(
-        as_victor.get(f"/teams/acme/statements/{account.pk}/{int(MIDDLE.timestamp())}-stripe/")
-    )
+    page = words(as_victor.get(running_url(account)))
 
-    assert "3 credits so far" in page
+    assert "3 credits so far." in page
     assert "The cycle is still running." in page
     assert "Outside: other API use 1" in page
-    assert "1 removal was sent since and is not in these figures." in page
+    # Once, beside the age.
+    assert page.count("+1 since") == 1
+    assert "(UTC). +1 since (1 removal through this dashboard since that reading)" in page
+
+
+def running_url(account) -> str:
+    return f"/teams/acme/statements/{account.pk}/{int(MIDDLE.timestamp())}-stripe/"
+
+
+LISTS = ("/teams/acme/statements/", "/teams/acme/statements/months/2026-11/")
+
+
+def test_d21_lists_and_months_say_what_came_since_too(as_victor, account):
+    cycle(account)
+    cycle(account, start=MIDDLE, end=END, app=1, api=2)
+    reading(account)
+    ends_now(account, 8)
+
+    lists = [words(as_victor.get(address)) for address in LISTS]
+
+    # In the row of the running cycle alone; a month says it beside its sum as well.
+    assert [page.count("+8 since") for page in lists] == [1, 2]
+
+
+def test_d8_d21_a_window_of_which_rembg_speaks_no_more_has_nothing_since(as_victor, account):
+    cycle(account, start=MIDDLE, end=END, app=1, api=2, asked=READ - timedelta(days=3))
+    month = {"start": datetime(2026, 11, 1, tzinfo=UTC), "end": datetime(2026, 12, 1, tzinfo=UTC)}
+    cycle(account, **month, kind="calendar")
+    reading(account, at=READ - timedelta(days=3))
+    reading(account, **month, kind="calendar")
+    ends_now(account, 8)
+
+    found = as_victor.get(api(account)).json()["statements"]
+
+    assert {one["kind"]: one["since_credits"] for one in found} == {"stripe": 0, "calendar": 8}
+
+
+def test_d21_of_a_cycle_not_read_since_it_ended_only_its_own_removals_are_said(as_victor, account):
+    cycle(account, asked=MIDDLE - 10 * SECOND)
+    reading(account, start=START, end=MIDDLE, at=MIDDLE - 10 * SECOND)
+    for at in (MIDDLE - 11 * SECOND, MIDDLE - 10 * SECOND, MIDDLE - SECOND, MIDDLE):
+        removal(account, at=at)
+    removal(account, at=MIDDLE - SECOND, charged=Charged.UNKNOWN)
+    ends_now(account, 8)
+
+    page = words(as_victor.get(url(account)))
+    listed = words(as_victor.get("/teams/acme/statements/"))
+
+    assert "+2 since" in page and "+2 since" in listed
 
 
 def test_a_cycle_not_read_since_it_ended_says_so(as_victor, account):
@@ -352,12 +421,13 @@ def test_the_list_costs_the_same_for_one_cycle_and_for_sixty(
     as_victor, account, django_assert_num_queries
 ):
     as_victor.get("/teams/acme/")
+    cycle(account, start=MIDDLE, end=END)
     for count in (1, 59):
         for number in range(count):
             start = START - timedelta(days=30 * (number + count))
             cycle(account, start=start, end=start + timedelta(days=30))
 
-        with django_assert_num_queries(8):
+        with django_assert_num_queries(9):
             as_victor.get("/teams/acme/statements/")
 
 

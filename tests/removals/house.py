@@ -135,6 +135,13 @@ class House:
         database.close()
         return {row["id"]: dict(row) for row in found}
 
+    def removed_credits(self) -> int:
+        """What all accounts count as charged through us."""
+        with sqlite3.connect(self.folder / "db.sqlite3", timeout=20) as database:
+            [(credits,)] = database.execute("SELECT SUM(removed_credits) FROM keys_account")
+        database.close()
+        return credits
+
     def expire_leases(self) -> None:
         """Let the time of every lease be over, as an hour would."""
         with sqlite3.connect(self.folder / "db.sqlite3", timeout=WAIT) as database:

@@ -91,6 +91,8 @@ def test_r1_killed_at_every_point_nothing_is_lost_and_nothing_is_charged_twice(h
         if row["state"] == "done":
             assert charges[row["picture_sha256"]] == 1
             assert (house.folder / "files" / row["result"]).stat().st_size == row["result_bytes"]
+    charged = [row for row in rows.values() if row["charged"] == "yes"]
+    assert house.removed_credits() == len(charged), "D21: a credit was counted twice, or not at all"
     in_vain = [row for row in rows.values() if not charges[row["picture_sha256"]]]
     assert {row["charged"] for row in in_vain} <= {"unknown"}
 

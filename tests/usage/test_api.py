@@ -32,6 +32,7 @@ FIELDS = [
     "cycle",
     "as_of",
     "stale",
+    "since_credits",
 ]
 
 
@@ -62,6 +63,7 @@ def test_accounts_have_exactly_the_named_fields(get, wire, key, account):
     }
     numbers = ("included", "used_included", "remaining_included", "prepaid", "spendable")
     assert [found[f"{name}_credits"] for name in numbers] == [18500, 9300, 9200, 2000, 11200]
+    assert found["since_credits"] == 0
     assert datetime.fromisoformat(found["as_of"]) == NOON
 
 

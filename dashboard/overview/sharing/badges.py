@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from dashboard.lib.credit_numbers import since_in_full
 from dashboard.usage import phrases
 from dashboard.usage.standing import Standing, total
 
@@ -43,7 +44,7 @@ def credits_left(standings: Sequence[Standing]) -> tuple[str, str, str]:
 
 
 def formula(standings: Sequence[Standing]) -> str:
-    """Return how the number comes about, and when its oldest part was read."""
+    """Return how the number comes about, when its oldest part was read, and what came since."""
     told, sums = _("Included credits left + prepaid credits, each account once."), total(standings)
     if sums.undecided:
         told += " " + _("An account that may be the same as another one is not counted.")
@@ -51,7 +52,8 @@ def formula(standings: Sequence[Standing]) -> str:
         return told
     local = timezone.localtime(sums.as_of)
     when = f"{date_format(local, 'j M Y, H:i')} {local:%Z}".strip()
-    return f"{told} {_('Read: %(when)s.') % {'when': when}}"
+    read = _("Read: %(when)s.") % {"when": when}
+    return f"{told} {read} {since_in_full(sums.since)}".rstrip()
 
 
 def draw(label: str, message: str, state: str, told: str = "") -> str:

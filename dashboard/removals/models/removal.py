@@ -12,7 +12,7 @@ from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.expressions import Combinable
 
-from dashboard.keys.models import Account, ApiKey
+from dashboard.keys.models import Account, ApiKey, note_charged
 from dashboard.rembg import filenames
 from dashboard.rembg.errors import RembgError
 from dashboard.rembg.parameters import Parameters
@@ -231,16 +231,20 @@ class Removal(models.Model):
 
     def finish(self, *, at: datetime, **result: Any) -> bool:
         """Write down the result; a lease that was given up in the meantime does not matter."""
-        return self._move(
-            (State.SENDING, State.UNKNOWN),
-            state=State.DONE,
-            charged=Charged.YES,
-            finished_at=at,
-            lease_expires_at=None,
-            phase="",
-            **NO_ERROR,
-            **result,
-        )
+        with transaction.atomic():
+            moved = self._move(
+                (State.SENDING, State.UNKNOWN),
+                state=State.DONE,
+                charged=Charged.YES,
+                finished_at=at,
+                lease_expires_at=None,
+                phase="",
+                **NO_ERROR,
+                **result,
+            )
+            if moved:
+                self._note_charged(at=at)
+        return moved
 
     def end(
         self,
@@ -267,6 +271,8 @@ class Removal(models.Model):
             )
             if moved and error.charged == "no":
                 self._give_back()
+            elif moved and error.charged == "yes":
+                self._note_charged(at=at)
         return moved
 
     def wait(
@@ -299,6 +305,11 @@ class Removal(models.Model):
         """Return by id who and what spends here, as budgets name them; "" where there is none."""
         key = str(self.virtual_key or "")
         return {"user": str(self.user_id or ""), "key": key, "tag": self.tag}
+
+    def _note_charged(self, *, at: datetime) -> None:
+        """Count it on its account; a removal becomes "charged" once, so it is counted once."""
+        if self.account_id is not None:
+            note_charged(self.account_id, at=at)
 
     def _give_back(self) -> None:
         """Take it out of every cycle that counts it."""

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from dashboard.lib.credit_numbers import since_in_full, since_in_short
 from dashboard.lib.explanation import Explanation, Operand
 from dashboard.usage import phrases
 from dashboard.usage.account_page import AccountPage
@@ -47,6 +48,7 @@ def spendable(one: Standing, *, slug: str) -> Explanation:
             _operand(_("Included credits left"), one.remaining, one, slug=slug),
             _operand(_("Prepaid credits"), one.prepaid, one, slug=slug),
         ),
+        since_in_full(one.since),
     )
 
 
@@ -69,9 +71,9 @@ def used(page: AccountPage) -> Explanation:
         total,
         (
             Operand(_("In the app"), app, page.source_url, as_of),
-            Operand(_("By API"), api, page.source_url, as_of),
+            Operand(_("By API"), api, page.source_url, as_of, since_in_short(page.credits_since)),
         ),
-        note,
+        f"{note} {since_in_full(page.credits_since)}".rstrip(),
     )
 
 
@@ -80,6 +82,8 @@ def _notes(sums: Total) -> Iterator[str]:
         yield _("What is unknown is not counted as 0: it is left out and named.")
     if sums.undecided:
         yield _("An account that may be the same as another one waits until somebody decides.")
+    if later := since_in_full(sums.since):
+        yield later
 
 
 def _account(one: Standing, value: int | None, *, slug: str) -> Operand:
@@ -90,7 +94,8 @@ def _account(one: Standing, value: int | None, *, slug: str) -> Operand:
 
 
 def _operand(label: str, value: int | None, one: Standing, *, slug: str, note: str = "") -> Operand:
-    return Operand(label, value, _reading(one, one.source, slug=slug), one.as_of, note)
+    said = ", ".join(filter(None, (since_in_short(one.since), note)))
+    return Operand(label, value, _reading(one, one.source, slug=slug), one.as_of, said)
 
 
 def _reading(one: Standing, source: UUID | None, *, slug: str) -> str:

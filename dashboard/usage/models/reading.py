@@ -108,6 +108,8 @@ class Snapshot(models.Model):
     synced = models.BooleanField(null=True)
     kind = models.CharField(max_length=8, choices=Kind, blank=True)
     clock_skew_seconds = models.IntegerField(null=True)
+    # The account's own `removed_credits` when this was asked; what came after is "since" (D21).
+    removed_credits = models.BigIntegerField(null=True)
 
     objects = SnapshotQuerySet.as_manager()
 

@@ -29,6 +29,6 @@ def tell_ends(apps, schema_editor):
 
 class Migration(migrations.Migration):
 
-    dependencies = [("usage", "0005_ends_of_cycles"), ("keys", "0005_when_rembg_answered")]
+    dependencies = [("usage", "0006_ends_of_cycles"), ("keys", "0006_removed_credits")]
 
     operations = [migrations.RunPython(tell_ends, migrations.RunPython.noop)]

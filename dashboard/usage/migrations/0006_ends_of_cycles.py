@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('keys', '0005_when_rembg_answered'),
-        ('usage', '0004_newest_good_of_a_mode'),
+        ('usage', '0005_removed_credits'),
     ]
 
     operations = [
