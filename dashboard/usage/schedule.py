@@ -33,6 +33,8 @@ CYCLES_EVERY = timedelta(days=1)
 MONTHS = 12
 MONTH_READ = ("year", "month", "asked_at")
 MONTH_AGAIN = timedelta(hours=6)
+# An answer may be some hours old (D18): a month that was read soon after its end is read again.
+OLD_ANSWERS = timedelta(hours=3)
 REFRESH_EVERY = timedelta(minutes=1)
 MOST_REQUESTS, REQUESTS_IN = 2, timedelta(minutes=1)
 NO_KEY, KEY_LOCKED = "no_usable_key", "key_locked"
@@ -274,7 +276,10 @@ def window_due(account: Account, *, at: datetime) -> datetime | None:
 
 
 def _is_due(asked_at: datetime | None, end: datetime, *, at: datetime) -> bool:
-    return asked_at is None or asked_at < end <= at
+    """Say whether a month was not read since it ended, or only when an old answer was possible."""
+    if asked_at is None or asked_at < end <= at:
+        return True
+    return end <= asked_at < end + OLD_ANSWERS <= at
 
 
 def end_of_day(at: datetime) -> datetime:
