@@ -32,7 +32,7 @@ class AccountOut(Schema):
     """Where an account stands, in credits, as RemBG said it at `as_of`.
 
     `since_credits` were charged for removals through this dashboard since then; no other number of
-    this answer has them in it.
+    this answer has them in it. Null before the first reading.
     """
 
     id: UUID
@@ -46,7 +46,7 @@ class AccountOut(Schema):
     cycle: WindowOut | None
     as_of: datetime | None
     stale: bool
-    since_credits: int
+    since_credits: int | None
 
 
 class UndecidedOut(AccountOut):
@@ -188,7 +188,7 @@ def _account(one: Standing) -> AccountOut:
         cycle=_window(one.window) if one.window else None,
         as_of=one.as_of,
         stale=one.stale,
-        since_credits=one.since,
+        since_credits=one.since if one.is_read else None,
     )
 
 
