@@ -17,6 +17,8 @@ from dashboard.usage.windows import Window, overlapping
 
 # So near to the end of a month it is not sure which one upstream's "now" meant.
 EDGE_OF_MONTH = timedelta(minutes=5)
+# An answer may be some hours old: what it leaves out may have been counted since (D18).
+OLD_ANSWERS = timedelta(hours=3)
 COUNTERS = ("app_usage", "api_usage")
 CHANGING = [
     *COUNTERS,
@@ -172,6 +174,19 @@ def bring_listed(
                 # The running period's end is Stripe's own; the others are the next start less 1.
                 cycle.listed_end_at = one.end_at
             _count(cycle, one.app_usage, one.api_usage, snapshot)
+        starts = {one.start_at for one in listed}
+        for cycle in cycles:
+            if cycle.start_at not in starts and _ended_unused(cycle, at=snapshot.asked_at):
+                _count(cycle, 0, 0, snapshot)
+
+
+def _ended_unused(cycle: Cycle, *, at: datetime) -> bool:
+    """Say whether nothing was used in a cycle when it was read last, before an end that is over.
+
+    What was used is listed (contract 2): one that a list leaves out stayed unused to its end.
+    """
+    unused = cycle.app_usage == 0 == cycle.api_usage and cycle.told_end_at is not None
+    return unused and cycle.asked_at < cycle.end_at and cycle.end_at + OLD_ANSWERS <= at
 
 
 def bring_month(account: Account, month: Month, snapshot: Snapshot) -> None:

@@ -20,6 +20,7 @@ from dashboard.keys.models import Account, AccountQuerySet, ApiKey, ApiKeyQueryS
 from dashboard.lib.prepared import Prepared, PreparedUpdate
 from dashboard.rembg import errors
 from dashboard.rembg.usage import Month
+from dashboard.usage.bringing import OLD_ANSWERS
 from dashboard.usage.models import SURE_ENDS, CalendarMonth, Refresh, Snapshot
 from dashboard.usage.readings import Question
 from dashboard.usage.windows import months_before, next_month
@@ -33,8 +34,6 @@ CYCLES_EVERY = timedelta(days=1)
 MONTHS = 12
 MONTH_READ = ("year", "month", "asked_at")
 MONTH_AGAIN = timedelta(hours=6)
-# An answer may be some hours old (D18): a month that was read soon after its end is read again.
-OLD_ANSWERS = timedelta(hours=3)
 REFRESH_EVERY = timedelta(minutes=1)
 MOST_REQUESTS, REQUESTS_IN = 2, timedelta(minutes=1)
 NO_KEY, KEY_LOCKED = "no_usable_key", "key_locked"
@@ -279,6 +278,7 @@ def _is_due(asked_at: datetime | None, end: datetime, *, at: datetime) -> bool:
     """Say whether a month was not read since it ended, or only when an old answer was possible."""
     if asked_at is None or asked_at < end <= at:
         return True
+    # An old answer, soon after the end, may lack the last hours (D18).
     return end <= asked_at < end + OLD_ANSWERS <= at
 
 

@@ -68,7 +68,7 @@ class World:
                 break
             asked = {"periodStartUnix": one.last + 1, "expand": "billing_cycle"}
             one = _counted(self.sandbox.get(USAGE, secret, **asked))
-            if utc(one.last) > self.since:
+            if one.kind == "stripe" and utc(one.last) > self.since:
                 found[one.start] = one
         return found
 
