@@ -159,7 +159,7 @@ def test_a_shared_page_tells_age_and_formula_but_no_reading(share, shows):
     }[shows]
 
     assert "How these numbers come about" in said and formula in said
-    assert re.search(r"Read (now|\d+ (second|minute)s? ago)", said)
+    assert re.search(r"Read (now|(a|\d+) (second|minute)s? ago)", said)
     assert ("Forecast made" in said) == (shows == "this_cycle")
     assert not re.search("/readings/|/explain/|membership-usage|billingCycle", page)
 
