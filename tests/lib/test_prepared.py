@@ -93,6 +93,8 @@ def world(acme, account, key, alice, mel) -> dict[str, Any]:
             kind="stripe",
             start_at=NOON - 3 * DAY,
             end_at=NOON + 27 * DAY,
+            told_end_at=NOON + 27 * DAY,
+            counted_from_at=NOON - 2 * DAY,
             asked_at=NOON,
             first_seen_at=NOON,
         )

@@ -209,8 +209,9 @@ def test_d21_lists_and_months_say_what_came_since_too(as_victor, account):
 
     lists = [words(as_victor.get(address)) for address in LISTS]
 
-    # In the row of the running cycle alone; a month says it beside its sum as well.
-    assert [page.count("+8 since") for page in lists] == [1, 2]
+    # In the row of the running cycle alone, and in the chart's sentence (on the page and in its
+    # data); a month says it beside its sum as well.
+    assert [page.count("+8 since") for page in lists] == [3, 2]
 
 
 def test_d8_d21_a_window_of_which_rembg_speaks_no_more_has_nothing_since(as_victor, account):
