@@ -13,7 +13,7 @@ from dashboard.rembg import usage
 from dashboard.rembg.usage import CyclesAnswer, Month, UsageAnswer
 from dashboard.usage.cycle_ends import SETTLED, settle_ends, shape_of
 from dashboard.usage.models import CalendarMonth, Cycle, Snapshot
-from dashboard.usage.windows import Window, overlapping
+from dashboard.usage.windows import Window, any_fell, overlapping
 
 # So near to the end of a month it is not sure which one upstream's "now" meant.
 EDGE_OF_MONTH = timedelta(minutes=5)
@@ -296,8 +296,7 @@ def _count(cycle: Cycle, app: int | None, api: int | None, snapshot: Snapshot) -
 
 def _fell(cycle: Cycle, window: Window) -> bool:
     """Say whether a window's counters are below the known ones: an old answer (D18)."""
-    pairs = [(cycle.app_usage, window.app_usage), (cycle.api_usage, window.api_usage)]
-    return any(old is not None and new is not None and new < old for old, new in pairs)
+    return any_fell([(cycle.app_usage, window.app_usage), (cycle.api_usage, window.api_usage)])
 
 
 def _flag(cycles: list[Cycle]) -> None:

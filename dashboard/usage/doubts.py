@@ -17,7 +17,7 @@ from dashboard.rembg.fields import Problem
 from dashboard.rembg.usage import CyclesAnswer, Window
 from dashboard.usage.cycle_ends import shape_of
 from dashboard.usage.models import Cycle, Kind, Snapshot
-from dashboard.usage.windows import PLAUSIBLE_YEARS, TOUCHING
+from dashboard.usage.windows import PLAUSIBLE_YEARS, TOUCHING, any_fell
 
 FELL, OTHER_WINDOW, OLD_WINDOW = "fell", "other_window", "old_window"
 # So many readings in a row, the new one included, have to say so before it is believed.
@@ -99,7 +99,7 @@ def _listed_reason(
     known = [one for one in cycles if one.start_at == start]
     if known:
         pairs = [(known[0].app_usage, app), (known[0].api_usage, api)] if len(known) == 1 else []
-        return FELL if _any_fell(pairs) else ""
+        return FELL if any_fell(pairs) else ""
     within = (
         one.start_at < start and start + TOUCHING < one.end_at
         for one in cycles
@@ -114,11 +114,7 @@ def _place(reading: Snapshot) -> tuple[str, datetime | None]:
 
 
 def _fell(before: Snapshot, after: Snapshot) -> bool:
-    return _any_fell([(getattr(before, name), getattr(after, name)) for name in COUNTERS])
-
-
-def _any_fell(pairs: Iterable[tuple[int | None, int | None]]) -> bool:
-    return any(old is not None and new is not None and new < old for old, new in pairs)
+    return any_fell([(getattr(before, name), getattr(after, name)) for name in COUNTERS])
 
 
 def _before(account: Account, reading: Snapshot) -> Snapshot | None:

@@ -151,6 +151,11 @@ def overlapping(windows: Iterable[Window]) -> set[Window]:
     return found
 
 
+def any_fell(counters: Iterable[tuple[int | None, int | None]]) -> bool:
+    """Say whether a counter is below what it was before; each is a pair, None is unknown."""
+    return any(old is not None and new is not None and new < old for old, new in counters)
+
+
 def share_time(one: Window, other: Window) -> bool:
     """Say whether two windows share more than a second."""
     return one.start_at + TOUCHING < other.end_at and other.start_at + TOUCHING < one.end_at
