@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from calendar import monthrange
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -146,9 +148,8 @@ NOTHING = {"usedIncludedCredits": 0, "remainingIncludedCredits": 18500}
 
 
 @pytest.fixture
-def shop(account, client, alice) -> Account:
+def shop(account, alice) -> Account:
     add_key(account, "canary-of-the-shop")
-    client.force_login(alice)
     return account
 
 
@@ -166,11 +167,18 @@ def read(shop: Account, wire, current: dict, cycles: dict, *, at: datetime) -> N
     assert poll(shop, at=at).is_good
 
 
+@contextmanager
+def opened(client, *, at: datetime) -> Iterator[None]:
+    """Let Alice sign in at a moment, and the clock stand."""
+    with time_machine.travel(at, tick=False):
+        client.force_login(User.objects.get(email="alice@example.com"))
+        yield
+
+
 def months(client, *, at: datetime) -> dict[str, tuple[int, bool]]:
     """Return what each month's statement counts, and whether it is final."""
     root = "/api/v1/teams/acme/statements"
-    with time_machine.travel(at, tick=False):
-        client.force_login(User.objects.get(email="alice@example.com"))
+    with opened(client, at=at):
         names = client.get(root).json()["months"]
         found = {name: client.get(f"{root}/{name}").json() for name in names}
     return {name: (one["total"]["credits"], one["is_final"]) for name, one in found.items()}
@@ -200,7 +208,7 @@ def test_d15_a_cycle_that_is_only_listed_says_that_its_end_is_inferred_and_is_no
     read(shop, wire, running(3), late, at=at)
     key = f"{int(STARTS[0].timestamp())}-stripe"
 
-    with time_machine.travel(at, tick=False):
+    with opened(client, at=at):
         page = client.get(f"/teams/acme/accounts/{shop.pk}/?cycle={key}").text
         statement = client.get(f"/teams/acme/statements/{shop.pk}/{key}/").text
         [cycle] = [
@@ -258,7 +266,7 @@ def test_d16_rows_of_a_cycle_hold_what_was_counted_after_its_renewal(shop, wire,
         read(shop, wire, running(1, app=hours - late), empty, at=end + hours * HOUR)
 
     at = end + (late + 6) * HOUR
-    with time_machine.travel(at, tick=False):
+    with opened(client, at=at):
         rows = {key: client.get(url, {"cycle": key}).json()["table"]["rows"] for key in (old, new)}
         days = client.get(url, {"span": "90"}).json()["table"]["rows"]
     [after] = [row for row in rows[old] if "counted after its renewal" in row[-1]]
@@ -278,11 +286,11 @@ def test_d17_what_is_read_before_a_cycle_begins_by_our_clock_is_of_its_first_hou
     empty = {"billingCycles": []}
     read(shop, wire, usage(app=900, api=0, **ends[0]), empty, at=begin - HOUR / 4)
     read(shop, wire, usage(app=7, api=0, **NOTHING | ends[1]), empty, at=early)
-    with time_machine.travel(early, tick=False):
+    with opened(client, at=early):
         page = client.get(f"/teams/acme/accounts/{shop.pk}/").text
     read(shop, wire, usage(app=9, api=0, **NOTHING | ends[1]), empty, at=begin + HOUR / 5)
 
-    with time_machine.travel(begin + HOUR, tick=False):
+    with opened(client, at=begin + HOUR):
         api = f"/api/v1/teams/acme/accounts/{shop.pk}/hours"
         hours = client.get(api, {"day": "2026-03-12"}).json()["use"]
     by_hour = {one["start_at"][11:13]: one["app_usage"] for one in hours if one["app_usage"]}
