@@ -48,7 +48,9 @@ def read_until(window: Window) -> datetime:
 def stretches(window: Window) -> list[Stretch]:
     """Return when removals count in the window, as far as its counters speak."""
     until = read_until(window)
-    parts = window.stretches or ((window.start_at, window.counted_end_at),)
+    parts = window.stretches
+    if parts is None:
+        parts = ((window.start_at, window.counted_end_at),)
     return [(start, min(end, until)) for start, end in parts if start < until]
 
 

@@ -16,22 +16,17 @@ from dashboard.lib.renewals import anchor_day, months_in, renewal_after
 from dashboard.usage.models import Cycle, EndSource, Kind
 from dashboard.usage.windows import TOUCHING, month_start
 
+# What is settled of a row.
 SETTLED = ("kind", "end_at", "end_source")
 
 
-def settle_ends(cycles: Sequence[Cycle]) -> list[Cycle]:
-    """Give all cycles of one account their ends, and guessed ones their kind; return the changed.
-
-    The rows are changed, not saved.
-    """
-    before = [[getattr(one, name) for name in SETTLED] for one in cycles]
+def settle_ends(cycles: Sequence[Cycle]) -> None:
+    """Give all cycles of one account their ends, and guessed ones their kind; nothing is saved."""
     _guess_kinds(cycles)
     for kind in Kind.values:
         same = sorted((one for one in cycles if one.kind == kind), key=lambda one: one.start_at)
         for one in same:
             one.end_at, one.end_source = _end(one, same)
-    after = [[getattr(one, name) for name in SETTLED] for one in cycles]
-    return [one for one, old, new in zip(cycles, before, after, strict=True) if old != new]
 
 
 def shape_of(start_at: datetime) -> Kind:

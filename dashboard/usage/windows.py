@@ -34,8 +34,8 @@ class Window:
     end_source: str = EndSource.TOLD
     counted_from_at: datetime | None = None
     counted_until_at: datetime | None = None
-    # When RemBG counted in it, where that is not all of its time (`with_stretches`).
-    stretches: tuple[Stretch, ...] = ()
+    # When RemBG counted in it, perhaps never (`with_stretches`); None is all of its time.
+    stretches: tuple[Stretch, ...] | None = None
 
     @classmethod
     def of(cls, cycle: Cycle) -> Window:

@@ -227,6 +227,17 @@ def test_d8_d21_a_window_of_which_rembg_speaks_no_more_has_nothing_since(as_vict
     assert {one["kind"]: one["since_credits"] for one in found} == {"stripe": 0, "calendar": 8}
 
 
+def test_d8_a_removal_is_in_one_cycle_though_nobody_read_the_fall_back(as_victor, account):
+    cycle(account, start=MIDDLE, end=END, app=1, api=2)
+    month = {"start": datetime(2026, 11, 1, tzinfo=UTC), "end": datetime(2026, 12, 1, tzinfo=UTC)}
+    cycle(account, **month, kind="calendar")
+    removal(account, at=datetime(2026, 11, 10, 12, tzinfo=UTC))
+
+    found = as_victor.get(api(account)).json()["statements"]
+
+    assert {one["kind"]: one["through"]["credits"] for one in found} == {"stripe": 1, "calendar": 0}
+
+
 def test_d21_of_a_cycle_not_read_since_it_ended_only_its_own_removals_are_said(as_victor, account):
     cycle(account, asked=MIDDLE - 10 * SECOND)
     reading(account, start=START, end=MIDDLE, at=MIDDLE - 10 * SECOND)
