@@ -248,13 +248,21 @@ def test_d18_a_counter_that_falls_and_is_back_was_a_stale_answer(hour, readings)
 def test_d20_one_answer_about_another_accounts_window_leaves_nothing(hour):
     other = usage(start=START + timedelta(days=6), end=END + timedelta(days=6), app=3, api=4)
     cycles, before = list(Cycle.objects.values_list("start_at", "end_at")), hour.listed()
-    hour.weather.fault = says(json_answer(other))
-    hour.pass_by(20)
+    asked = []
+
+    def once(line: Line, query: Query) -> None:
+        hour.weather.fault = None
+        asked.append(query)
+        line.send(json_answer(other))
+
+    hour.weather.fault = once
+    while not asked:
+        hour.pass_by(5)
     during = hour.listed()
-    hour.weather.fault = None
     hour.pass_by(20)
 
     assert during == before
+    assert hour.account.snapshots.filter(outcome="doubted").count() == 1
     assert list(Cycle.objects.values_list("start_at", "end_at")) == cycles
     assert hour.listed()["used_included_credits"] == before["used_included_credits"]
 
