@@ -24,6 +24,8 @@ def tell_ends(apps, schema_editor):
         counted_from_at=Subquery(told.order_by("asked_at").values("asked_at")[:1]),
         counted_until_at=Subquery(told.values("asked_at")[:1]),
     )
+    # The ends of the others came from the list: they are not sure.
+    Cycle.objects.filter(told_end_at=None).update(end_source="listed")
     Account.objects.update(cycles_due_at=timezone.now())
 
 

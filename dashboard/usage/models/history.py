@@ -59,7 +59,7 @@ class UsageSpan(models.Model):
     levels = models.JSONField(null=True)
     readings = models.PositiveIntegerField(default=0)
     # It was counted after the window's end: the renewal's webhook was late (D16).
-    is_after = models.BooleanField(default=False)
+    is_after = models.BooleanField(default=False, db_default=False)
 
     objects = UsageSpanQuerySet.as_manager()
 

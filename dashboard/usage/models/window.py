@@ -44,7 +44,9 @@ class Cycle(models.Model):
     start_at = models.DateTimeField()
     # Where it ends, out of all that is known of the account's cycles (`usage.cycle_ends`).
     end_at = models.DateTimeField()
-    end_source = models.CharField(max_length=9, choices=EndSource, default=EndSource.TOLD)
+    end_source = models.CharField(
+        max_length=9, choices=EndSource, default=EndSource.TOLD, db_default=EndSource.LISTED
+    )
     # The newest end that `billingCycle` told, and the one that the list gave while it ran.
     told_end_at = models.DateTimeField(null=True)
     listed_end_at = models.DateTimeField(null=True)
