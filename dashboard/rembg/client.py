@@ -27,7 +27,7 @@ from dashboard.rembg import usage as usages
 from dashboard.rembg.address import base_of
 from dashboard.rembg.answer import Removed
 from dashboard.rembg.breaker import Breakers
-from dashboard.rembg.files import Image, Target, reading_end, writing_end
+from dashboard.rembg.files import Image, Target, reading_end, stored, writing_end
 from dashboard.rembg.headers import AnswerHead
 from dashboard.rembg.meter import Meter, Progress
 from dashboard.rembg.multipart import MultipartBody
@@ -117,9 +117,10 @@ class Client:
                     sink.write(piece)
                     meter.at(sink.size)
                 meter.at(sink.size, last=True)
-                verdict = answer.judge(
-                    sink.finish(), asked=asked, source=picture, secrets=(self._key,)
-                )
+                with stored():
+                    verdict = answer.judge(
+                        sink.finish(), asked=asked, source=picture, secrets=(self._key,)
+                    )
             return Removed.of(verdict, head, asked=asked, size=sink.size, seconds=exchange.elapsed)
 
     def usage(self, window: Month | datetime | None = None, *, expand: bool = True) -> UsageAnswer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,21 +23,26 @@ class Sink:
 
     def write(self, piece: bytes) -> None:
         """Add bytes at the end; raise NotStored."""
-        try:
+        with stored():
             self._file.write(piece)
-        except OSError as exc:
-            raise errors.NotStored from exc
         self.size += len(piece)
 
     def finish(self) -> BinaryIO:
         """Return the file, complete and at its beginning; raise NotStored."""
-        try:
+        with stored():
             self._file.truncate()
             self._file.flush()
-        except OSError as exc:
-            raise errors.NotStored from exc
-        self._file.seek(0)
+            self._file.seek(0)
         return self._file
+
+
+@contextmanager
+def stored() -> Iterator[None]:
+    """Raise NotStored where the disk does not take, or give back, what was paid for."""
+    try:
+        yield
+    except OSError as exc:
+        raise errors.NotStored from exc
 
 
 @contextmanager
@@ -52,19 +57,35 @@ def reading_end(image: Image) -> Iterator[BinaryIO]:
 
 @contextmanager
 def writing_end(target: Target) -> Iterator[Sink]:
-    """Lend a place for the answer; if it fails, a path is gone again and a file is empty again."""
-    if not isinstance(target, str | os.PathLike):
-        target.seek(0)
-        try:
-            yield Sink(target)
-        except BaseException:
+    """Lend a place for the answer; if it fails, a path is gone again and a file is empty again.
+
+    Raises OSError before anything is asked of RemBG, and only then: a disk that is full refuses the
+    cleaning up, too, and that must not hide what became of the request (SAFETY R19).
+    """
+    if isinstance(target, str | os.PathLike):
+        with _at(Path(target)) as file:
+            yield Sink(file)
+        return
+    target.seek(0)
+    try:
+        yield Sink(target)
+    except BaseException:
+        with suppress(OSError):
             target.seek(0)
             target.truncate()
-            raise
-        return
-    with Path(target).open("w+b") as file:
-        try:
-            yield Sink(file)
-        except BaseException:
-            Path(target).unlink(missing_ok=True)
-            raise
+        raise
+
+
+@contextmanager
+def _at(path: Path) -> Iterator[BinaryIO]:
+    file = path.open("w+b")
+    try:
+        yield file
+    except BaseException:
+        with suppress(OSError):
+            file.close()
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+        raise
+    with stored():
+        file.close()

@@ -207,9 +207,11 @@ def _exchange(
     try:
         answer = _send(removal, order, key, client, image, target)
     except errors.RembgError as error:
-        said = _note(key, error, at=clock())
-        sending.settle(lambda: removal.end(said, at=clock()))
-        raise said from None
+        raise _end(removal, key, error, at=clock()) from None
+    except OSError as exc:
+        # Of our own disk, and the client does not say how far it had come (R19).
+        log.error("%s broke off: %s", removal.pk, exc.strerror)
+        raise _end(removal, key, errors.OutcomeUnknown(), at=clock()) from None
     kept = bool(order.result_until) and _keep(removal, target)
     notices = () if kept or not order.result_until else (NOT_KEPT,)
     try:
@@ -245,14 +247,24 @@ def _send(
     raise AssertionError("the last try returns or raises")
 
 
-def _note(key: ApiKey, error: errors.RembgError, *, at: datetime) -> errors.RembgError:
-    """Remember what the error says of the key; return what the caller may know of it (F15)."""
-    if isinstance(error, errors.AccountRefused):
-        key.note_refused(error, at=at)
-        return KeysRefused.of(error)
-    if isinstance(error, errors.Limited):
-        sending.note_limit(key, error, retries=0, at=at)
-    return error
+def _end(
+    removal: Removal, key: ApiKey, error: errors.RembgError, *, at: datetime
+) -> errors.RembgError:
+    """Write down how it failed; return what the caller may know of it (F15).
+
+    It is told whether or not the database takes it: the caller must not hear that nothing was
+    charged because a row could not be written. The sweeper calls such a row unknown later.
+    """
+    said = KeysRefused.of(error) if isinstance(error, errors.AccountRefused) else error
+    try:
+        if isinstance(error, errors.AccountRefused):
+            key.note_refused(error, at=at)
+        elif isinstance(error, errors.Limited):
+            sending.note_limit(key, error, retries=0, at=at)
+        sending.settle(lambda: removal.end(said, at=at))
+    except DatabaseError as exc:
+        log.error("the end of %s was not written: %s", removal.pk, type(exc).__name__)
+    return said
 
 
 def _keep(removal: Removal, target: BinaryIO) -> bool:
@@ -261,7 +273,6 @@ def _keep(removal: Removal, target: BinaryIO) -> bool:
         files.keep(target, sending.result_name(removal))
     except OSError as exc:
         log.error("the result of %s was not stored: %s", removal.pk, exc.strerror)
-        return False
-    finally:
         target.seek(0)
+        return False
     return True

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -48,25 +48,56 @@ def no_space() -> Iterator[None]:
         raise NoSpace from None
 
 
+class Draft:
+    """A file beside the place where it is to be: `keep` puts it there, `discard` leaves nothing.
+
+    On a disk: fsync, rename, fsync of the folder (SAFETY S12). `file` is readable, too.
+    """
+
+    def __init__(self, name: str) -> None:
+        """Open it; raise OSError."""
+        self._name = name
+        self._place = _path(name)
+        folder = self._place.parent if self._place else Path(settings.FILE_UPLOAD_TEMP_DIR)
+        folder.mkdir(parents=True, exist_ok=True, mode=settings.FILE_UPLOAD_DIRECTORY_PERMISSIONS)
+        handle, draft = tempfile.mkstemp(suffix=DRAFT, dir=folder)
+        self._draft = Path(draft)
+        self.file: BinaryIO = open(handle, "w+b")  # noqa: SIM115 (closed by `keep` or `discard`)
+
+    def keep(self) -> None:
+        """Make it the file that was named; raise OSError, after which it must be discarded."""
+        self.file.flush()
+        os.fsync(self.file.fileno())
+        self.file.close()
+        if self._place is None:
+            with self._draft.open("rb") as file:
+                default_storage.save(self._name, File(file))
+            return
+        self._draft.chmod(settings.FILE_UPLOAD_PERMISSIONS)
+        self._draft.replace(self._place)
+        _sync(self._place.parent)
+
+    def discard(self) -> None:
+        """Close it, and delete what `keep` did not put away; never raises.
+
+        A full disk fails again when a buffer is emptied at the end, and an error of the cleaning up
+        would hide the one that matters (SAFETY R19).
+        """
+        with suppress(OSError):
+            self.file.close()
+        with suppress(OSError):
+            self._draft.unlink(missing_ok=True)
+
+
 @contextmanager
 def writing(name: str) -> Iterator[BinaryIO]:
-    """Open a draft that becomes the file `name` when the block ends well, else nothing at all.
-
-    On a disk: written beside its place, fsync, rename, fsync of the folder (SAFETY S12). Readable,
-    too. Raises OSError.
-    """
-    path = _path(name)
-    folder = path.parent if path else Path(settings.FILE_UPLOAD_TEMP_DIR)
-    folder.mkdir(parents=True, exist_ok=True, mode=settings.FILE_UPLOAD_DIRECTORY_PERMISSIONS)
-    handle, draft = tempfile.mkstemp(suffix=DRAFT, dir=folder)
+    """Open a draft that becomes the file `name` when the block ends well; raise OSError."""
+    draft = Draft(name)
     try:
-        with open(handle, "w+b") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        _put(Path(draft), name, path)
+        yield draft.file
+        draft.keep()
     finally:
-        Path(draft).unlink(missing_ok=True)
+        draft.discard()
 
 
 def opened(name: str) -> BinaryIO:
@@ -133,16 +164,6 @@ def _path(name: str) -> Path | None:
         return Path(default_storage.path(name))
     except NotImplementedError:
         return None
-
-
-def _put(draft: Path, name: str, path: Path | None) -> None:
-    if path is None:
-        with draft.open("rb") as file:
-            default_storage.save(name, File(file))
-        return
-    draft.chmod(settings.FILE_UPLOAD_PERMISSIONS)
-    draft.replace(path)
-    _sync(path.parent)
 
 
 def _sync(folder: Path) -> None:

@@ -108,9 +108,19 @@ def send(removal: Removal, *, clock: Clock) -> None:
         removal.end(PictureGone(), at=clock())
         return
     with picture:
-        if removal.begin_sending(key, at=clock(), until=lease_end(clock())):
-            failpoints.reach("after_sending")
-            _exchange(removal, key, client, picture, clock=clock)
+        try:
+            # Before `sending` is written down: from then on nothing is known to be harmless.
+            draft = files.Draft(result_name(removal))
+        except OSError as exc:
+            log.error("no file for the result of %s: %s", removal.pk, exc.strerror)
+            _put_off(removal, NoSpace(), until=clock() + NO_ROOM_PAUSE, at=clock())
+            return
+        try:
+            if removal.begin_sending(key, at=clock(), until=lease_end(clock())):
+                failpoints.reach("after_sending")
+                _exchange(removal, key, client, picture, draft, clock=clock)
+        finally:
+            draft.discard()
 
 
 def result_name(removal: Removal) -> str:
@@ -156,26 +166,36 @@ def note_answer(
 
 
 def _exchange(
-    removal: Removal, key: ApiKey, client: Client, picture: BinaryIO, *, clock: Clock
+    removal: Removal,
+    key: ApiKey,
+    client: Client,
+    picture: BinaryIO,
+    draft: files.Draft,
+    *,
+    clock: Clock,
 ) -> None:
-    answer: Removed | None = None
+    """Send it, keep the answer, and write down what came of it (SAFETY 3.1, R19)."""
     try:
-        with files.writing(result_name(removal)) as target:
-            answer = _remove(removal, client, picture, target, clock=clock)
-            failpoints.reach("after_answer")
-            target.flush()
-            failpoints.reach("after_result_tmp")
-        failpoints.reach("after_result_stored")
+        answer = _remove(removal, client, picture, draft.file, clock=clock)
     except errors.RembgError as error:
         _settle_error(removal, key, error, at=clock())
+        return
+    except OSError as exc:
+        # Of our own disk, and the client does not say how far it had come.
+        log.error("%s broke off: %s", removal.pk, exc.strerror)
+        settle(lambda: removal.end(errors.OutcomeUnknown(), at=clock()))
+        return
+    failpoints.reach("after_answer")
+    try:
+        draft.file.flush()
+        failpoints.reach("after_result_tmp")
+        draft.keep()
     except OSError as exc:
         log.error("the result of %s was not stored: %s", removal.pk, exc.strerror)
-        if answer is None:  # There was no draft to write to, so nothing was sent.
-            _put_off(removal, NoSpace(), until=clock() + NO_ROOM_PAUSE, at=clock())
-        else:
-            settle(lambda: removal.end(errors.NotStored(), at=clock()))
-    else:
-        _settle_result(removal, key, answer, at=clock())
+        settle(lambda: removal.end(errors.NotStored(), at=clock()))
+        return
+    failpoints.reach("after_result_stored")
+    _settle_result(removal, key, answer, at=clock())
 
 
 def _remove(

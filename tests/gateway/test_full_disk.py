@@ -3,40 +3,30 @@
 import contextlib
 import io
 import os
-import subprocess
 
 import pytest
+from django.db import connection
 from PIL import Image
 
 from dashboard.gateway.answer_file import AnswerFile
 from dashboard.removals.models import Removal, Spending
+from tests import disks
+from tests.disks import KB, fill
 from tests.gateway.conftest import issued
 from tests.removals.conftest import subject
 
-KB = 1024
 LARGE = subject("BMP", size=(700, 700))  # 1.4 MB
 
 
 @pytest.fixture
 def small_disk(tmp_path, settings, files_here):
     """A disk of one megabyte where temporary files go."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)]
-    if os.geteuid() or subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("mounting takes root")
-    settings.FILE_UPLOAD_TEMP_DIR = place
-    settings.ROOM_BYTES = 0  # The room goes between the check and the writing.
-    yield place
-    left = [path.name for path in place.iterdir() if path.name != "filling"]
-    subprocess.run(["umount", "--lazy", str(place)], check=True)
+    with disks.small_disk(tmp_path / "disk") as place:
+        settings.FILE_UPLOAD_TEMP_DIR = place
+        settings.ROOM_BYTES = 0  # The room goes between the check and the writing.
+        yield place
+        left = [path.name for path in place.iterdir() if path.name != "filling"]
     assert left == []
-
-
-def fill(place, *, leaving):
-    """Take all of a disk but so many bytes."""
-    free = os.statvfs(place).f_bavail * os.statvfs(place).f_frsize
-    (place / "filling").write_bytes(bytes(free - leaving))
 
 
 @pytest.fixture
@@ -138,6 +128,34 @@ def test_r5_what_is_written_to_an_answer_is_read_again(small_disk, leaving):
             )
         file.seek(0)
         assert file.read() == content
+
+
+@pytest.fixture
+def no_ends(db):
+    """A database that takes no end of a removal, as one on a full disk does not."""
+    if connection.vendor != "sqlite":
+        pytest.skip("the trigger is written for SQLite")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TEMP TRIGGER no_ends BEFORE UPDATE ON main.removals_removal"
+            " WHEN NEW.finished_at IS NOT NULL BEGIN SELECT RAISE(ABORT, 'full'); END"
+        )
+
+
+@pytest.mark.parametrize(
+    ("play", "charged"),
+    [(lambda scene: scene.take(), "unknown"), (None, "1")],
+    ids=["cut", "answered"],
+)
+def test_r19_an_end_that_cannot_be_written_is_told_as_it_was(no_ends, stage, send, play, charged):
+    if play:
+        stage.play = play
+
+    answer = send(subject("PNG", size=(60, 45)))
+
+    assert answer["X-Credits-Charged"] == charged
+    row = Removal.objects.get()
+    assert (row.state, row.charged) == ("sending", "unknown")
 
 
 def noise(size, kind="WEBP"):
