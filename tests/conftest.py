@@ -22,6 +22,7 @@ from django.contrib.auth.hashers import make_password
 from django.core.cache import cache
 from xdist.scheduler import LoadScopeScheduling
 
+from dashboard.keys.breakers import SITE, Rows
 from dashboard.keys.models import Account, ApiKey
 from dashboard.rembg.client import BREAKERS
 from dashboard.teams.models import Membership, Role, Team, User
@@ -180,7 +181,8 @@ def _empty_cache() -> None:
 @pytest.fixture(autouse=True)
 def _no_memory_of_hosts() -> None:
     """Forget how hosts answered: a port comes again, and its bad minute is not the next test's."""
-    BREAKERS._breakers.clear()
+    BREAKERS.__init__()
+    SITE.__init__(Rows())
 
 
 @pytest.fixture(autouse=True)

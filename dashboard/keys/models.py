@@ -15,6 +15,8 @@ from django.db.models.functions import Least
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from dashboard.keys.breakers import SITE
+from dashboard.keys.breakers import OpenBreaker as OpenBreaker
 from dashboard.keys.keychecks import KeyCheck as KeyCheck
 from dashboard.keys.pricing import CreditPrice as CreditPrice
 from dashboard.keys.ring import ring
@@ -229,6 +231,8 @@ class ApiKey(models.Model):
             api_url=settings.REMBG_API_URL,
             site_url=settings.REMBG_SITE_URL,
             timeouts=Timeouts(answer=seconds, total=seconds),
+            breakers=SITE,
+            owner=(str(self.team_id), str(self.account_id)),
         )
 
     def note_accepted(self, *, at: datetime) -> bool:

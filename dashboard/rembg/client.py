@@ -55,7 +55,8 @@ class Client:
     """Speaks to RemBG, or to anything with its wire, for one key (see `apikey.clean`).
 
     Addresses are https, or loopback. `now` gives the moment in UTC; it is compared with upstream's
-    clock and dates the pauses that upstream asks for.
+    clock and dates the pauses that upstream asks for. `owner` says for whom, as `breakers` count:
+    the larger group first.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Client:
         timeouts: Timeouts = Timeouts(),  # noqa: B008 (frozen)
         session: requests.Session | None = None,
         breakers: Breakers = BREAKERS,
+        owner: tuple[str, ...] = (),
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._key = apikey.clean(key)
@@ -75,6 +77,7 @@ class Client:
         self._timeouts = timeouts
         self._session = session or _shared_session()
         self._breakers = breakers
+        self._owner = owner
         self._now = now
 
     def __repr__(self) -> str:
@@ -191,7 +194,7 @@ class Client:
         response: requests.Response | None = None
         error: errors.RembgError | None = None
         try:
-            with self._breakers.watch(base):
+            with self._breakers.watch(base, self._owner):
                 try:
                     response = self._send(exchange, method, f"{base}{path}")
                 except errors.RembgError as own:

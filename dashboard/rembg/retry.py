@@ -38,6 +38,11 @@ def pause(error: RembgError, *, retries: int, random: Random) -> float | None:
     return random.uniform(0.0, min(CAP, BASE * 2.0**retries))
 
 
+def patience(waited: float, *, random: Random) -> float:
+    """Return in how many seconds to look again after waiting so many: ever longer, at most 60."""
+    return min(CAP, max(BASE, waited)) * random.uniform(0.5, 1.0)
+
+
 def _capped_limit(error: RembgError, retries: int, random: Random) -> float:
     asked = float(error.retry_after or 0)
     return max(asked, min(LIMIT_CAP, asked * 2.0**retries)) * random.uniform(1.0, 1.25)

@@ -36,6 +36,7 @@ Clock = Callable[[], datetime]
 
 ARCHIVED = "The account that should pay is archived. An admin can choose another one for this key."
 MOST_TRIES = 3  # F1, F2: nothing was sent, so it may be tried again.
+RECOVERY = 5.0  # seconds that a call waits for a breaker that is closing
 NOT_KEPT = Notice("not_stored", "The picture was answered, and could not be kept here.")
 
 
@@ -235,16 +236,22 @@ def _send(
     target: BinaryIO,
 ) -> Removed:
     """Send it; again only where no connection came about, so that nothing was sent (F1, F2)."""
-    for retries in range(MOST_TRIES):
+    retries, until = 0, time.monotonic() + RECOVERY
+    while True:
         try:
             return client.remove(image, target, order.asked, picture=order.picture)
         except (errors.Unreachable, errors.ConnectTimeout) as error:
             pause = retry.pause(error, retries=retries, random=sending.random)
-            may = retries + 1 < MOST_TRIES and sending.allowance.take(str(key.pk))
+            retries += 1
+            may = retries < MOST_TRIES and sending.allowance.take(str(key.pk))
             if pause is None or not may:
                 raise
-            time.sleep(pause)
-    raise AssertionError("the last try returns or raises")
+        except errors.BreakerOpen as error:
+            # RemBG has just come back, and lets ever more calls through.
+            pause = float(error.retry_after or RECOVERY)
+            if time.monotonic() + pause > until:
+                raise
+        time.sleep(pause)
 
 
 def _end(

@@ -6,10 +6,14 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.conf import settings
+
+from dashboard.keys.breakers import SITE
 from dashboard.keys.models import Account, ApiKey
 from dashboard.lib.prepared import Prepared
 from dashboard.lib.sealing import SealError
 from dashboard.rembg import errors
+from dashboard.rembg.address import base_of
 from dashboard.rembg.client import Client
 from dashboard.removals.errors import KeysLocked, KeysRefused, NoKey
 from dashboard.removals.models import Removal
@@ -73,6 +77,7 @@ def best_account(payer: Payer) -> Account | None:
 def _candidates(payer: Payer) -> list[ApiKey]:
     """Return the keys that could pay, the best first; an account known to be empty is the last."""
     keys = _active_keys(payer.team_id)
+    held = SITE.held(base_of(settings.REMBG_API_URL))
     if payer.account_id and not payer.falls_over:
         keys = [key for key in keys if key.account_id == payer.account_id]
 
@@ -81,7 +86,8 @@ def _candidates(payer: Payer) -> list[ApiKey]:
         # Unknown credits are worth a try before none at all.
         is_empty = spendable is not None and spendable <= 0
         is_other = payer.account_id is not None and key.account_id != payer.account_id
-        is_failing = key.account.failed_polls >= FAILING_POLLS
+        is_held = (str(key.team_id), str(key.account_id)) in held
+        is_failing = is_held or key.account.failed_polls >= FAILING_POLLS
         credits = 1 if spendable is None else spendable
         names = (str(key.account_id), key.label, str(key.pk))
         return is_empty, is_other, is_failing, -credits, *names

@@ -31,6 +31,7 @@ Clock = Callable[[], datetime]
 GRACE = timedelta(seconds=30)  # What a `sending` lease has beyond the request's own deadline.
 WRITE_EVERY = 0.3  # seconds between two writes of progress
 MOST_ATTEMPTS = 3
+NO_CONNECTION = (errors.Unreachable, errors.ConnectTimeout, errors.BreakerOpen)
 MOST_ATTEMPTS_AT_UNKNOWN_LIMIT = 5  # F20
 LONGEST_WAIT = timedelta(hours=24)
 NO_ROOM_PAUSE = timedelta(minutes=1)
@@ -230,6 +231,8 @@ def _settle_error(removal: Removal, key: ApiKey, error: errors.RembgError, *, at
         _settle_limit(removal, key, error, at=at)
     else:
         pause = retry.pause(error, retries=removal.attempts - 1, random=random)
+        if isinstance(error, NO_CONNECTION) and not error.retry_after:
+            pause = retry.patience((at - removal.queued_at).total_seconds(), random=random)
         until = None if pause is None else at + timedelta(seconds=pause)
         _put_off(removal, error, until=until and _within_allowance(key, until, at), at=at)
 
@@ -278,11 +281,9 @@ def _put_off(
     most = MOST_ATTEMPTS
     if isinstance(error, errors.RateUnknown):
         most = MOST_ATTEMPTS_AT_UNKNOWN_LIMIT
-    # A breaker that is open has asked nothing of RemBG, and says itself when to look again.
-    asked = not isinstance(error, errors.BreakerOpen)
-    is_spent = (
-        asked and isinstance(error, errors.NotSent | errors.RateShort) and removal.attempts >= most
-    )
+    # What was never sent waits for RemBG to be there again, and uses up no attempt.
+    asked = not isinstance(error, NO_CONNECTION)
+    is_spent = isinstance(error, errors.RateShort) and removal.attempts >= most
     if until is None or is_spent or until > removal.queued_at + LONGEST_WAIT:
         settle(lambda: removal.end(error, at=at))
     else:

@@ -12,8 +12,9 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Max
 
+from dashboard.keys.breakers import SITE
 from dashboard.keys.models import Account
-from dashboard.rembg.client import BREAKERS
+from dashboard.rembg.address import base_of
 from dashboard.usage import schedule
 from dashboard.usage.models import Tick
 from dashboard.usage.schedule import Due
@@ -53,20 +54,27 @@ def recover(*, at: datetime) -> int:
     Each outage ends once, whoever sees it. An account that stays silent goes back to its own pace.
     """
     silent, said = silence(at=at)
-    if silent is None or said is None or said < silent or is_open():
+    held = SITE.held(_host())
+    if silent is None or said is None or said < silent or () in held:
         return 0
     before = Tick.objects.filter(name=RECOVERED).aggregate(at=Max("at"))["at"]
-    if not Tick.objects.claim(RECOVERED, at=silent):
-        return 0
-    waiting = schedule.readable().exclude(silent_since=None)
+    teams = [int(owner[0]) for owner in held if len(owner) == 1]
+    waiting = schedule.readable().exclude(silent_since=None).exclude(team__in=teams)
     if before is not None:
         waiting = waiting.filter(silent_since__gt=before)
-    return _bring_forward(list(waiting.order_by("next_poll_at").values_list("pk", flat=True)), at)
+    accounts = list(waiting.order_by("next_poll_at").values_list("pk", flat=True))
+    if not accounts or not Tick.objects.claim(RECOVERED, at=silent):
+        return 0
+    return _bring_forward(accounts, at)
 
 
 def is_open() -> bool:
-    """Say whether this process has stopped asking RemBG (SAFETY F28)."""
-    return BREAKERS.of(settings.REMBG_SITE_URL).is_open
+    """Say whether RemBG is not asked for all, or for all of a team, at the moment (F28)."""
+    return any(len(owner) <= 1 for owner in SITE.held(_host()))
+
+
+def _host() -> str:
+    return base_of(settings.REMBG_SITE_URL)
 
 
 def _bring_forward(waiting: list[UUID], at: datetime) -> int:

@@ -7,6 +7,7 @@ import socket
 import ssl
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -16,10 +17,11 @@ import pytest
 import trustme
 from django.utils import timezone
 
-from dashboard.rembg import client
-from dashboard.rembg.breaker import LEAST, Breaker
+from dashboard.keys.breakers import SITE
+from dashboard.rembg.breaker import LEAST
 from dashboard.removals import sending
 from dashboard.removals.models import Removal
+from dashboard.teams.models import Membership
 from tests.conftest import add_key
 from tests.gateway.conftest import issued
 from tests.gateway.world import SECRET, Gate, drawn, leaks, left_in, serving
@@ -122,8 +124,7 @@ def test_f1_a_server_that_comes_back_meanwhile_is_asked_once(gate, settings):
     with hostile(always(http(200, CUTOUT, Content_Type=WEBP))) as server, socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         settings.REMBG_API_URL = f"http://127.0.0.1:{closed.getsockname()[1]}"
-        breaker = client.BREAKERS.of(settings.REMBG_API_URL)
-        passing = threading.Thread(target=pass_on_later, args=(closed, server.port, breaker))
+        passing = threading.Thread(target=pass_on_later, args=(closed, server.port, gate))
         passing.start()
         answer = gate.call(PHOTO)
         passing.join()
@@ -133,9 +134,9 @@ def test_f1_a_server_that_comes_back_meanwhile_is_asked_once(gate, settings):
     assert 1 <= retries(gate) <= 2
 
 
-def pass_on_later(closed: socket.socket, port: int, breaker: Breaker) -> None:
+def pass_on_later(closed: socket.socket, port: int, gate: Gate) -> None:
     """Refuse the first connection, then pass one on, if one comes."""
-    wait_until(lambda: len(breaker._results) > 0, "a refused connection")
+    wait_until(lambda: str(gate.upstream.pk) in sending.allowance._buckets, "a first retry")
     closed.settimeout(WAIT)
     closed.listen()
     try:
@@ -162,7 +163,7 @@ def test_f1_a_key_without_retries_left_is_tried_once(gate, settings):
         answer = gate.call()
 
     gate.failed(answer, 503, "unreachable", charged="no", retry_after=PAUSE)
-    assert len(client.BREAKERS.of(settings.REMBG_API_URL)._results) == 1
+    assert {len(window._results) for window in SITE._windows.values()} == {1}
 
 
 def test_f2_a_connection_that_is_not_accepted(gate, settings):
@@ -670,3 +671,42 @@ def test_f28_an_open_breaker_sends_nothing(gate, serve):
     for answer in answers:
         gate.failed(answer, 503, "breaker_open", charged="no", retry_after=range(1, 31))
     assert (server.connections, gate.taken()) == (LEAST, LEAST)
+
+
+def test_r20_one_teams_failing_keys_stop_nobody_else(gate, serve, evil, mallory):
+    for label in ("One", "Two"):
+        add_key(evil.accounts.create(label=label), f"failing-key-{label}", label)
+    _, secret = issued(Membership.objects.get(team=evil, user=mallory))
+    theirs = Gate(gate.url, gate.key, secret, gate.upstream)
+
+    def script(line: Line) -> None:
+        line.request()
+        if b"failing-key" in line.server.heads[-1]:
+            line.reset()
+        else:
+            line.send(http(200, CUTOUT, Content_Type=WEBP))
+
+    with serve(script):
+        statuses = Counter(theirs.call().status_code for _ in range(100))
+        ours = [gate.call(PHOTO).status_code for _ in range(30)]
+
+    assert statuses[502] + statuses[504] <= 2 * LEAST + 2
+    assert statuses[503] >= 50
+    assert ours == [200] * 30
+
+
+def test_f28_a_failing_account_is_taken_after_the_others(gate, serve, acme):
+    add_key(acme.accounts.create(label="Alone", spendable_credits=9_000), "failing-key", "Alone")
+
+    def script(line: Line) -> None:
+        line.request()
+        if b"failing-key" in line.server.heads[-1]:
+            line.reset()
+        else:
+            line.send(http(200, CUTOUT, Content_Type=WEBP))
+
+    with serve(script):
+        statuses = [gate.call(PHOTO).status_code for _ in range(LEAST + 10)]
+
+    assert set(statuses[:LEAST]) <= {502, 504}
+    assert statuses[LEAST:] == [200] * 10

@@ -1,12 +1,14 @@
 """When a removal is sent again, and when nothing is sent at all (SAFETY 2.6 "Retry", 3, F28)."""
 
 import threading
+from collections import Counter
+from contextlib import ExitStack
 from random import Random
 
 import pytest
 
 from dashboard.rembg import errors
-from dashboard.rembg.breaker import GOOD, LEAST, PAUSE, WINDOW, Breaker, Breakers
+from dashboard.rembg.breaker import LEAST, PAUSE, WINDOW, Breakers
 from dashboard.rembg.retry import Allowance, pause
 from tests.rembg.test_recognition import leaves
 
@@ -144,103 +146,199 @@ def test_fifty_threads_share_ten_retries():
     assert sum(taken) == 10
 
 
+HOST = "https://one"
+TEAM, OTHER_TEAM = ("acme",), ("evil",)
+ACCOUNT = ("acme", "main")
+
+
 @pytest.fixture
 def clock():
     return Clock()
 
 
 @pytest.fixture
-def breaker(clock):
-    return Breaker(clock=clock)
+def breakers(clock):
+    return Breakers(clock=clock)
 
 
-def note(breaker, *results):
-    for good in results:
-        breaker.leave(good=good, probe=breaker.enter())
+def call(breakers, error=None, owner=ACCOUNT, host=HOST):
+    """Make a call that ends so; say whether it passed."""
+    try:
+        with breakers.watch(host, owner):
+            if error:
+                raise error
+    except errors.BreakerOpen:
+        return False
+    except (errors.RembgError, KeyboardInterrupt):
+        pass
+    return True
 
 
-def open_it(breaker):
-    note(breaker, *[False] * LEAST)
-    assert breaker.is_open
+def note(breakers, *results, owner=ACCOUNT):
+    """Let calls end well or not; say how many passed."""
+    return sum(call(breakers, None if good else errors.Unreachable(), owner) for good in results)
 
 
-def test_f28_it_opens_at_half_of_at_least_twenty(breaker):
-    note(breaker, *[True, False] * 9, False)
-    assert not breaker.is_open
-
-    note(breaker, True)
-
-    assert breaker.is_open
+def open_it(breakers, owner=ACCOUNT):
+    note(breakers, *[False] * LEAST, owner=owner)
+    assert breakers.held(HOST) == {owner}
 
 
-def test_f28_it_stays_closed_below_half(breaker):
-    note(breaker, *[True, True, False] * 30)
+def test_f28_it_opens_at_half_of_at_least_twenty(breakers):
+    note(breakers, *[True, False] * 9, False)
+    assert not breakers.held(HOST)
 
-    assert not breaker.is_open
+    note(breakers, True, False)
+
+    assert breakers.held(HOST) == {ACCOUNT}
 
 
-def test_f28_failures_older_than_a_minute_are_forgotten(breaker, clock):
-    note(breaker, *[False] * (LEAST - 1))
+def test_f28_it_stays_closed_below_half(breakers):
+    note(breakers, *[True, True, False] * 30)
+
+    assert not breakers.held(HOST)
+
+
+def test_f28_failures_older_than_a_minute_are_forgotten(breakers, clock):
+    note(breakers, *[False] * (LEAST - 1))
     clock.now += WINDOW
-    note(breaker, *[False] * (LEAST - 1))
+    note(breakers, *[False] * (LEAST - 1))
 
-    assert not breaker.is_open
+    assert not breakers.held(HOST)
 
 
-def test_f28_one_probe_every_half_minute(breaker, clock):
-    open_it(breaker)
+def test_f28_a_client_of_its_own_has_one_breaker_a_host(breakers):
+    open_it(breakers, owner=())
 
-    with pytest.raises(errors.BreakerOpen) as caught:
-        breaker.enter()
+    assert not call(breakers, owner=())
+    assert call(breakers, owner=(), host="https://other")
+
+
+def test_f28_one_probe_every_half_minute(breakers, clock):
+    open_it(breakers)
+
+    with pytest.raises(errors.BreakerOpen) as caught, breakers.watch(HOST, ACCOUNT):
+        pass
     assert caught.value.retry_after == PAUSE
 
-    clock.now += PAUSE
-    assert breaker.enter()
-    with pytest.raises(errors.BreakerOpen):
-        breaker.enter()
-    clock.now += PAUSE
-    assert breaker.enter(), "a probe that never came back blocks nothing"
-
-
-def test_f28_three_good_probes_close_it(breaker, clock):
-    open_it(breaker)
-    for _ in range(GOOD):
-        assert breaker.is_open
+    for _ in range(3):  # A probe that never comes back blocks nothing.
         clock.now += PAUSE
-        note(breaker, True)
-
-    assert not breaker.is_open
-    note(breaker, *[False] * (LEAST - 1))
-    assert not breaker.is_open, "what was before is forgotten"
+        assert call(breakers, KeyboardInterrupt())
+        assert not call(breakers)
 
 
-def test_f28_a_bad_probe_starts_the_count_anew(breaker, clock):
-    open_it(breaker)
-    for good in (True, True, False, True, True):
+def test_f28_after_a_good_probe_ever_more_pass_and_soon_all(breakers, clock):
+    open_it(breakers)
+    clock.now += PAUSE
+    passed = []
+    while breakers.held(HOST):
+        passed.append((clock.now, call(breakers)))
+        clock.now += 1 / 64
+
+    begun = passed[0][0]
+    seconds = Counter(int(at - begun) for at, went in passed if went)
+    assert 5 <= seconds[0] < seconds[1] < seconds[2] <= 20
+    assert passed[-1][0] - begun <= 3.1
+    note(breakers, *[False] * (LEAST - 1))
+    assert not breakers.held(HOST), "what was before is forgotten"
+
+
+@pytest.mark.parametrize("goods", [0, 1, 3])
+def test_f28_a_bad_probe_starts_anew(breakers, clock, goods):
+    open_it(breakers)
+    for good in [*[True] * goods, False]:
         clock.now += PAUSE
-        note(breaker, good)
+        assert note(breakers, good) == 1
 
-    assert breaker.is_open
-
-
-def test_f28_what_was_under_way_does_not_close_it(breaker):
-    early = [breaker.enter() for _ in range(10)]
-    open_it(breaker)
-    for probe in early:
-        breaker.leave(good=True, probe=probe)
-
-    assert breaker.is_open
-
-
-def test_f28_what_was_under_way_does_not_put_off_the_next_probe(breaker, clock):
-    early = [breaker.enter() for _ in range(LEAST)]
-    open_it(breaker)
+    assert note(breakers, True) == 0
     clock.now += PAUSE - 1
-    for probe in early:
-        breaker.leave(good=False, probe=probe)
-    clock.now += 1
+    assert note(breakers, True) == 0
 
-    assert breaker.enter()
+
+def test_f28_what_was_under_way_neither_closes_it_nor_puts_off_the_next_probe(breakers, clock):
+    with ExitStack() as early:
+        for _ in range(10):
+            early.enter_context(breakers.watch(HOST, ACCOUNT))
+        open_it(breakers)
+        clock.now += PAUSE - 1
+
+    assert breakers.held(HOST)
+    assert not call(breakers)
+    clock.now += 1
+    assert call(breakers)
+
+
+def test_r14_a_clock_that_goes_back_an_hour_holds_nobody_for_an_hour(breakers, clock):
+    open_it(breakers)
+
+    clock.now -= 3600
+
+    assert call(breakers)
+
+
+def test_r20_one_account_that_fails_holds_up_no_other(breakers):
+    open_it(breakers)
+    note(breakers, *[False] * 100)
+
+    assert note(breakers, *[True] * 50, owner=("acme", "other")) == 50
+    assert note(breakers, *[True] * 50, owner=("evil", "theirs")) == 50
+
+
+def test_r20_a_team_whose_accounts_all_fail_holds_up_no_other_team(breakers):
+    for account in ("a", "b", "c"):
+        note(breakers, *[False] * 100, owner=("acme", account))
+
+    assert TEAM in breakers.held(HOST)
+    assert not call(breakers, owner=("acme", "d"))
+    assert note(breakers, *[True] * 50, owner=("evil", "theirs")) == 50
+
+
+def test_f28_two_accounts_that_fail_while_a_third_works_do_not_hold_it_up(breakers):
+    for _ in range(40):
+        note(breakers, True, owner=("acme", "well"))
+        note(breakers, True, owner=("acme", "fine"))
+        note(breakers, True, owner=("acme", "good"))
+        note(breakers, False, owner=("acme", "a"))
+        note(breakers, False, owner=("acme", "b"))
+
+    assert TEAM not in breakers.held(HOST)
+    assert call(breakers, owner=("acme", "well"))
+
+
+def test_r2_when_nobody_is_answered_the_host_is_asked_twice_a_minute_whoever_asks(breakers, clock):
+    owners = [(f"team {number % 5}", f"account {number}") for number in range(50)]
+    for owner in owners:
+        note(breakers, False, owner=owner)
+    for owner in owners:
+        note(breakers, False, owner=owner)
+    assert () in breakers.held(HOST)
+
+    clock.now += PAUSE
+    asked = 0
+    for _ in range(60):
+        asked += sum(note(breakers, False, owner=owner) for owner in owners)
+        clock.now += 1
+
+    assert asked <= 3
+
+
+def test_r2_after_an_outage_all_are_let_through_within_seconds(breakers, clock):
+    owners = [(f"team {number % 5}", f"account {number}") for number in range(50)]
+    for owner in owners * 30:
+        note(breakers, False, owner=owner)
+        clock.now += 0.01
+    held = breakers.held(HOST)
+    assert () in held and TEAM not in held
+
+    clock.now += PAUSE
+    begun = clock.now
+    while breakers.held(HOST) and clock.now < begun + 120:
+        for owner in owners:
+            note(breakers, True, owner=owner)
+        clock.now += 0.05
+
+    assert not breakers.held(HOST)
+    assert clock.now - begun < 20
 
 
 @pytest.mark.parametrize(
@@ -259,15 +357,9 @@ def test_f28_what_was_under_way_does_not_put_off_the_next_probe(breaker, clock):
         (KeyboardInterrupt, False),
     ],
 )
-def test_f28_only_what_is_the_hosts_fault_counts(clock, error, opens):
-    breakers = Breakers(clock=clock)
+def test_f28_only_what_is_the_hosts_fault_counts(breakers, error, opens):
     for _ in range(LEAST):
-        try:
-            with breakers.watch("https://one"):
-                if error:
-                    raise error
-        except (errors.RembgError, KeyboardInterrupt):
-            pass
+        call(breakers, error() if error else None)
 
-    assert breakers.of("https://one").is_open == opens
-    assert not breakers.of("https://other").is_open
+    assert bool(breakers.held(HOST)) == opens
+    assert not breakers.held("https://other")

@@ -16,6 +16,7 @@ from dashboard.removals.models import Removal, State
 from dashboard.removals.tasks import tidy_each_hour, work
 from dashboard.removals.work import claim_next, work_one
 from tests.conftest import add_key, join, person
+from tests.ports import refusing
 from tests.rembg import samples
 from tests.rembg.hostile import hostile
 from tests.removals.conftest import REMOVALS, desk_of, subject
@@ -183,16 +184,32 @@ def test_two_workers_at_once_do_each_removal_once(desk, sandbox, key):
     assert sorted(charged) == sorted(Removal.objects.values_list("picture_sha256", flat=True))
 
 
-def test_f1_without_upstream_it_waits_and_then_says_so_without_a_charge(desk, settings):
+def test_f1_without_upstream_it_waits_for_a_day_and_uses_up_no_attempt(desk, settings):
     settings.REMBG_API_URL = "http://127.0.0.1:9"
     removal = desk.queue()
 
-    waiting = desk.work(removal)
-    assert (waiting.state, waiting.charged) == ("queued", "no")
-    ended = desk.work(removal, rounds=4, later=HOUR)
+    waiting = desk.work(removal, rounds=10)
+    assert (waiting.state, waiting.charged, waiting.attempts) == ("queued", "no", 0)
+    assert waiting.not_before_at > now()
+    ended = desk.work(removal, later=25 * HOUR)
 
     assert (ended.state, ended.charged, ended.error) == ("failed", "no", "unreachable")
-    assert ended.attempts == 3
+
+
+def test_r2_in_one_outage_all_that_wait_have_one_fate(desk, settings, sandbox):
+    waiting = [desk.queue(subject(size=(60 + number, 40))) for number in range(12)]
+    with refusing() as settings.REMBG_API_URL:
+        for minute in range(4):
+            for _ in waiting:
+                work_one(clock=lambda passed=minute * MINUTE: now() + passed)
+    assert set(Removal.objects.values_list("state", "attempts")) == {("queued", 0)}
+
+    settings.REMBG_API_URL = sandbox.url
+    for _ in waiting:
+        work_one(clock=lambda: now() + HOUR)
+
+    assert set(Removal.objects.values_list("state", "charged")) == {("done", "yes")}
+    assert len(sandbox.ledger("sandbox-premium")) == 12
 
 
 @pytest.mark.parametrize(

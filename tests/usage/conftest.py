@@ -19,7 +19,6 @@ from django.db import connection
 from django.utils import timezone
 
 from dashboard.keys.models import Account
-from dashboard.rembg.client import BREAKERS
 from dashboard.usage.models import CalendarMonth
 from tests.conftest import add_key
 from tests.rembg.hostile import hostile
@@ -138,7 +137,6 @@ def no_network_in_atomic(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 def hour(acme, alice, settings, client) -> Iterator[Hour]:
     """An account that was read well from 11:00 to 12:00; only its running cycle is due."""
     settings.POLL_THREADS, settings.REMBG_DEADLINE_SECONDS = 1, 60.0
-    BREAKERS.clock = time.time
     weather = Weather()
     with (
         time_machine.travel(ELEVEN - timedelta(minutes=5), tick=False) as clock,
@@ -159,4 +157,3 @@ def hour(acme, alice, settings, client) -> Iterator[Hour]:
         hour = Hour(account, clock, weather, client, badge)
         hour.pass_by(65)
         yield hour
-    BREAKERS.clock = time.monotonic

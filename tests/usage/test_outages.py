@@ -78,6 +78,8 @@ def test_r2_the_first_good_reading_comes_within_a_minute_of_rembgs_return(hour):
     assert hour.last_good.asked_at - back <= MINUTE
 
 
+# The threads that ask write down what they hold back.
+@pytest.mark.django_db(transaction=True)
 def test_f28_r2_an_open_breaker_lets_two_requests_a_minute_through(hour):
     others(hour, 21)
     hour.pass_by(1, every=1)
