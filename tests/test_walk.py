@@ -40,6 +40,7 @@ LEAST = {
     "accounts/<uuid:pk>/refresh/": "member",
     "accounts/<uuid:pk>/rename/": "admin",
     "accounts/<uuid:pk>/this-cycle.json": "viewer",
+    "accounts/<uuid:pk>/use-again/": "admin",
     "audit/": "admin",
     "budgets/": "viewer",
     "budgets/<uuid:pk>/": "admin",

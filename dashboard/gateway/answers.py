@@ -33,6 +33,7 @@ STATUSES: dict[type[RembgError], int] = {
     errors.DeadlinePassed: 504,
     ours.NoKey: 503,
     ours.KeysLocked: 503,
+    ours.Degraded: 503,
     ours.NoSpace: 507,
     ours.Busy: 429,
     ours.OverBudget: 429,
@@ -40,7 +41,7 @@ STATUSES: dict[type[RembgError], int] = {
 # Of an error that is only a row any more.
 STATUS_OF_CODE = {leaf.code: status for leaf, status in STATUSES.items()}
 WAIT_STATUSES = (429, 503)
-NO_USE_WAITING = (errors.RateDaily, errors.RateMonthly, ours.OverBudget)
+NO_USE_WAITING = (errors.RateDaily, errors.RateMonthly, ours.OverBudget, ours.Degraded)
 
 
 def picture(done: Done, file: BinaryIO) -> HttpResponseBase:

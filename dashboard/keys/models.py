@@ -69,6 +69,9 @@ class Account(models.Model):
     cycle_end_at = models.DateTimeField(null=True)
     # Credits charged for removals through us, ever. A reading keeps what it was when it asked.
     removed_credits = models.BigIntegerField(default=0, db_default=0)
+    # When it last answered with the small picture of an account that has run out (contract 1);
+    # None again once a later reading shows credits, or a person says so.
+    degraded_at = models.DateTimeField(null=True)
 
     objects = AccountQuerySet.as_manager()
 
@@ -92,14 +95,27 @@ class Account(models.Model):
         spendable: int | None,
         cycle_start_at: datetime | None,
         cycle_end_at: datetime | None,
+        asked_at: datetime,
     ) -> None:
         """Remember what the newest good reading says, in credits; an unknown cycle changes none."""
+        if self.degraded_at and spendable:
+            self.note_well(before=asked_at)
         if cycle_start_at and cycle_end_at:
             STANDING.update(
                 account=self.pk, spendable=spendable, start=cycle_start_at, end=cycle_end_at
             )
         else:
             Account.objects.filter(pk=self.pk).update(spendable_credits=spendable)
+
+    def note_well(self, *, before: datetime) -> bool:
+        """Take it again for removals by itself, if it was last degraded before this moment."""
+        degraded = Account.objects.filter(pk=self.pk, degraded_at__lt=before)
+        return bool(degraded.update(degraded_at=None))
+
+
+def note_degraded(account: UUID, *, at: datetime) -> None:
+    """Note that it answered a removal as an account without credits does."""
+    Account.objects.filter(pk=account).update(degraded_at=at)
 
 
 def note_charged(account: UUID, *, at: datetime) -> None:

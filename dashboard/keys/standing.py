@@ -16,6 +16,12 @@ from dashboard.keys.refusals import explain
 Text = str | Promise
 
 
+DEGRADED = _(
+    "RemBG answered with a small picture, as it does for an account without credits, and charged"
+)
+CHECK_CREDITS = _("Look at the account's page: it is not chosen by itself until that is settled.")
+
+
 @dataclass(frozen=True)
 class Standing:
     """A key's state: the kind of its badge, a word, why, and what to do; `until` for a rest."""
@@ -57,6 +63,8 @@ def standing(key: ApiKey, *, at: datetime) -> Standing:
         word = _("Refused, not used any more") if key.paused_at else _("Refused once")
         kind = "bad" if key.paused_at else "warn"
         return Standing(kind, word, refusal.title, refusal.next_step)
+    if key.account.degraded_at:
+        return Standing("bad", _("Small pictures"), DEGRADED, CHECK_CREDITS)
     if key.resting_until and key.resting_until > at:
         refusal = explain(key.rest_reason)
         return Standing("info", _("Resting"), refusal.title, refusal.next_step, key.resting_until)

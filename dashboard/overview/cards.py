@@ -85,6 +85,8 @@ def _card(one: Standing, url: str, why: str, zone: ZoneInfo, *, at: datetime) ->
 def _state(one: Standing) -> tuple[str, str]:
     if not one.is_read:
         return ("bad", _("Cannot be read")) if one.failed_at else ("neutral", _("Not read yet"))
+    if one.degraded_at:
+        return "bad", _("Small pictures")
     if one.stale:
         return "warn", _("Stale")
     if one.remaining is None:

@@ -14,7 +14,7 @@ from dashboard.lib.prepared import Prepared
 from dashboard.overview.cards import AccountCard, is_low
 from dashboard.removals.budgets import Use
 from dashboard.teams.models import Membership, Role, Team
-from dashboard.usage import phrases, telling
+from dashboard.usage import phrases, states, telling
 from dashboard.usage.standing import Standing
 
 MOST_NAMES = 3
@@ -86,6 +86,9 @@ def _account_concerns(team: Team, card: AccountCard) -> Iterator[Concern]:
         )
         names = {"one": one.label, "other": one.twin_of}
         yield Concern("warn", title % names, text, card.url, _("Decide"))
+    elif one.degraded_at:
+        title = _("“%(account)s” answers with small pictures") % {"account": one.label}
+        yield Concern("bad", title, str(states.DEGRADED), card.url, open_it)
     elif one.stale or (not one.is_read and one.failed_at):
         title = _("“%(account)s” could not be read") % {"account": one.label}
         text = card.failure or _("Its numbers are older than they should be.")

@@ -56,6 +56,11 @@ OF_ACCOUNTS: tuple[tuple[str, str, Callable[[Standing], float | None]], ...] = (
         lambda one: one.since if one.is_read else None,
     ),
     (
+        "dashboard_account_degraded",
+        "1 while the account answers removals with small pictures, as without credits, else 0",
+        lambda one: float(one.degraded_at is not None),
+    ),
+    (
         "dashboard_account_stale",
         "1 when the account's numbers are older than they should be, else 0",
         lambda one: float(one.stale) if one.is_read else None,

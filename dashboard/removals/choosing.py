@@ -15,7 +15,7 @@ from dashboard.lib.sealing import SealError
 from dashboard.rembg import errors
 from dashboard.rembg.address import base_of
 from dashboard.rembg.client import Client
-from dashboard.removals.errors import KeysLocked, KeysRefused, NoKey
+from dashboard.removals.errors import Degraded, KeysLocked, KeysRefused, NoKey
 from dashboard.removals.models import Removal
 
 # An operator may put the right encryption key back at any moment (K15).
@@ -44,6 +44,11 @@ class Payer:
     falls_over: bool = False  # Another account pays when the named one has run out or rests.
     tried: tuple[str, ...] = ()
 
+    @property
+    def is_bound(self) -> bool:
+        """Say whether no other account may pay."""
+        return self.account_id is not None and not self.falls_over
+
 
 def choose(removal: Removal, *, at: datetime) -> tuple[ApiKey, Client]:
     """Return the key to send for a removal, and a client; raise NoneUsable."""
@@ -59,6 +64,8 @@ def choose_for(payer: Payer, *, at: datetime) -> tuple[ApiKey, Client]:
     keys, locked = _candidates(payer), False
     for key in keys:
         if _is_usable(key, payer, at):
+            if key.account.degraded_at and not payer.is_bound:
+                raise NoneUsable(Degraded())
             try:
                 return key, key.client()
             except SealError:
@@ -75,11 +82,16 @@ def best_account(payer: Payer) -> Account | None:
 
 
 def _candidates(payer: Payer) -> list[ApiKey]:
-    """Return the keys that could pay, the best first; an account known to be empty is the last."""
+    """Return the keys that could pay, the best first; an account known to be empty is the last.
+
+    One that answers with small pictures pays only where it alone was asked for.
+    """
     keys = _active_keys(payer.team_id)
     held = SITE.held(base_of(settings.REMBG_API_URL))
-    if payer.account_id and not payer.falls_over:
+    if payer.is_bound:
         keys = [key for key in keys if key.account_id == payer.account_id]
+    elif well := [key for key in keys if key.account.degraded_at is None]:
+        keys = well
 
     def rank(key: ApiKey) -> tuple[bool, bool, bool, int, str, str, str]:
         spendable = key.account.spendable_credits

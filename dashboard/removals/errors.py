@@ -3,6 +3,7 @@
 NotSent (of dashboard.rembg.errors: no byte left, no credit)
 ├── NoKey         the team has no RemBG key at all
 ├── KeysRefused   RemBG refuses every key that could be used (F15, F16)
+├── Degraded      every account that could pay answered with small pictures (contract 1)
 ├── KeysLocked    no key opens with the configured encryption key (K15)
 ├── NoSpace       no room for a result (R5, U41)
 ├── PictureGone   the picture is not where it was kept
@@ -40,6 +41,16 @@ class KeysRefused(NotSent):
             "An admin sees on the keys page what to do."
         )
         return cls(unverified if isinstance(error, Unverified) else "", status=error.status)
+
+
+class Degraded(NotSent):
+    """Every account that could pay answered as one without credits does: with a small picture."""
+
+    code = "degraded"
+    sentence = (
+        "RemBG answered with small pictures, as it does for an account that is out of credits. An "
+        "admin sees on the account's page what to do."
+    )
 
 
 class KeysLocked(NotSent):

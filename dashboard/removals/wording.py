@@ -15,6 +15,7 @@ from dashboard.rembg import errors
 from dashboard.rembg.parameters import Parameters
 from dashboard.removals.budgets import Use
 from dashboard.removals.errors import (
+    Degraded,
     KeysLocked,
     KeysRefused,
     NoKey,
@@ -41,6 +42,7 @@ NEXT_STEPS: dict[str, str | Promise] = {
     errors.TlsFailed.code: gettext_lazy("Whoever runs this site should look at its connection."),
     errors.NotStored.code: gettext_lazy("Whoever runs this site should look at its disk."),
     KeysRefused.code: gettext_lazy("Ask an admin of the team, then run it again."),
+    Degraded.code: gettext_lazy("Once an admin has settled it, run it again."),
     KeysLocked.code: gettext_lazy("Once that is done, run it again."),
     NoKey.code: gettext_lazy("Once there is a key, run it again."),
     NoSpace.code: gettext_lazy("Once that is done, run it again."),

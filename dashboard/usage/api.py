@@ -32,7 +32,8 @@ class AccountOut(Schema):
     """Where an account stands, in credits, as RemBG said it at `as_of`.
 
     `since_credits` were charged for removals through this dashboard since then; no other number of
-    this answer has them in it. Null before the first reading.
+    this answer has them in it. Null before the first reading. `degraded_at`: when it answered a
+    removal with the small picture of an account without credits; null once a reading shows some.
     """
 
     id: UUID
@@ -47,6 +48,7 @@ class AccountOut(Schema):
     as_of: datetime | None
     stale: bool
     since_credits: int | None
+    degraded_at: datetime | None
 
 
 class UndecidedOut(AccountOut):
@@ -189,6 +191,7 @@ def _account(one: Standing) -> AccountOut:
         as_of=one.as_of,
         stale=one.stale,
         since_credits=one.since if one.is_read else None,
+        degraded_at=one.degraded_at,
     )
 
 

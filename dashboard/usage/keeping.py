@@ -74,6 +74,7 @@ def _keep_current(account: Account, answer: UsageAnswer, snapshot: Snapshot) -> 
             spendable=snapshot.spendable,
             cycle_start_at=snapshot.period_start_at,
             cycle_end_at=snapshot.period_end_at,
+            asked_at=snapshot.asked_at,
         )
     bringing.bring_running(account, snapshot)
     if month := bringing.month_of(snapshot):

@@ -21,6 +21,7 @@ from dashboard.usage.models import Snapshot, SnapshotQuerySet
 from dashboard.usage.models.reading import USABLE, left_of, used_of
 from dashboard.usage.outlook import Kept
 
+OF_LISTED = ("pk", "label", "same_as__label", "same_as", "removed_credits", "degraded_at")
 OUTLOOK = [f"outlook__{name}" for name in Kept._fields]
 
 
@@ -77,6 +78,7 @@ class Listed(NamedTuple):
     twin_of: str
     twin_of_id: UUID | None
     removed_credits: int
+    degraded_at: datetime | None = None
     kept: Kept | None = None
 
 
@@ -109,7 +111,7 @@ LISTED = Prepared(
         Account.objects.active()
         .filter(team=team)
         .order_by("label", "pk")
-        .values_list("pk", "label", "same_as__label", "same_as", "removed_credits", *OUTLOOK)
+        .values_list(*OF_LISTED, *OUTLOOK)
     ),
     team=int,
 )
@@ -124,8 +126,8 @@ NEWEST = Prepared(
 def listed(team: Team) -> list[Listed]:
     """Return the active accounts of a team, by label (1 query)."""
     return [
-        Listed(pk, label, twin or "", twin_id, removed, Kept(*kept) if kept[0] else None)
-        for pk, label, twin, twin_id, removed, *kept in LISTED.rows(team=team.pk)
+        Listed(pk, label, twin or "", twin_id, removed, degraded, Kept(*kept) if kept[0] else None)
+        for pk, label, twin, twin_id, removed, degraded, *kept in LISTED.rows(team=team.pk)
     ]
 
 

@@ -35,6 +35,8 @@ class Standing:
     at: datetime
     twin_of: str = ""
     twin_of_id: uuid.UUID | None = None
+    # When it answered a removal with the small picture of an account without credits.
+    degraded_at: datetime | None = None
     failed_at: datetime | None = None
     last_error: str = ""
     last_message: str = ""
@@ -182,7 +184,8 @@ def total(standings: Iterable[Standing]) -> Total:
 
 def _listed(account: Account) -> Listed:
     twin_of = account.same_as.label if account.same_as else ""
-    return Listed(account.pk, account.label, twin_of, account.same_as_id, account.removed_credits)
+    removed, degraded_at = account.removed_credits, account.degraded_at
+    return Listed(account.pk, account.label, twin_of, account.same_as_id, removed, degraded_at)
 
 
 def _stand(one: Listed, readings: Sequence[Reading], *, at: datetime) -> Standing:
@@ -195,6 +198,7 @@ def _stand(one: Listed, readings: Sequence[Reading], *, at: datetime) -> Standin
         at,
         one.twin_of,
         one.twin_of_id,
+        one.degraded_at,
         failed_at=failed.asked_at if failed else None,
         last_error=failed.error if failed else "",
         last_message=failed.message if failed else "",

@@ -61,6 +61,10 @@ PROBLEMS = {
     ),
     "gap": gettext_lazy("Between two windows there are days that neither covers."),
 }
+DEGRADED = gettext_lazy(
+    "RemBG does that when an account is out of credits, and charges for it. The account is not "
+    "chosen by itself until a reading shows credits, or somebody says that it is well."
+)
 # They say how upstream writes, or what a list is like; the numbers shown are not touched by them.
 HARMLESS = frozenset({"text_number", "text_flag", "overlap", "gap", "duplicate_cycle"})
 
@@ -143,6 +147,8 @@ def _key_state(key: ApiKey, *, at: datetime) -> KeyState:
     if key.refusals:
         kind, word = ("bad", _("Refused")) if key.paused_at else ("warn", _("Refused once"))
         return KeyState(key, kind, word, str(explain(key.refusal)))
+    if key.account.degraded_at:
+        return KeyState(key, "bad", _("Small pictures"), str(DEGRADED))
     if key.resting_until and key.resting_until > at:
         return KeyState(key, "info", _("Resting"), str(explain(key.rest_reason)))
     if key.accepted_at:

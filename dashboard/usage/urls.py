@@ -25,6 +25,7 @@ urlpatterns = [
     path(f"{ACCOUNT}archive/", deeds.archive, name="archive_account"),
     path(f"{ACCOUNT}refresh/", deeds.refresh, name="refresh"),
     path(f"{ACCOUNT}join/", deeds.join, name="join"),
+    path(f"{ACCOUNT}use-again/", deeds.use_again, name="use_again"),
     path(f"{ACCOUNT}keep-apart/", deeds.keep_apart, name="keep_apart"),
     path(f"{ACCOUNT}readings/", readings.index, name="readings"),
     path(f"{ACCOUNT}readings/<uuid:reading>/", readings.reading, name="reading"),

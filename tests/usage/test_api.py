@@ -33,6 +33,7 @@ FIELDS = [
     "as_of",
     "stale",
     "since_credits",
+    "degraded_at",
 ]
 
 

@@ -12,7 +12,7 @@ from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.expressions import Combinable
 
-from dashboard.keys.models import Account, ApiKey, note_charged
+from dashboard.keys.models import Account, ApiKey, note_charged, note_degraded
 from dashboard.rembg import filenames
 from dashboard.rembg.errors import RembgError
 from dashboard.rembg.parameters import Parameters
@@ -244,6 +244,8 @@ class Removal(models.Model):
             )
             if moved:
                 self._note_charged(at=at)
+            if moved and self.degraded and self.account_id is not None:
+                note_degraded(self.account_id, at=at)
         return moved
 
     def end(

@@ -19,7 +19,7 @@ from dashboard.usage.account_page import AccountPage
 from dashboard.usage.accounts import rename
 from dashboard.usage.forms import AccountLabelForm, PickForm
 from dashboard.usage.standing import standings, total
-from dashboard.usage.states import key_states, notes
+from dashboard.usage.states import DEGRADED, key_states, notes
 
 # What stands beside an account, and is loaded with it.
 BESIDE = ("same_as", "outlook", "rolled_up")
@@ -52,6 +52,7 @@ def account(request: TeamRequest, team: Team, pk: UUID) -> HttpResponse:
         "standing": page.standing,
         "notes": notes(page.standing),
         "keys": key_states(page.keys, at=page.at),
+        "degraded": DEGRADED,
         "may_act": request.membership.may(Role.ADMIN),
         "may_refresh": request.membership.may(Role.MEMBER),
     }

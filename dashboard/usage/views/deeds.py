@@ -56,6 +56,18 @@ def archive(request: TeamRequest, team: Team, pk: UUID) -> HttpResponse:
 
 @require_POST
 @team_view(role=Role.ADMIN)
+def use_again(request: TeamRequest, team: Team, pk: UUID) -> HttpResponse:
+    """Choose the account for removals by itself again, though it answered with small pictures."""
+    account = get_object_or_404(team.accounts.active(), pk=pk)
+    at = timezone.now()
+    if account.note_well(before=at):
+        record_for(request, "account.used_again", at=at, subject=account.label)
+        messages.success(request, _("The account is used again."))
+    return redirect("usage:account", team.slug, account.pk)
+
+
+@require_POST
+@team_view(role=Role.ADMIN)
 def join(request: TeamRequest, team: Team, pk: UUID) -> HttpResponse:
     """File the keys of a twin under the account that it equals."""
     twin = get_object_or_404(team.accounts.active(), pk=pk)
