@@ -179,7 +179,11 @@ if database["NAME"] == ":memory:":
 SQLITE = database["ENGINE"].endswith("sqlite3")
 if SQLITE:
     # Closing the last connection checkpoints the WAL; keeping it open avoids that on each request.
-    database |= {"OPTIONS": SQLITE_OPTIONS, "CONN_MAX_AGE": 600}
+    database |= {
+        "ENGINE": "dashboard.lib.queued_sqlite3",
+        "OPTIONS": SQLITE_OPTIONS,
+        "CONN_MAX_AGE": 600,
+    }
 else:
     database |= {"OPTIONS": POSTGRES_OPTIONS, "CONN_HEALTH_CHECKS": True}
 # Tests use a file too: threads and worker processes share it as they do in real use.

@@ -403,6 +403,7 @@ def test_the_overview_forgets_the_cycle_before_and_a_window_that_moved_away(acme
         spendable=None,
         cycle_start_at=now - timedelta(hours=1),
         cycle_end_at=now + timedelta(days=29),
+        asked_at=now,
     )
 
     assert "used up" not in words(as_person(adam).get("/teams/acme/"))

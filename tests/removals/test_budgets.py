@@ -319,7 +319,7 @@ def _key(team):
 
 
 def cycle(account, start, end) -> None:
-    account.note_standing(spendable=None, cycle_start_at=start, cycle_end_at=end)
+    account.note_standing(spendable=None, cycle_start_at=start, cycle_end_at=end, asked_at=start)
 
 
 def test_a_new_cycle_starts_at_what_is_already_used_in_it(acme, mel, account):
