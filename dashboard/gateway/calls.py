@@ -13,8 +13,9 @@ from typing import BinaryIO, cast
 
 from django.conf import settings
 
-from dashboard.gateway import refusals
+from dashboard.gateway import at_once, refusals
 from dashboard.gateway.answer_file import AnswerFile
+from dashboard.gateway.at_once import Caller, Order, SameOrder
 from dashboard.gateway.models import VirtualKey
 from dashboard.gateway.spool import Form
 from dashboard.lib.pool import let_go
@@ -22,8 +23,7 @@ from dashboard.rembg import pictures
 from dashboard.rembg.answer import Removed
 from dashboard.rembg.parameters import Parameters
 from dashboard.rembg.pictures import Picture
-from dashboard.removals import at_once, files
-from dashboard.removals.at_once import Caller, Order, SameOrder
+from dashboard.removals import files
 from dashboard.removals.budgets import Use
 from dashboard.removals.models import Charged, Removal, State
 

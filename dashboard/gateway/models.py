@@ -12,7 +12,6 @@ from django.utils.translation import gettext_lazy as _
 
 from dashboard.keys.models import Account
 from dashboard.lib import tokens
-from dashboard.lib.prepared import Prepared
 from dashboard.rembg.parameters import Parameters
 from dashboard.removals.models import Budget
 from dashboard.teams.models import Membership, Role, Team, User
@@ -56,6 +55,11 @@ class VirtualKeyQuerySet(models.QuerySet["VirtualKey"]):
     def uncapped(self) -> VirtualKeyQuerySet:
         """Those that nothing stops."""
         return self.filter(budget__hard=None)
+
+    def opened_by(self, digest: str, *, at: datetime) -> VirtualKeyQuerySet:
+        """The one whose secret has this digest, or had it until an overlap ends."""
+        overlap = Q(old_digest=digest, old_until__gt=at)
+        return self.filter(Q(digest=digest) | overlap).select_related("team", "membership__user")
 
     def without_expiry(self) -> VirtualKeyQuerySet:
         return self.filter(expires_at=None)
@@ -129,10 +133,7 @@ class VirtualKey(models.Model):
         """
         if not tokens.looks_valid(secret, cls.PREFIX):
             return None
-        key: VirtualKey | None = WITH_DIGEST.first(digest=tokens.digest(secret), at=at)
-        if key and key.membership:
-            key.membership.team = key.team
-        return key
+        return cls.objects.opened_by(tokens.digest(secret), at=at).first()
 
     @property
     def spender_id(self) -> uuid.UUID:
@@ -192,13 +193,3 @@ class VirtualKey(models.Model):
         if changed:
             self.refresh_from_db(fields=list(changes))
         return changed
-
-
-# Account and parent, which few keys have, are asked for when they are wanted.
-WITH_DIGEST = Prepared(
-    lambda digest, at: VirtualKey.objects.filter(
-        Q(digest=digest) | Q(old_digest=digest, old_until__gt=at)
-    ).select_related("team", "membership__user")[:1],
-    digest=str,
-    at=datetime,
-)

@@ -123,23 +123,14 @@ def note_charged(account: UUID, *, at: datetime) -> None:
 
     One whose last reading failed keeps its pace. Call it in the transaction that says "charged".
     """
-    CHARGED.update(account=account, soon=at + READ_SOON)
+    soon = at + READ_SOON
+    sooner = When(failed_polls=0, then=Least(F("next_poll_at"), Value(soon)))
+    Account.objects.filter(pk=account).update(
+        removed_credits=F("removed_credits") + 1,
+        next_poll_at=Case(sooner, default=F("next_poll_at")),
+    )
 
 
-CHARGED = PreparedUpdate(
-    lambda account, soon: (
-        Account.objects.filter(pk=account),
-        {
-            "removed_credits": F("removed_credits") + 1,
-            "next_poll_at": Case(
-                When(failed_polls=0, then=Least(F("next_poll_at"), Value(soon))),
-                default=F("next_poll_at"),
-            ),
-        },
-    ),
-    account=UUID,
-    soon=datetime,
-)
 STANDING = PreparedUpdate(
     lambda account, spendable, start, end: (
         Account.objects.filter(pk=account),

@@ -6,8 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
-from uuid import UUID
+from typing import Any, Protocol
 
 from django.db import transaction
 from django.db.models import Case, Count, F, Q, QuerySet, Subquery, When
@@ -67,7 +66,36 @@ class Use:
         return self.taken / self.limit if self.limit else float("inf")
 
 
-def reserve(removal: Removal) -> list[Use]:
+class Statements(Protocol):
+    """What reserving asks of the database."""
+
+    def binding(self, removal: Removal) -> list[Budget]:
+        """Return the budgets that it counts against, with the cycles that they follow."""
+
+    def covering(self, budget: Budget, *, at: datetime) -> list[Spending]:
+        """Return what a budget has counted in the cycles that a moment lies in."""
+
+    def take(self, spending: Spending, *, below: int | None) -> bool:
+        """Take one credit if less than `below` are taken, by one conditional UPDATE."""
+
+
+class Orm:
+    """What reserving asks, asked by the ORM."""
+
+    def binding(self, removal: Removal) -> list[Budget]:
+        return list(binding_query(team=removal.team_id, **removal.subjects))
+
+    def covering(self, budget: Budget, *, at: datetime) -> list[Spending]:
+        return list(budget.spendings.covering(at))
+
+    def take(self, spending: Spending, *, below: int | None) -> bool:
+        return Spending.objects.filter(pk=spending.pk).take(below=below)
+
+
+ORM = Orm()
+
+
+def reserve(removal: Removal, by: Statements = ORM) -> list[Use]:
     """Take one credit of each budget that binds this new removal; return what is taken then.
 
     Call it in the transaction that inserts the removal: what one refuses, none has given. It is
@@ -75,8 +103,8 @@ def reserve(removal: Removal) -> list[Use]:
     """
     hold(removal.team_id)
     at = removal.queued_at
-    found = BINDING.objects(team=removal.team_id, **removal.subjects)
-    return [_take(budget, _followed(budget, at=at), at=at) for budget in found]
+    found = by.binding(removal)
+    return [_take(budget, _followed(budget, at=at), by, at=at) for budget in found]
 
 
 def put(
@@ -152,7 +180,8 @@ def _strained(team: int, at: datetime, user: str = "") -> QuerySet[Spending, Any
     return rows.annotate(**_cycle(team, "budget__")).select_related("budget")
 
 
-def _binding(team: int, user: str, key: str, tag: str) -> QuerySet[Budget, Any]:
+def binding_query(team: int, user: str, key: str, tag: str) -> QuerySet[Budget, Any]:
+    """Return the budgets that bind, with `cycle_start_at` and `cycle_end_at` of each."""
     return Budget.objects.binding(team, user=user, key=key, tag=tag).annotate(**_cycle(team))
 
 
@@ -173,12 +202,6 @@ def _followed(row: Any, *, at: datetime) -> Period:
     return running_cycle(account, at=at)
 
 
-BINDING = Prepared(_binding, team=int, user=str, key=str, tag=str)
-COVERING = Prepared(
-    lambda budget, at: Spending.objects.filter(budget=budget).covering(at),
-    budget=UUID,
-    at=datetime,
-)
 STRAINED = Prepared(_strained, team=int, at=datetime)
 STRAINED_OWN = Prepared(_strained, team=int, at=datetime, user=str)
 
@@ -189,12 +212,12 @@ def tightest(found: Iterable[Use]) -> Use | None:
     return min(limited, key=lambda use: (use.budget.hard is None, use.remaining), default=None)
 
 
-def _take(budget: Budget, period: Period, *, at: datetime) -> Use:
+def _take(budget: Budget, period: Period, by: Statements, *, at: datetime) -> Use:
     """Take one credit in the running cycle, and in the others that the moment lies in (D8)."""
-    covering: list[Spending] = COVERING.objects(budget=budget.pk, at=at)
+    covering = by.covering(budget, at=at)
     same = (row for row in covering if Period(row.start_at, row.end_at) == period)
     row = next(same, None) or _row(budget, period)
-    if not Spending.objects.filter(pk=row.pk).take(below=budget.hard):
+    if not by.take(row, below=budget.hard):
         raise OverBudget.by(Refusal(budget.kind, budget.name, budget.hard or 0, period.end_at))
     if any(other.pk != row.pk for other in covering):
         budget.spendings.covering(at).exclude(pk=row.pk).take()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
 
 from dashboard.keys.breakers import SITE
-from dashboard.keys.models import Account, ApiKey
-from dashboard.lib.prepared import Prepared
+from dashboard.keys.models import Account, ApiKey, ApiKeyQuerySet
 from dashboard.lib.sealing import SealError
 from dashboard.rembg import errors
 from dashboard.rembg.address import base_of
@@ -56,12 +56,14 @@ def choose(removal: Removal, *, at: datetime) -> tuple[ApiKey, Client]:
     return choose_for(Payer(removal.team_id, removal.wanted_account_id, tried=tried), at=at)
 
 
-def choose_for(payer: Payer, *, at: datetime) -> tuple[ApiKey, Client]:
+def choose_for(
+    payer: Payer, *, at: datetime, of: Callable[[int], list[ApiKey]] | None = None
+) -> tuple[ApiKey, Client]:
     """Return the key to send, of the wanted account or of the one with most to spend, and a client.
 
-    Raises NoneUsable.
+    `of` asks for a team's keys in place of the ORM. Raises NoneUsable.
     """
-    keys, locked = _candidates(payer), False
+    keys, locked = _candidates(payer, of or _keys_of), False
     for key in keys:
         if _is_usable(key, payer, at):
             if key.account.degraded_at and not payer.is_bound:
@@ -77,16 +79,16 @@ def choose_for(payer: Payer, *, at: datetime) -> tuple[ApiKey, Client]:
 
 def best_account(payer: Payer) -> Account | None:
     """Return the account that would pay, whether its keys can be used now or not."""
-    keys = _candidates(payer)
+    keys = _candidates(payer, _keys_of)
     return keys[0].account if keys else None
 
 
-def _candidates(payer: Payer) -> list[ApiKey]:
+def _candidates(payer: Payer, of: Callable[[int], list[ApiKey]]) -> list[ApiKey]:
     """Return the keys that could pay, the best first; an account known to be empty is the last.
 
     One that answers with small pictures pays only where it alone was asked for.
     """
-    keys = _active_keys(payer.team_id)
+    keys = of(payer.team_id)
     held = SITE.held(base_of(settings.REMBG_API_URL))
     if payer.is_bound:
         keys = [key for key in keys if key.account_id == payer.account_id]
@@ -107,19 +109,14 @@ def _candidates(payer: Payer) -> list[ApiKey]:
     return sorted(keys, key=rank)
 
 
-def _active_keys(team_id: int) -> list[ApiKey]:
-    """Return the keys of a team's active accounts (1 query)."""
-    return ACTIVE.objects(team=team_id)
+def keys_of(team: int) -> ApiKeyQuerySet:
+    """Return the keys of a team's active accounts, with these."""
+    active = ApiKey.objects.active().filter(team=team, account__archived_at=None)
+    return active.select_related("account")
 
 
-ACTIVE = Prepared(
-    lambda team: (
-        ApiKey.objects.active()
-        .filter(team=team, account__archived_at=None)
-        .select_related("account")
-    ),
-    team=int,
-)
+def _keys_of(team: int) -> list[ApiKey]:
+    return list(keys_of(team))
 
 
 def _is_usable(key: ApiKey, payer: Payer, at: datetime) -> bool:

@@ -147,11 +147,13 @@ def note_answer(
     kept: bool = True,
     more: tuple[Notice, ...] = (),
     at: datetime,
+    finish: Callable[..., bool] = Removal.finish,
 ) -> bool:
-    """Write down a result, stored under `result_name` where it was kept."""
+    """Write down a result, stored under `result_name` where it was kept; `finish` writes it."""
     files_kept = {} if kept or removal.picture else {"files_deleted_at": at}
     return settle(
-        lambda: removal.finish(
+        lambda: finish(
+            removal,
             at=at,
             result=result_name(removal) if kept else "",
             result_type=answer.content_type,

@@ -16,14 +16,13 @@ from django.db.models import Model
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
-from dashboard.gateway import models as gateway_models
 from dashboard.gateway.models import VirtualKey
 from dashboard.keys import locks
 from dashboard.keys import models as keys
 from dashboard.keys.models import Account, ApiKey
 from dashboard.lib.prepared import Prepared, PreparedInsert, PreparedUpdate
 from dashboard.overview import concerns, glance
-from dashboard.removals import budgets, choosing
+from dashboard.removals import budgets
 from dashboard.removals.models import Budget, Spending, State
 from dashboard.teams.models import Membership, Role, Team, people
 from dashboard.usage import (
@@ -136,37 +135,6 @@ ASKED: list[tuple[str, Prepared, Callable[[dict[str, Any]], dict[str, Any]]]] = 
 OBJECTS: list[tuple[str, Prepared, Callable[[dict[str, Any]], dict[str, Any]]]] = [
     ("memberships", people.OF_PERSON, lambda world: {"user": world["alice"].pk}),
     ("memberships-one", people.OF_PERSON, lambda world: {"user": world["mel"].pk}),
-    (
-        "binding",
-        budgets.BINDING,
-        lambda world: {
-            "team": world["acme"].pk,
-            "user": str(world["mel"].pk),
-            "key": "x",
-            "tag": "spring",
-        },
-    ),
-    (
-        "binding-tag",
-        budgets.BINDING,
-        lambda world: {"team": world["acme"].pk, "user": "", "key": "", "tag": "spring"},
-    ),
-    (
-        "spendings",
-        budgets.COVERING,
-        lambda world: {"budget": Budget.objects.get(name="spring").pk, "at": NOON},
-    ),
-    ("keys", choosing.ACTIVE, lambda world: {"team": world["acme"].pk}),
-    (
-        "virtual-key",
-        gateway_models.WITH_DIGEST,
-        lambda world: {"digest": world["virtual"].digest, "at": NOON},
-    ),
-    (
-        "virtual-key-before",
-        gateway_models.WITH_DIGEST,
-        lambda world: {"digest": "before", "at": NOON},
-    ),
     ("budgets", budgets.STRAINED, lambda world: {"team": world["acme"].pk, "at": NOON}),
     (
         "budgets-then",
@@ -351,8 +319,6 @@ changed("claimed-by-another", schedule.CLAIM, 0, seen=NOON, **CLAIMED)
 changed("settled", schedule.SETTLE, first=due, seen=due, **ANSWERED)
 changed("silent", schedule.SETTLE, first=NOON, seen=due, **SILENT)
 changed("settled-late", schedule.SETTLE, first=NOON, seen=NOON, **ANSWERED)
-changed("charged", keys.CHARGED, soon=NOON)
-changed("charged-later-than-due", keys.CHARGED, soon=NOON + DAY)
 changed("key-accepted", keys.ACCEPTED, key=only_key, replaced_at=None, at=NOON)
 changed("replaced-key-accepted", keys.ACCEPTED, 0, key=only_key, replaced_at=NOON, at=NOON)
 changed("standing", keys.STANDING, spendable=5, **STANDING)

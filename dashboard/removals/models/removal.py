@@ -229,19 +229,15 @@ class Removal(models.Model):
         """Write down how far the request is, and that its worker lives."""
         return self._move((State.SENDING,), phase=phase, lease_expires_at=until, **directions)
 
+    def finished(self, *, at: datetime, **result: Any) -> dict[str, Any]:
+        """Return what a result changes in the row."""
+        over = {"finished_at": at, "lease_expires_at": None, "phase": ""}
+        return {"state": State.DONE, "charged": Charged.YES, **over, **NO_ERROR, **result}
+
     def finish(self, *, at: datetime, **result: Any) -> bool:
         """Write down the result; a lease that was given up in the meantime does not matter."""
         with transaction.atomic():
-            moved = self._move(
-                (State.SENDING, State.UNKNOWN),
-                state=State.DONE,
-                charged=Charged.YES,
-                finished_at=at,
-                lease_expires_at=None,
-                phase="",
-                **NO_ERROR,
-                **result,
-            )
+            moved = self._move(PAID_FROM, **self.finished(at=at, **result))
             if moved:
                 self._note_charged(at=at)
             if moved and self.degraded and self.account_id is not None:
@@ -323,10 +319,10 @@ class Removal(models.Model):
         rows = Removal.objects.filter(pk=self.pk, attempt=self.attempt, state__in=states)
         moved = bool(rows.update(**changes))
         if moved:
-            self._take_over(changes)
+            self.take_over(changes)
         return moved
 
-    def _take_over(self, changes: dict[str, Any]) -> None:
+    def take_over(self, changes: dict[str, Any]) -> None:
         """Bring this object up to the row, asking for no more than the database has computed."""
         computed = [name for name, value in changes.items() if isinstance(value, Combinable)]
         for name in changes.keys() - set(computed):
@@ -335,6 +331,8 @@ class Removal(models.Model):
             self.refresh_from_db(fields=computed)
 
 
+# States of a removal whose answer may come.
+PAID_FROM = (State.SENDING, State.UNKNOWN)
 NO_ERROR: dict[str, Any] = {
     "error": "",
     "message": "",

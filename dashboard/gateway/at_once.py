@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from django.db import DatabaseError, IntegrityError, transaction
 
+from dashboard.gateway import statements
 from dashboard.keys.models import Account, ApiKey
 from dashboard.lib.pool import let_go
 from dashboard.rembg import errors, filenames, retry
@@ -110,7 +111,7 @@ def _choose(caller: Caller, order: Order, *, at: datetime) -> tuple[ApiKey, Clie
     account = order.account.pk if order.account else None
     payer = Payer(caller.team.pk, account, falls_over=order.falls_over)
     try:
-        return choose_for(payer, at=at)
+        return choose_for(payer, at=at, of=statements.usable_keys)
     except NoneUsable as none:
         error = none.error
         if order.account and order.account.archived_at and not order.falls_over:
@@ -136,8 +137,8 @@ def _begin(
             files.keep(image, removal.picture)
     try:
         with transaction.atomic():
-            uses = budgets.reserve(removal)
-            removal.save(force_insert=True)
+            uses = budgets.reserve(removal, by=statements)
+            statements.insert(removal)
     except (IntegrityError, OverBudget):
         # The same order came at the same time: it took the nonce, and perhaps the last credit.
         files.delete(removal.picture)
@@ -216,7 +217,9 @@ def _exchange(
     kept = bool(order.result_until) and _keep(removal, target)
     notices = () if kept or not order.result_until else (NOT_KEPT,)
     try:
-        sending.note_answer(removal, answer, kept=kept, more=notices, at=clock())
+        sending.note_answer(
+            removal, answer, kept=kept, more=notices, at=clock(), finish=statements.finish
+        )
         if key.refusals:
             key.note_accepted(at=clock())
         if kept:
