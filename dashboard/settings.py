@@ -171,8 +171,15 @@ POSTGRES_OPTIONS = {
         "-c statement_timeout=15000 -c lock_timeout=5000 "
         "-c idle_in_transaction_session_timeout=30000"
     ),
-    # Fewer than threads: a call that waits for RemBG holds none.
-    "pool": {"min_size": 1, "max_size": DATABASE_CONNECTIONS, "timeout": 15},
+    "connect_timeout": 5,
+    # Fewer than threads: a call that waits for RemBG holds none. While PostgreSQL is away every
+    # request waits for `timeout`, and a new try to connect begins at most 30 seconds later (R23).
+    "pool": {
+        "min_size": 1,
+        "max_size": DATABASE_CONNECTIONS,
+        "timeout": 5,
+        "reconnect_timeout": 30,
+    },
 }
 if database["NAME"] == ":memory:":
     database["NAME"] = str(DATA_DIR / "db.sqlite3")
