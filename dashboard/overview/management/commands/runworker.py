@@ -17,6 +17,7 @@ from dashboard.overview.models import Worker
 from dashboard.removals.tasks import look_around
 
 BEAT_SECONDS = 10
+FAILURES: tuple[type[Exception], ...] = (Error, *AWAY)
 log = logging.getLogger(__name__)
 
 
@@ -62,7 +63,7 @@ def _try(ask: Callable[[], object]) -> bool:
     try:
         close_old_connections()
         ask()
-    except (Error, *AWAY) as exc:
+    except FAILURES as exc:
         log.warning("the worker found something away: %s", type(exc).__name__)
         return False
     return True
