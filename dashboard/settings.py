@@ -194,7 +194,7 @@ database["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")} if SQLITE else {}
 DATABASES = {"default": database}
 
 if redis_url:
-    CACHES = {
+    CACHES: dict[str, dict[str, object]] = {
         "default": {
             "BACKEND": "django.core.cache.backends.redis.RedisCache",
             "LOCATION": redis_url,
