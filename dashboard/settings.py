@@ -171,8 +171,15 @@ POSTGRES_OPTIONS = {
         "-c statement_timeout=15000 -c lock_timeout=5000 "
         "-c idle_in_transaction_session_timeout=30000"
     ),
-    # Fewer than threads: a call that waits for RemBG holds none.
-    "pool": {"min_size": 1, "max_size": DATABASE_CONNECTIONS, "timeout": 15},
+    "connect_timeout": 5,
+    # Fewer than threads: a call that waits for RemBG holds none. While PostgreSQL is away every
+    # request waits for `timeout`, and a new try to connect begins at most 30 seconds later (R23).
+    "pool": {
+        "min_size": 1,
+        "max_size": DATABASE_CONNECTIONS,
+        "timeout": 5,
+        "reconnect_timeout": 30,
+    },
 }
 if database["NAME"] == ":memory:":
     database["NAME"] = str(DATA_DIR / "db.sqlite3")
@@ -191,7 +198,7 @@ database["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")} if SQLITE else {}
 DATABASES = {"default": database}
 
 if redis_url:
-    CACHES = {
+    CACHES: dict[str, dict[str, object]] = {
         "default": {
             "BACKEND": "django.core.cache.backends.redis.RedisCache",
             "LOCATION": redis_url,
@@ -201,8 +208,10 @@ if redis_url:
 else:
     CACHES = {
         "default": {
-            "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+            "BACKEND": "dashboard.lib.cache.LoudDatabaseCache",
             "LOCATION": "cache",
+            # With Django's 300, many addresses that guess would push each other's counts out.
+            "OPTIONS": {"MAX_ENTRIES": 100_000},
         }
     }
     HUEY = huey.SqliteHuey(
@@ -243,6 +252,12 @@ ACCOUNT_LOGOUT_REDIRECT_URL = "/"
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_EMAIL_NOTIFICATIONS = False
 ALLAUTH_TRUSTED_PROXY_COUNT = BEHIND_PROXY
+# Beside django-allauth's own; `teams.sign_in_limits` says what each counts.
+ACCOUNT_RATE_LIMITS = {
+    "wrong_passwords_of_address": "10/m/ip",
+    "wrong_passwords_from_here": "5/5m/key",
+    "wrong_passwords_from_anywhere": "50/15m/key",
+}
 
 # ── The browser's side ───────────────────────────────────────────────────────
 CONTENT_SECURITY_POLICY = {

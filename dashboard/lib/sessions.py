@@ -23,7 +23,9 @@ def bounded_sessions(get_response: Handler) -> Handler:
 
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
-        if request.session.accessed and SESSION_KEY in request.session:
+        # While the database is away, asking it again would only make the answer later.
+        is_well = response.status_code < 500
+        if is_well and request.session.accessed and SESSION_KEY in request.session:
             note_use(request.session, now=int(time.time()))
         return response
 

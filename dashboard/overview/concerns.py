@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -12,6 +13,7 @@ from django.utils.translation import ngettext
 from dashboard.keys.models import ApiKey
 from dashboard.lib.prepared import Prepared
 from dashboard.overview.cards import AccountCard, is_low
+from dashboard.overview.models import Worker
 from dashboard.removals.budgets import Use
 from dashboard.teams.models import Membership, Role, Team
 from dashboard.usage import phrases, states, telling
@@ -39,6 +41,7 @@ def concerns(
     strained: Sequence[Use],
     *,
     locked: str | None,
+    at: datetime,
 ) -> list[Concern]:
     """Return what needs a person, the worst first; links lead to pages that this person may use."""
     team = membership.team
@@ -48,6 +51,7 @@ def concerns(
         *(concern for card in cards for concern in _account_concerns(team, card)),
         *_removal_concerns(team, unknown_removals),
         *_budget_concerns(team, strained),
+        *(_worker_concerns(at=at) if membership.may(Role.ADMIN) else ()),
     ]
     if not membership.may(Role.ADMIN):
         found = [one for one in found if "/keys/" not in one.url]
@@ -163,6 +167,24 @@ def _budget_concerns(team: Team, strained: Sequence[Use]) -> Iterator[Concern]:
         )
         text = _("%(names)s.") % {"names": _names(warning)}
         yield Concern("warn", title % {"count": len(warning)}, text, url, open_it)
+
+
+def _worker_concerns(*, at: datetime) -> Iterator[Concern]:
+    silent = list(Worker.objects.silent(at=at))
+    if not silent:
+        return
+    url, open_it = reverse("overview:readyz"), _("Open the site's state")
+    names = ", ".join(str(one) for one in silent[:MOST_NAMES])
+    if Worker.objects.alive(at=at).exists():
+        title = ngettext("A worker is silent", "%(count)s workers are silent", len(silent))
+        text = _("%(names)s stopped without a word; the others do its work.") % {"names": names}
+        yield Concern("warn", title % {"count": len(silent)}, text, url, open_it)
+    else:
+        text = _(
+            "%(names)s stopped without a word. Pictures wait and accounts are not read until "
+            "whoever runs this site starts one."
+        )
+        yield Concern("bad", _("No worker is running"), text % {"names": names}, url, open_it)
 
 
 def _names(uses: Sequence[Use]) -> str:

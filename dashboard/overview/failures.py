@@ -1,9 +1,13 @@
 """Pages for what went wrong: own words, no version, no path (SAFETY O9)."""
 
+import sys
+
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
+
+from dashboard.lib.busy import AWAY, speaks_json, unavailable
 
 # Here programs listen that were written for RemBG: every answer says what it cost.
 WIRE = ("/rmbg", "/api/membership-usage", "/api/openapi")
@@ -26,7 +30,10 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def broken(request: HttpRequest) -> HttpResponse:
-    """Answer when we failed."""
+    """Answer when we failed, or when what a middleware needs is away (a session, say)."""
+    exception = sys.exception()
+    if isinstance(exception, AWAY):
+        return unavailable(request, exception)
     return _answer(request, 500, _("Something failed on our side. It has been written down."))
 
 
@@ -37,11 +44,7 @@ def csrf(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def _answer(request: HttpRequest, status: int, sentence: str) -> HttpResponse:
-    if (
-        request.path.startswith(("/rmbg", "/api/"))
-        or request.accepts("application/json")
-        and not (request.accepts("text/html"))
-    ):
+    if speaks_json(request):
         said = {"error": sentence, "status": status, "code": CODES[status]}
         said["request_id"] = getattr(request, "id", "")
         answer = JsonResponse(said, status=status)

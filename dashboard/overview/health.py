@@ -1,16 +1,23 @@
 """Whether this installation is alive, and whether it is ready to do its work."""
 
-from datetime import datetime, timedelta
+import tempfile
+from collections.abc import Callable
+from datetime import datetime
 
-from django.db import DatabaseError, connection
+from django.conf import settings
+from django.core.cache import cache
+from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
+from huey.contrib.djhuey import HUEY
 
 from dashboard.keys.locks import locked
-from dashboard.lib.heartbeat import last_beat
+from dashboard.lib.busy import AWAY
+from dashboard.overview.models import Worker
+from dashboard.removals import files
 
-QUIET = timedelta(seconds=90)
+AWAY_TEXT = "no answer"
 
 
 @require_safe
@@ -21,12 +28,18 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Say whether the database answers, a worker was heard from, and the encryption key fits."""
-    checks = {"database": database(), "worker": "no answer", "encryption_key": "no answer"}
+    """Say of each thing that is needed whether it is there; 503 when one is not."""
+    at = timezone.now()
+    checks = {"database": database(), "worker": AWAY_TEXT, "encryption_key": AWAY_TEXT}
+    silent: list[str] = []
     if checks["database"] == "ok":
-        checks |= {"worker": worker(at=timezone.now()), "encryption_key": locked() or "ok"}
+        silent = [_silence(one) for one in Worker.objects.silent(at=at)]
+        checks |= {"worker": worker(silent, at=at), "encryption_key": locked() or "ok"}
+    checks |= {"queue": answers(HUEY.storage.queue_size), "cache": answers(ping_cache)}
+    checks["disk"] = disk()
     ready = all(value == "ok" for value in checks.values())
-    return JsonResponse({"ready": ready, **checks}, status=200 if ready else 503)
+    said = {"ready": ready, **checks, "silent_workers": silent}
+    return JsonResponse(said, status=200 if ready else 503)
 
 
 def database() -> str:
@@ -34,14 +47,42 @@ def database() -> str:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-    except DatabaseError:
-        return "no answer"
+    except Error:
+        return AWAY_TEXT
     return "ok"
 
 
-def worker(*, at: datetime) -> str:
-    """Return "ok" or since when no worker was heard from."""
-    heard = last_beat()
-    if heard is None:
-        return "never heard from"
-    return "ok" if at - heard < QUIET else f"silent since {heard.isoformat(timespec='seconds')}"
+def worker(silent: list[str], *, at: datetime) -> str:
+    """Return "ok" while at least one works, else that none does."""
+    if Worker.objects.alive(at=at).exists():
+        return "ok"
+    return f"silent: {', '.join(silent)}" if silent else "none is running"
+
+
+def answers(ask: Callable[[], object]) -> str:
+    """Return "ok" or that nobody answers."""
+    try:
+        ask()
+    except AWAY:
+        return AWAY_TEXT
+    return "ok"
+
+
+def ping_cache() -> object:
+    """Ask the cache for anything."""
+    return cache.get("readyz")
+
+
+def disk() -> str:
+    """Return "ok", or what keeps a picture from being written down."""
+    for place in (settings.DATA_DIR, *files.folders()):
+        try:
+            with tempfile.TemporaryFile(dir=place) as probe:
+                probe.write(bytes(4096))
+        except OSError as exc:
+            return f"cannot be written: {exc.strerror}"
+    return "ok" if files.has_room() else "less free space than a result needs"
+
+
+def _silence(one: Worker) -> str:
+    return f"{one} since {one.heard_at.isoformat(timespec='seconds')}"

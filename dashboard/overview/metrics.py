@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from django.conf import settings
-from django.db.models import Count, Min
+from django.db.models import Count, Max, Min
 from django.http import HttpRequest, HttpResponse, HttpResponseForbidden
 from django.utils import timezone
 from django.views.decorators.http import require_safe
@@ -14,8 +14,8 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from dashboard.keys.models import Account, ApiKey
-from dashboard.lib.heartbeat import last_beat
 from dashboard.overview.figures import account_figures, budget_figures
+from dashboard.overview.models import Worker
 from dashboard.removals.models import Removal, State
 
 
@@ -58,13 +58,7 @@ class Rows(Collector):
             "Age of the oldest waiting removal, in seconds; 0 when none waits",
             self.oldest(),
         )
-        heard = last_beat()
-        silence = (self.at - heard).total_seconds() if heard else float("inf")
-        yield gauge(
-            "dashboard_worker_silence_seconds",
-            "Seconds since a worker was last heard from",
-            silence,
-        )
+        yield from self.workers()
         yield from account_figures(at=self.at)
         yield from budget_figures(at=self.at)
 
@@ -79,6 +73,24 @@ class Rows(Collector):
         for *labels, count in rows.order_by("source", "state", "charged"):
             family.add_metric(labels, count)
         return family
+
+    def workers(self) -> Iterator[Metric]:
+        """Count the workers that are heard from, and those that fell silent without a word."""
+        alive, silent = (
+            found(at=self.at) for found in (Worker.objects.alive, Worker.objects.silent)
+        )
+        heard = Worker.objects.aggregate(at=Max("heard_at"))["at"]
+        yield gauge("dashboard_workers", "Workers heard from within 90 seconds", alive.count())
+        yield gauge(
+            "dashboard_workers_silent",
+            "Workers that fell silent within a day without being stopped",
+            silent.count(),
+        )
+        yield gauge(
+            "dashboard_worker_silence_seconds",
+            "Seconds since any worker was last heard from",
+            (self.at - heard).total_seconds() if heard else float("inf"),
+        )
 
     def oldest(self) -> float:
         """Return the age of the oldest queued removal in seconds, 0 when none waits."""

@@ -1,7 +1,9 @@
-"""Links that show figures to people who do not sign in."""
+"""Links that show figures to people who do not sign in, and the workers that are running."""
 
 from __future__ import annotations
 
+import os
+import platform
 import uuid
 from datetime import datetime, timedelta
 from typing import ClassVar
@@ -17,6 +19,9 @@ from dashboard.lib import tokens
 from dashboard.teams.models import Team, User
 
 USE_NOTED_EVERY = timedelta(minutes=1)
+SILENT_AFTER = timedelta(seconds=90)
+# One that ended without a word is named for a day; then nobody asks any more.
+FORGOTTEN_AFTER = timedelta(days=1)
 OF_AN_ACCOUNT = ("this_cycle", "days", "compared", "cycles", "months")
 
 
@@ -128,3 +133,58 @@ def issue(
         expires_at=at + timedelta(days=days),
     )
     return share, secret
+
+
+class WorkerQuerySet(models.QuerySet["Worker"]):
+    """Named questions about workers."""
+
+    def alive(self, *, at: datetime) -> WorkerQuerySet:
+        return self.filter(heard_at__gt=at - SILENT_AFTER)
+
+    def silent(self, *, at: datetime) -> WorkerQuerySet:
+        """Return those that ended without a word, or hang; the one silent for longest first."""
+        recent = self.filter(heard_at__gt=at - FORGOTTEN_AFTER)
+        return recent.filter(heard_at__lte=at - SILENT_AFTER).order_by("heard_at", "pk")
+
+
+class Worker(models.Model):
+    """A process that works the queue and the schedule; one that stops takes its row along."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    host = models.CharField(max_length=64)
+    pid = models.PositiveBigIntegerField()
+    heard_at = models.DateTimeField()
+
+    objects = WorkerQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.pid}"
+
+    @classmethod
+    def here(cls, *, at: datetime) -> Worker:
+        """Return this process as a worker, not written down yet."""
+        host = platform.node().partition(".")[0] or "localhost"
+        return cls(host=host[:64], pid=os.getpid(), heard_at=at)
+
+    def beat(self, *, at: datetime) -> None:
+        """Write down that it lives; with its first beat it takes the place of one that died."""
+        self.heard_at = at
+        if Worker.objects.filter(pk=self.pk).update(heard_at=at):
+            return
+        Worker.objects.filter(heard_at__lte=at - FORGOTTEN_AFTER).delete()
+        here = Worker.objects.filter(host=self.host).order_by("-heard_at")
+        dead = next((other for other in here if not _is_running(other.pid)), None)
+        if dead is not None:
+            dead.delete()
+        self.save(force_insert=True)
+
+
+def _is_running(pid: int) -> bool:
+    """Say whether this machine has a process with this id."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # Somebody else's.
+    return True

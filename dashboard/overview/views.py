@@ -34,7 +34,7 @@ def team(request: TeamRequest, team: Team) -> HttpResponse:
         "total": sums,
         "cards": cards,
         "rows": table.rows(cards) if len(cards) > MOST_CARDS else "",
-        "concerns": concerns(mine, cards, unknown, strained, locked=locked()),
+        "concerns": concerns(mine, cards, unknown, strained, locked=locked(), at=at),
         "removals": removals,
     }
     return render(request, "overview/team.html", context)

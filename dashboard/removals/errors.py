@@ -10,6 +10,9 @@ NotSent (of dashboard.rembg.errors: no byte left, no credit)
 ├── Parked        the worker ended three times while it held this picture (R15)
 ├── Busy          as many pictures wait as a team may have waiting (R17)
 └── OverBudget    a member, a virtual key or a tag has used up its budget (R7)
+
+OutcomeUnknown (of dashboard.rembg.errors: bytes left, nobody can tell whether a credit did)
+└── ProcessEnded  our own process ended, or lost its database, before it wrote the outcome down (R1)
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from dashboard.rembg.errors import AccountRefused, NotSent, Unverified
+from dashboard.rembg.errors import AccountRefused, NotSent, OutcomeUnknown, Unverified
 
 
 class NoKey(NotSent):
@@ -79,6 +82,16 @@ class Parked(NotSent):
 
     code = "parked"
     sentence = "The worker stopped three times at this picture, so it was set aside."
+
+
+class ProcessEnded(OutcomeUnknown):
+    """Our own process ended, or lost its database, before it wrote the outcome down (R1)."""
+
+    code = "process_ended"
+    sentence = (
+        "This site's own process stopped before it could write down what came of the picture. "
+        "It is not known whether a credit was used."
+    )
 
 
 class Busy(NotSent):

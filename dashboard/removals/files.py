@@ -29,12 +29,18 @@ def name_for(kind: str, team_id: int, extension: str, *, stem: uuid.UUID | None 
     return f"{kind}/{team_id}/{(stem or uuid.uuid4()).hex}.{extension}"
 
 
+def folders() -> tuple[Path, ...]:
+    """Return the folders on this machine's disks that a picture passes through, as far as made."""
+    kept = _path("pictures")
+    while kept and not kept.exists():
+        kept = kept.parent
+    uploads = Path(settings.FILE_UPLOAD_TEMP_DIR)
+    return (uploads, kept) if kept else (uploads,)
+
+
 def has_room() -> bool:
-    """Say whether the disk has a place for a result; a storage elsewhere answers for itself."""
-    place = _path("pictures") or Path(settings.FILE_UPLOAD_TEMP_DIR)
-    while not place.exists():
-        place = place.parent
-    return shutil.disk_usage(place).free >= settings.ROOM_BYTES
+    """Say whether each disk has a place for a result; a storage elsewhere answers for itself."""
+    return all(shutil.disk_usage(each).free >= settings.ROOM_BYTES for each in folders())
 
 
 @contextmanager
@@ -137,17 +143,20 @@ def forgotten(*, at: datetime) -> Iterator[str]:
         for team in _listed(kind, folders=True):
             for file in _listed(f"{kind}/{team}"):
                 name = f"{kind}/{team}/{file}"
-                if default_storage.get_modified_time(name) <= at - FORGOTTEN:
-                    yield name
+                with suppress(FileNotFoundError):  # Deleted in the meantime.
+                    if default_storage.get_modified_time(name) <= at - FORGOTTEN:
+                        yield name
 
 
 def delete_forgotten_uploads(*, at: datetime) -> int:
     """Delete what a killed process left of uploads an hour ago; return how many files."""
     count = 0
     for path in Path(settings.FILE_UPLOAD_TEMP_DIR).iterdir():
-        if path.is_file() and path.stat().st_mtime <= (at - FORGOTTEN).timestamp():
-            path.unlink(missing_ok=True)
-            count += 1
+        # Its owner may delete it in the meantime.
+        with suppress(FileNotFoundError):
+            if path.is_file() and path.stat().st_mtime <= (at - FORGOTTEN).timestamp():
+                path.unlink()
+                count += 1
     return count
 
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import io
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db import Error
 from django.db.models import F
 
 from dashboard.rembg import answer, errors
 from dashboard.rembg.answer import Removed
 from dashboard.rembg.parameters import CONTENT_TYPES
 from dashboard.removals import files, sending, thumbnails
-from dashboard.removals.errors import Parked
+from dashboard.removals.errors import Parked, ProcessEnded
 from dashboard.removals.models import LOST_LEASES_UNTIL_PARKED, Removal, State
 
 BATCH = 500  # rows a sweep looks at of each kind; the next one is a minute away
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -36,14 +40,24 @@ def sweep(*, at: datetime) -> Swept:
     """
     swept = Swept()
     for removal in Removal.objects.expired_leases(at=at).order_by("pk")[:BATCH]:
-        if removal.state == State.LEASED:
-            _bring_back(removal, swept, at=at)
-        else:
-            _look_for_result(removal, swept, at=at)
+        _sweep_one(_bring_home, removal, swept, at=at)
     for removal in Removal.objects.past_keeping(at=at).order_by("pk")[:BATCH]:
-        delete_files(removal, at=at)
-        swept.expired += 1
+        _sweep_one(_expire, removal, swept, at=at)
     return swept
+
+
+def _sweep_one(
+    deed: Callable[[Removal, Swept, datetime], None],
+    removal: Removal,
+    swept: Swept,
+    *,
+    at: datetime,
+) -> None:
+    """Do it to one removal; one that fails comes again in a minute and keeps no other waiting."""
+    try:
+        deed(removal, swept, at)
+    except (Error, OSError) as exc:
+        log.error("%s was not swept: %s", removal.pk, type(exc).__name__)
 
 
 def tidy(*, at: datetime) -> int:
@@ -63,6 +77,18 @@ def delete_files(removal: Removal, *, at: datetime) -> None:
     removal.save(update_fields=["files_deleted_at"])
 
 
+def _bring_home(removal: Removal, swept: Swept, at: datetime) -> None:
+    if removal.state == State.LEASED:
+        _bring_back(removal, swept, at=at)
+    else:
+        _look_for_result(removal, swept, at=at)
+
+
+def _expire(removal: Removal, swept: Swept, at: datetime) -> None:
+    delete_files(removal, at=at)
+    swept.expired += 1
+
+
 def _bring_back(removal: Removal, swept: Swept, *, at: datetime) -> None:
     """Queue it again, for nothing was sent; set it aside if it keeps ending its worker (R15)."""
     if removal.lost_leases + 1 >= LOST_LEASES_UNTIL_PARKED:
@@ -80,9 +106,14 @@ def _bring_back(removal: Removal, swept: Swept, *, at: datetime) -> None:
 
 def _look_for_result(removal: Removal, swept: Swept, *, at: datetime) -> None:
     """Finish it if its result was stored before its worker ended, else nobody can tell."""
-    found = _stored_result(removal)
+    try:
+        found = _stored_result(removal)
+    except errors.RembgError:
+        # It was whole when it was stored, so that it is paid for; the disk has spoilt it since.
+        removal.end(errors.NotStored(), at=at)
+        return
     if found is None:
-        swept.unknown += removal.end(errors.OutcomeUnknown(), at=at)
+        swept.unknown += removal.end(ProcessEnded(), at=at)
     elif sending.note_answer(removal, found, at=at):
         swept.recovered += 1
         thumbnails.make(removal)

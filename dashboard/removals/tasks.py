@@ -40,12 +40,12 @@ def sweep_each_minute() -> None:
 
 @db_periodic_task(crontab(minute="17"))
 def tidy_each_hour() -> None:
-    """Delete files that nobody names, and what the queue remembers of doorbells.
+    """Delete what the queue remembers of doorbells, and files that nobody names.
 
-    It keeps a record of each for ever; a doorbell without its record rings all the same.
+    The queue keeps a record of each for ever; a doorbell without its record rings all the same.
     """
-    sweeping.tidy(at=timezone.now())
     HUEY.storage.flush_results()
+    sweeping.tidy(at=timezone.now())
 
 
 @on_startup()

@@ -29,24 +29,27 @@ from dashboard.removals.rows import Row
 
 # Formats without transparency; RemBG puts the subject on white (contract 1).
 FLAT = ("jpeg", "bmp")
-NEXT_STEPS: dict[str, str | Promise] = {
-    errors.RateDaily.code: gettext_lazy("The limit ends at 00:00 UTC; then run it again."),
+# What must be first before the same picture may be run again.
+FIRST: dict[str, str | Promise] = {
+    errors.RateDaily.code: gettext_lazy("The limit ends at 00:00 UTC."),
     errors.RateMonthly.code: gettext_lazy(
-        "Run it again after the account's renewal, or once credits were bought."
+        "The limit ends with the account's renewal, or once credits were bought."
     ),
+    KeysRefused.code: gettext_lazy("Ask an admin of the team."),
+    Degraded.code: "",
+    KeysLocked.code: "",
+    NoKey.code: "",
+    NoSpace.code: "",
+    OverBudget.code: "",
+    errors.UpstreamError.code: gettext_lazy("The cause is at RemBG. Wait some minutes."),
+    errors.Unreachable.code: gettext_lazy("Wait some minutes."),
+    errors.ConnectTimeout.code: gettext_lazy("Wait some minutes."),
+    errors.BreakerOpen.code: gettext_lazy("Wait some minutes."),
+}
+INSTEAD: dict[str, str | Promise] = {
     errors.Truncated.code: gettext_lazy("Upload the whole file again."),
-    errors.UpstreamError.code: gettext_lazy("The cause is at RemBG. Try again in some minutes."),
-    errors.Unreachable.code: gettext_lazy("Try again in some minutes."),
-    errors.ConnectTimeout.code: gettext_lazy("Try again in some minutes."),
-    errors.BreakerOpen.code: gettext_lazy("Try again in some minutes."),
     errors.TlsFailed.code: gettext_lazy("Whoever runs this site should look at its connection."),
     errors.NotStored.code: gettext_lazy("Whoever runs this site should look at its disk."),
-    KeysRefused.code: gettext_lazy("Ask an admin of the team, then run it again."),
-    Degraded.code: gettext_lazy("Once an admin has settled it, run it again."),
-    KeysLocked.code: gettext_lazy("Once that is done, run it again."),
-    NoKey.code: gettext_lazy("Once there is a key, run it again."),
-    NoSpace.code: gettext_lazy("Once that is done, run it again."),
-    OverBudget.code: gettext_lazy("Once it was raised or starts anew, run it again."),
     Parked.code: gettext_lazy("Save the picture anew in another program, then upload that file."),
     PictureGone.code: gettext_lazy("Upload the picture again."),
 }
@@ -97,12 +100,28 @@ def safe_sentence(removal: Removal) -> str:
 
 def next_step(removal: Removal) -> str:
     """Say what a person can do about a removal that did not work."""
-    known = NEXT_STEPS.get(removal.error)
-    if known is not None:
-        return str(known)
-    if removal.state == State.UNKNOWN:
+    instead = INSTEAD.get(removal.error)
+    if instead is not None:
+        return str(instead)
+    first = FIRST.get(removal.error)
+    if first is None and removal.state != State.UNKNOWN:
+        return _("Change what is asked, or choose another picture.")
+    return " ".join(filter(None, (str(first or ""), _again(removal))))
+
+
+def _again(removal: Removal) -> str:
+    """Say how the same picture may be sent once more; what is not kept cannot be run again here."""
+    may_cost = removal.state == State.UNKNOWN
+    if removal.can_run_again and may_cost:
         return _("Run it again if you need the picture now; that may cost a second credit.")
-    return _("Change what is asked, or choose another picture.")
+    if removal.can_run_again:
+        return _("Then run it again.")
+    if may_cost:
+        return _(
+            "It cannot be run again here, as its picture is not kept. Sending it anew may cost a "
+            "second credit."
+        )
+    return _("It cannot be run again here, as its picture is not kept: send it anew then.")
 
 
 def refusal(error: errors.RembgError) -> str:

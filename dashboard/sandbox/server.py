@@ -49,6 +49,10 @@ class Server:
                 link, peer = self._listener.accept()
             except TimeoutError:
                 continue
+            except OSError:
+                # Too many files are open, say: somebody lets go of one soon.
+                self.stopping.wait(0.1)
+                continue
             self._welcome(Connection(self, link, peer[0]))
         self._welcome_the_last()
         self._listener.close()

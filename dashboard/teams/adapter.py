@@ -4,20 +4,25 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from dashboard.teams import inviting
-from dashboard.teams.models import Invitation
+from dashboard.teams import inviting, sign_in_limits
+from dashboard.teams.models import Invitation, User
 
 PRODUCT = "RemBG dashboard"
 
 
 class AccountAdapter(DefaultAccountAdapter):
-    """Sign-up by invitation even where it is closed; links from SITE_URL only (T18)."""
+    """Sign-up by invitation even where it is closed; nothing believes the Host header (T18, T25).
+
+    Links lead to SITE_URL, and wrong passwords are counted by `sign_in_limits` in place of
+    django-allauth's own count, which begins anew for every Host.
+    """
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return settings.SIGN_UP_OPEN or invitation_of(request) is not None
@@ -29,6 +34,26 @@ class AccountAdapter(DefaultAccountAdapter):
         if invitation is None or invitation.email.lower() != email.lower():
             raise ValidationError(_("Use the address that the invitation was sent to."))
         return email
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        login = credentials.get("email", "")
+        if login and not sign_in_limits.take_try(request, login):
+            raise self.validation_error("too_many_login_attempts")
+
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
+        user: User | None = super().authenticate(request, **credentials)
+        if user is not None and "email" in credentials:
+            sign_in_limits.note_right(request, credentials["email"])
+        return user
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        sign_in_limits.note_wrong(request)
+
+    def set_password(self, user: User, password: str) -> None:
+        super().set_password(user, password)
+        others = EmailAddress.objects.filter(user=user).values_list("email", flat=True)
+        for login in {user.email, *others}:
+            sign_in_limits.forgive(login)
 
     def format_email_subject(self, subject: str) -> str:
         return str(subject)

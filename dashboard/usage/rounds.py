@@ -14,6 +14,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from django.db import Error
+
 from dashboard.keys.models import Account
 from dashboard.usage import outages, schedule
 from dashboard.usage.models import Snapshot
@@ -98,6 +100,9 @@ class Round:
                     call = next(steps) if outcome is None else steps.send(outcome)
                 except StopIteration as end:
                     self._note(account, end.value)
+                except Error as exc:
+                    # Its next turn comes; the answers to the others' questions are on their way.
+                    log.error("account %s was not written: %s", account.pk, type(exc).__name__)
                 else:
                     under_way[pool.submit(call.make)] = account, steps
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+
 from django.conf import settings
+from django.db import Error
 from django.utils import timezone
 from huey import crontab
 from huey.contrib.djhuey import db_periodic_task
@@ -15,6 +18,7 @@ from dashboard.usage.rounds import Round
 SECONDS_A_TICK = 50
 # The accounts that are left keep their turn: the next hour begins with them.
 SECONDS_A_ROLL_UP = 600
+log = logging.getLogger(__name__)
 
 
 @db_periodic_task(crontab(minute="*"))
@@ -30,8 +34,11 @@ def roll_up_due() -> int:
     if not Tick.objects.claim("roll_up", at=floor_hour(began)):
         return 0
     for account in take_turns(at=began):
-        tidy(account, at=began)
-        count += 1
+        try:
+            tidy(account, at=began)
+            count += 1
+        except Error as exc:
+            log.error("account %s was not rolled up: %s", account.pk, type(exc).__name__)
         if (timezone.now() - began).total_seconds() > SECONDS_A_ROLL_UP:
             break
     return count

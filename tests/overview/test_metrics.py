@@ -14,7 +14,7 @@ from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
 from dashboard.keys.models import Account
-from dashboard.lib import heartbeat
+from dashboard.overview.models import Worker
 from dashboard.removals.budgets import put
 from dashboard.removals.models import Spending, Subject
 from dashboard.teams.models import Team
@@ -206,7 +206,7 @@ def test_more_teams_cost_no_more_queries(client, acme, alice, account):
 
 
 def test_every_figure_says_what_it_is(client, account):
-    heartbeat.beat(at=NOON)
+    Worker.here(at=NOON).beat(at=NOON)
     families = list(text_string_to_metric_families(client.get("/metrics").text))
 
     assert families

@@ -42,6 +42,7 @@ class House:
     folder: Path
     sandbox: Sandbox
     port: int = field(default_factory=free_port)
+    more: dict[str, str] = field(default_factory=dict)
     processes: list[subprocess.Popen] = field(default_factory=list)
     accepted: dict[str, str] = field(default_factory=dict)
 
@@ -61,6 +62,7 @@ class House:
             # Its own SQLite and queue, whatever the suite runs on: the folder is the installation.
             "DATABASE_URL": f"sqlite:///{self.folder}/db.sqlite3",
             "REDIS_URL": "",
+            **self.more,
         }
         (self.folder / "static").mkdir()
         sid = self.run([sys.executable, "-c", SETUP]).strip()

@@ -9,7 +9,9 @@ from django.test import Client
 from django.utils import timezone
 
 from dashboard.removals import files, sweeping
+from dashboard.removals.errors import ProcessEnded
 from dashboard.removals.models import Removal
+from dashboard.removals.wording import FIRST
 from dashboard.removals.work import claim_next
 from dashboard.teams.models import AuditEntry
 from tests.conftest import add_key, join, person
@@ -216,6 +218,24 @@ def test_an_unknown_one_says_what_that_means_and_what_running_again_may_cost(des
     assert "usage will tell whether it cost one" in text
     assert "Run it again (may cost a second credit)" in text
     assert "data-confirm" in text
+
+
+@pytest.mark.parametrize("error", [*FIRST, ProcessEnded.code, "outcome_unknown"])
+@pytest.mark.parametrize("state", ["failed", "unknown"])
+def test_running_again_is_offered_only_where_the_picture_is_kept(desk, key, state, error):
+    removal = unknown(desk, key)
+    charged = "unknown" if state == "unknown" else "no"
+    Removal.objects.update(state=state, error=error, charged=charged)
+    kept = page(desk, f"{REMOVALS}{removal.pk}/").lower()
+    Removal.objects.update(files_deleted_at=timezone.now())
+    gone = page(desk, f"{REMOVALS}{removal.pk}/").lower()
+
+    assert f"{REMOVALS}{removal.pk}/again" in kept
+    assert f"{REMOVALS}{removal.pk}/again" not in gone
+    if error in FIRST or state == "unknown":
+        assert "run it again" in kept
+        assert "as its picture is not kept" in gone
+    assert "run it again" not in gone
 
 
 def test_a_done_one_does_not_run_again(desk, sandbox):

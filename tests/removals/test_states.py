@@ -72,7 +72,41 @@ def test_f5_sending_and_lost_is_unknown_and_never_sent_again(desk, sandbox, key)
     desk.work(removal, rounds=2, later=2 * HOUR)
     assert swept.unknown == 1
     assert (removal.state, removal.charged) == ("unknown", "unknown")
+    assert removal.message.startswith("This site's own process stopped")
     assert sandbox.ledger("sandbox-premium") == []
+
+
+def test_r5_a_stored_result_that_the_disk_spoilt_is_paid_for_and_said_so(desk, key):
+    removal = desk.queue(format="png")
+    claimed = claim_next(at=now())
+    claimed.begin_sending(key, at=now(), until=sending.lease_end(now()))
+    with files.writing(sending.result_name(claimed)) as result:
+        result.write(subject()[:200])
+
+    sweeping.sweep(at=now() + HOUR)
+
+    removal.refresh_from_db()
+    assert (removal.state, removal.charged, removal.error) == ("failed", "yes", "not_stored")
+
+
+def test_r23_one_that_cannot_be_swept_keeps_no_other_waiting(desk, key):
+    """Whichever comes first, and whether its time or its lease is over."""
+    stuck = [desk.queue(name=f"{n}.png", format="png") for n in range(4)]
+    for _ in stuck:
+        claim_next(at=now()).begin_sending(key, at=now(), until=sending.lease_end(now()))
+    result = files._path(sending.result_name(Removal.objects.get(pk=stuck[0].pk)))
+    result.mkdir(parents=True)
+    for removal in stuck[::2]:
+        picture = files._path(removal.picture)
+        picture.unlink()
+        (picture / "full").mkdir(parents=True)
+
+    first = sweeping.sweep(at=now() + HOUR)
+    second = sweeping.sweep(at=now() + timedelta(days=31))
+
+    assert first.unknown == 3
+    assert second.expired == 2
+    assert not any(files.exists(each.picture) for each in stuck[1::2])
 
 
 def test_sending_and_lost_with_its_result_stored_is_done(desk, sandbox, key):

@@ -1,12 +1,16 @@
 """Signing up, in and out; passwords; sessions (T10-T14, T17, T18)."""
 
+import contextlib
 import re
+import sqlite3
 
 import pytest
+from django.conf import settings
 from django.core import mail
+from django.db import connection
 
 from dashboard.teams.models import Role, User
-from tests.conftest import PASSWORD
+from tests.conftest import PASSWORD, person
 
 NEW = {"email": "nina@example.com", "password1": "a-long-enough-phrase", "name": "Nina"}
 
@@ -68,15 +72,142 @@ def test_t10_wrong_person_and_wrong_password_read_the_same(client, alice):
     assert nobody.status_code == wrong.status_code == 200
 
 
-def test_t11_password_tries_are_throttled_per_account_whatever_address_they_claim(client, alice):
+THERE = {"REMOTE_ADDR": "203.0.113.99"}
+
+
+def is_signed_in(client):
+    return "_auth_user_id" in client.session
+
+
+def guess(client, times, **extra):
+    for number in range(times):
+        sign_in(client, "alice@example.com", f"wrong-{number}", **extra)
+
+
+def is_refused(client, email="alice@example.com", password=PASSWORD, **extra):
+    """Whether the right password is refused for too many wrong ones."""
+    answer = sign_in(client, email, password, **extra)
+    refused = "Too many failed" in answer.text
+    assert refused is not is_signed_in(client)
+    return refused
+
+
+@pytest.mark.parametrize(
+    "disguise",
+    [
+        lambda n: {"headers": {"X-Forwarded-For": f"203.0.113.{n}"}},
+        lambda n: {"headers": {"Host": f"host-{n}.test"}},
+        lambda n: {"headers": {"Host": f"127.0.0.1:{8000 + n}"}},
+        lambda n: {"headers": {"X-Forwarded-Host": f"host-{n}.test"}},
+    ],
+    ids=["forwarded-for", "host", "port", "forwarded-host"],
+)
+def test_t25_wrong_passwords_are_one_count_whatever_the_headers_say(
+    client, alice, settings, disguise, time_machine
+):
+    settings.ALLOWED_HOSTS = ["*"]
+    time_machine.move_to("2026-11-18 12:00+00:00", tick=False)
+
+    for number in range(12):
+        time_machine.shift(10)  # Slower than what an address may try in a minute.
+        guess(client, 1, **disguise(number))
+
+    assert is_refused(client, **disguise(99))
+    assert is_refused(client)
+
+
+@pytest.mark.parametrize("email", ["ALICE@example.com", "alice@EXAMPLE.com", " alice@example.com"])
+def test_t25_another_spelling_of_the_address_is_the_same_account(client, alice, email):
+    guess(client, 5)
+
+    assert is_refused(client, email)
+
+
+def test_t25_the_limit_of_an_address_is_for_all_accounts_together(client, alice, mel):
+    for number in range(12):
+        sign_in(client, f"nobody-{number}@example.com", "wrong")
+
+    assert is_refused(client)
+    assert not is_refused(client, **THERE)
+
+
+def test_t25_a_new_password_frees_every_address(client, alice):
+    guess(client, 12)
+    guess(client, 5, **THERE)
+    new = "a-new-long-phrase"
+
+    use(client, reset_link(client), new)
+
+    assert not is_refused(client, password=new)
+    assert not is_refused(type(client)(), password=new, **THERE)
+
+
+def test_t11_a_stranger_elsewhere_does_not_lock_the_owner_out(client, alice):
+    guess(client, 20, **THERE)
+
+    assert is_refused(client, **THERE)
+    assert not is_refused(client)
+
+
+def guess_from_everywhere(client, settings):
+    """More often than an account may be tried: 50 in 15 minutes, here 6."""
+    limits = {**settings.ACCOUNT_RATE_LIMITS, "wrong_passwords_from_anywhere": "6/15m/key"}
+    settings.ACCOUNT_RATE_LIMITS = limits
+    for number in range(8):
+        guess(client, 1, REMOTE_ADDR=f"198.51.100.{number}")
+
+
+def test_t11_guesses_from_many_addresses_are_slowed_and_for_15_minutes_at_most(
+    client, alice, settings, time_machine
+):
+    time_machine.move_to("2026-11-18 12:00+00:00")
+    guess_from_everywhere(client, settings)
+
+    assert is_refused(client)
+    time_machine.move_to("2026-11-18 12:15:01+00:00")
+    assert not is_refused(client)
+
+
+def test_t11_they_do_not_lock_out_where_the_owner_has_been_before(client, alice, settings):
+    home = type(client)()
+    assert not is_refused(home)
+    home.post("/accounts/logout/")
+
+    guess_from_everywhere(client, settings)
+
+    assert is_refused(client, **THERE)
+    assert not is_refused(home)
+
+
+def test_t11_an_ipv6_network_is_one_address(client, alice):
     for number in range(5):
-        forged = {"X-Forwarded-For": f"203.0.113.{number}"}
-        sign_in(client, "alice@example.com", f"wrong-{number}", headers=forged)
+        guess(client, 1, REMOTE_ADDR=f"2001:db8:1:1::{number + 1}")
 
-    right_at_last = sign_in(client, "alice@example.com", REMOTE_ADDR="203.0.113.99")
+    assert is_refused(client, REMOTE_ADDR="2001:db8:1:1::99")
+    assert not is_refused(client, REMOTE_ADDR="2001:db8:1:2::1")
 
-    assert "Too many failed" in right_at_last.content.decode()
-    assert client.get("/").status_code == 302
+
+def test_a_right_password_forgets_the_wrong_ones_before_it(client, alice):
+    for _ in range(3):
+        guess(client, 3)
+        assert not is_refused(client)
+        client.post("/accounts/logout/")
+
+
+@pytest.mark.skipif(not settings.SQLITE, reason="PostgreSQL locks rows, not the database")
+def test_r4_a_locked_database_is_503_and_not_too_many_tries(transactional_db, client):
+    person("alice")
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA busy_timeout = 100")
+    with contextlib.closing(sqlite3.connect(connection.settings_dict["NAME"])) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        answer = sign_in(client, "alice@example.com")
+        other.rollback()
+    connection.close()
+
+    assert (answer.status_code, answer["Retry-After"]) == (503, "10")
+    assert "The database is busy." in answer.text
+    assert not is_refused(client)
 
 
 def test_t12_a_session_from_before_signing_in_is_dead_after_it(client, alice):

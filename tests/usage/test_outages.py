@@ -10,6 +10,7 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from dashboard.keys.models import Account, ApiKey
@@ -245,3 +246,27 @@ def test_r9_many_are_asked_at_a_time_and_each_is_written_down_once(hour):
     )
     assert all(rows[one.pk] >= 1 for one in found)
     assert set(Account.objects.values_list("failed_polls", flat=True)) == {0}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_r23_a_reading_that_cannot_be_written_does_not_end_the_round(hour):
+    """An account that is deleted while RemBG is asked about it: its row is refused, no other."""
+    found = others(hour, 6)
+    deleted: list[int] = []
+
+    def meanwhile(line: Line, query: Query) -> None:
+        if not deleted:
+            try:
+                deleted.append(Account.objects.filter(pk=hour.account.pk).delete()[0])
+            finally:
+                connection.close()
+        hour.weather.well(line, query)
+
+    hour.clock.shift(timedelta(minutes=16))
+    Account.objects.filter(pk=hour.account.pk).update(next_poll_at=timezone.now() - 5 * MINUTE)
+    hour.weather.fault = meanwhile
+    done = Round(timezone.now, 50, threads=1).run()
+
+    assert deleted and done == 7
+    rows = Snapshot.objects.filter(asked_at=timezone.now()).values_list("account", flat=True)
+    assert set(rows) == {one.pk for one in found}
