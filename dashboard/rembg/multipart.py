@@ -13,6 +13,8 @@ from typing import BinaryIO
 from dashboard.rembg import errors
 
 BLOCK = 64 * 1024
+# Of bodies above 1 MB, in which each block less is a turn of the threads less.
+LARGE_BLOCK, LARGE = 256 * 1024, 1024 * 1024
 
 
 class MultipartBody:
@@ -44,6 +46,11 @@ class MultipartBody:
     def content_type(self) -> str:
         """The header that names the boundary."""
         return f"multipart/form-data; boundary={self.boundary}"
+
+    @property
+    def block(self) -> int:
+        """How many bytes to send at a time."""
+        return LARGE_BLOCK if len(self) > LARGE else BLOCK
 
     @property
     def has_started(self) -> bool:

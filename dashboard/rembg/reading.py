@@ -9,7 +9,7 @@ import urllib3
 import urllib3.exceptions
 
 from dashboard.rembg import errors, faults
-from dashboard.rembg.multipart import BLOCK
+from dashboard.rembg.multipart import LARGE_BLOCK
 from dashboard.rembg.wire import Exchange
 
 
@@ -43,7 +43,7 @@ def _piece(answer: urllib3.BaseHTTPResponse, exchange: Exchange) -> bytes:
     broken = undecodable = False
     piece = b""
     try:
-        piece = answer.read1(BLOCK, decode_content=True)
+        piece = answer.read1(LARGE_BLOCK, decode_content=True)
     except urllib3.exceptions.DecodeError:
         undecodable = True
     except (urllib3.exceptions.HTTPError, HTTPException, OSError):

@@ -191,6 +191,7 @@ class _FreshForBodies:
         conn = super()._get_conn(timeout)  # type: ignore[misc]
         if exchange.body is not None:
             conn.close()
+            conn.blocksize = exchange.body.block
         exchange.is_connected = not conn.is_closed
         return conn
 
