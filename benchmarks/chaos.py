@@ -1,8 +1,9 @@
 """`kill -9` and full disks at random moments while pictures are sent and worked on (R1, R19).
 
 A client posts pictures and repeats what was not answered; web and worker are killed and started
-again, and the disk of the pictures is full now and then. In the end three ledgers are compared: what the client was told, our rows, what the sandbox
-charged. Wanted: 0 lost, 0 charged twice, and no more unknown than kills × pictures at once.
+again, and the disk of the pictures is full now and then. In the end three ledgers are compared:
+what the client was told, our rows, what the sandbox charged. Wanted: 0 lost, 0 charged twice, and
+no more unknown than kills × pictures at once.
 """
 
 import os
