@@ -15,7 +15,8 @@ EXTENSION = re.compile(r"\.([A-Za-z0-9]{1,16})\Z")
 RESERVED = re.compile(
     r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?\Z", re.IGNORECASE
 )  # Windows devices
-FORBIDDEN = re.compile(r'[<>:"/\\|?*]')  # on Windows, and in shells
+# On Windows, and in shells; a quotation mark stays, as inches are written with it.
+FORBIDDEN = re.compile(r"[<>:/\\|?*]")
 # What senders write in a quoted `filename=` for the three characters that would end it (the HTML
 # standard's form encoding; browsers, requests and httpx alike). `%` itself is not escaped.
 FORM_ESCAPES = {"%22": '"', "%0D": "\r", "%0A": "\n"}
