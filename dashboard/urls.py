@@ -1,16 +1,15 @@
 """The addresses of the house, wired together."""
 
 from django.urls import include, path
-from ninja import NinjaAPI
 
 from dashboard.gateway.api import router as gateway
 from dashboard.overview.api import router as overview
 from dashboard.removals.api import router as removals
-from dashboard.teams.api import API_AUTH, answer_errors
+from dashboard.teams.api import API_AUTH, Api, answer_errors
 from dashboard.usage.api import router as usage
 from dashboard.usage.api_history import router as history
 
-api = NinjaAPI(
+api = Api(
     title="RemBG dashboard",
     version="1",
     description=(

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponseBase, JsonResponse, StreamingHt
 
 from dashboard.gateway.calls import Done
 from dashboard.gateway.refusals import Refusal
-from dashboard.rembg import errors
+from dashboard.rembg import errors, wording
 from dashboard.rembg.errors import RembgError
 from dashboard.removals import errors as ours
 from dashboard.removals.budgets import Use, tightest
@@ -50,7 +50,7 @@ def picture(done: Done, file: BinaryIO) -> HttpResponseBase:
     answer["Content-Length"] = str(done.size)
     answer["X-Credits-Charged"] = CREDITS["yes"]
     if done.notices:
-        answer["X-Notice"] = done.notices[0].encode("ascii", "ignore").decode()
+        answer["X-Notice"] = wording.header(done.notices[0])
     if done.is_replay:
         answer["Idempotent-Replayed"] = "true"
     _tell_budgets(answer, done.uses)

@@ -16,7 +16,7 @@ from ninja.errors import HttpError, ValidationError
 
 from dashboard.gateway import deeds, terms
 from dashboard.gateway.deeds import Actor
-from dashboard.gateway.forms import TermsForm
+from dashboard.gateway.forms import LONGEST, TermsForm
 from dashboard.gateway.issuing import Terms
 from dashboard.gateway.models import VirtualKey
 from dashboard.gateway.schemas import (
@@ -164,6 +164,8 @@ def _terms(team: Team, given: dict[str, Any], before: Terms, *, at: datetime) ->
     ends = given.get("expires_at")
     if ends is not None and ends <= at:
         _invalid("expires_at", "This moment is over.")
+    if ends is not None and ends > at + LONGEST:
+        _invalid("expires_at", "Choose a moment within the next ten years.")
     values = {name: getattr(before, name) for name in IN_FORM}
     values |= {name: value for name, value in given.items() if name in IN_FORM}
     form = TermsForm(values | {"account": _pk(values["account"])}, team=team, keep=before.account)

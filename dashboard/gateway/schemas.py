@@ -9,8 +9,12 @@ from uuid import UUID
 from ninja import Schema
 from pydantic import AwareDatetime, Field
 
+from dashboard.gateway.forms import MOST
+from dashboard.teams.api import Text
+
 # As in `dashboard.rembg.parameters`.
 Format = Literal["webp", "png", "jpeg", "bmp"]
+Credits = Annotated[int, Field(ge=1, le=MOST, strict=True)]
 FieldName = Literal["w", "h", "exact_resize", "mask", "bg_color", "angle", "expand"]
 
 
@@ -62,12 +66,12 @@ class SecretOut(VirtualKeyOut):
 class ChangeIn(Schema):
     """Terms of a key; what is left out stays. `null` is no account, no limit, no expiry, all."""
 
-    label: str = ""
-    tag: str = ""
+    label: Annotated[Text, Field(max_length=80)] = ""
+    tag: Annotated[Text, Field(max_length=40)] = ""
     account: UUID | None = None
-    falls_over: bool = False
-    soft: int | None = None
-    hard: int | None = None
+    falls_over: Annotated[bool, Field(strict=True)] = False
+    soft: Credits | None = None
+    hard: Credits | None = None
     expires_at: AwareDatetime | None = None
     allowed_formats: Annotated[list[Format], Field(min_length=1)] | None = None
     allowed_fields: list[FieldName] | None = None
@@ -76,8 +80,8 @@ class ChangeIn(Schema):
 class IssueIn(ChangeIn):
     """A new key; `member` is an e-mail address, left out it is the caller's."""
 
-    label: str
-    member: str | None = None
+    label: Annotated[Text, Field(min_length=1, max_length=80)]
+    member: Annotated[Text, Field(max_length=254)] | None = None
 
 
 class RotateIn(Schema):

@@ -8,6 +8,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 
 from dashboard.lib.busy import AWAY, speaks_json, unavailable
+from dashboard.teams.api import NOTHING_HERE
 
 # Here programs listen that were written for RemBG: every answer says what it cost.
 WIRE = ("/rmbg", "/api/membership-usage", "/api/openapi")
@@ -26,6 +27,8 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Answer for what is not there, or not for this person: the two look the same."""
+    if request.path.startswith("/api/v1/"):
+        return _answer(request, 404, NOTHING_HERE)
     return _answer(request, 404, _("This address leads nowhere, or to a team that you are not in."))
 
 

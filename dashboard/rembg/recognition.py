@@ -44,6 +44,8 @@ REFUSALS: tuple[tuple[re.Pattern[str], type[RembgError]], ...] = tuple(
         (r"'?(?P<field>\w{1,20})'? was sent more than once", errors.RepeatedField),
         (r"animated images", errors.Animated),
         (r"image file is incomplete", errors.Truncated),
+        (r"image file is damaged", errors.Damaged),
+        (r"other data follow", errors.TrailerTooLong),
         (r"invalid api key", errors.BadKey),
         (r"multiple validation errors", errors.InvalidFields),
     )

@@ -13,6 +13,27 @@ MAX_MESSAGE = 300
 MAX_HEAD = 200
 MAX_READ = 4096  # What is looked at of one text; a message ten times as long as its limit is noise.
 REDACTED = "[redacted]"
+# What our notices and RemBG's sentences may hold, as ASCII writes it; accents are taken off.
+AS_ASCII = str.maketrans(
+    {
+        "×": "x",
+        "→": "->",
+        "…": "...",
+        "–": "-",
+        "—": "-",
+        "−": "-",
+        "‑": "-",
+        "·": "-",
+        "“": '"',
+        "”": '"',
+        "„": '"',
+        "‘": "'",
+        "’": "'",
+        "ß": "ss",
+        "°": " degrees",
+        "€": "EUR",
+    }
+)
 UNREADABLE = "\N{REPLACEMENT CHARACTER}"
 DROPPED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
@@ -26,6 +47,13 @@ def head(body: bytes, *, secrets: Iterable[str] = ()) -> str:
     """Return about the first 200 bytes of an answer as text, for an admin, without the secrets."""
     text = body[:MAX_READ].decode("utf-8", "replace")
     return _cut(redact(_visible(text), secrets), MAX_HEAD)
+
+
+def header(text: str) -> str:
+    """Return a sentence as one line of readable ASCII, which is all that a header may hold."""
+    plain = unicodedata.normalize("NFKD", _visible(text).translate(AS_ASCII))
+    kept = (character for character in plain if not unicodedata.combining(character))
+    return "".join(kept).encode("ascii", "replace").decode()
 
 
 def raw(body: bytes, *, limit: int, secrets: Iterable[str] = ()) -> str:

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from ninja import Query, Router, Schema
-from ninja.errors import HttpError
+from ninja.errors import ValidationError
 
 from dashboard.keys.models import Account
 from dashboard.teams.api import membership_for
@@ -24,7 +24,9 @@ from dashboard.usage.windows import Window, sharing
 
 router = Router(tags=["usage"])
 DAY = timedelta(days=1)
-MOST_DAYS, MOST_HOURS = timedelta(days=400), timedelta(days=31)
+MOST_DAYS = timedelta(days=400)
+FIRST, LAST = date(2000, 1, 1), date(2200, 12, 31)
+Day = Annotated[date, Query(ge=FIRST, le=LAST, description="From 2000-01-01 to 2200-12-31.")]
 
 
 class SpreadOut(Schema):
@@ -173,16 +175,16 @@ def days(
     request: HttpRequest,
     slug: str,
     account_id: UUID,
-    since: date | None = None,
-    until: date | None = None,
+    since: Day | None = None,
+    until: Day | None = None,
 ) -> HistoryOut:
     """List use by the day of the team's zone, both days included; by default the last 30."""
     account = _find(request, slug, account_id)
     zone = account.team.zone
     last = until or timezone.now().astimezone(zone).date()
-    first = since or last - 29 * DAY
-    if not timedelta() <= last - first < MOST_DAYS or first.year < 2000 or last.year > 2200:
-        raise HttpError(400, "Ask for 1 to 400 days, from the year 2000 on.")
+    first = since or max(FIRST, last - 29 * DAY)
+    if not timedelta() <= last - first < MOST_DAYS:
+        raise ValidationError([{"loc": ("query", "since"), "msg": "Ask for 1 to 400 days."}])
     start, end = (datetime.combine(day, time(), zone) for day in (first, last + DAY))
     return _history(account, asking.days(account, start, end, zone))
 
@@ -192,15 +194,13 @@ def hours(
     request: HttpRequest,
     slug: str,
     account_id: UUID,
-    day: date | None = None,
+    day: Day | None = None,
     count: Annotated[int, Query(ge=1, le=31)] = 1,
 ) -> HistoryOut:
     """List use by the hour, of so many days of the team's zone from `day` on (today)."""
     account = _find(request, slug, account_id)
     zone = account.team.zone
     first = day or timezone.now().astimezone(zone).date()
-    if not 2000 <= first.year <= 2200:
-        raise HttpError(400, "Ask for a day from the year 2000 on.")
     start, end = (datetime.combine(one, time(), zone) for one in (first, first + count * DAY))
     return _history(account, asking.hours(account, start, end))
 

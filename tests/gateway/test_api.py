@@ -1,5 +1,6 @@
 """Virtual keys over the JSON API: a token reads, a signed-in person writes."""
 
+import json
 from datetime import timedelta
 from typing import get_args
 
@@ -15,6 +16,7 @@ from dashboard.keys.models import Account
 from dashboard.lib import tokens
 from dashboard.rembg.parameters import FORMATS
 from dashboard.removals.models import Spending
+from dashboard.teams.api import NOTHING_HERE
 from dashboard.teams.models import AccessToken, Membership
 from tests.keys.canary import leaks
 
@@ -234,7 +236,7 @@ def test_only_an_admin_issues_to_others(client, acme, adam, mel, victor):
         ({"label": "x", "hard": 5, "soft": 9}, "soft"),
         ({"label": "x", "expires_at": "2020-01-01T00:00:00Z"}, "expires_at"),
         ({"label": "x", "expires_at": "2099-01-01T00:00:00"}, "expires_at"),
-        ({"label": "x", "allowed_formats": ["gif"]}, "0"),
+        ({"label": "x", "allowed_formats": ["gif"]}, "allowed_formats"),
         ({"label": "x", "allowed_formats": []}, "allowed_formats"),
         ({"label": "Mel’s script"}, "label"),
         ({"label": "x", "account": "00000000-0000-4000-8000-000000000000"}, "account"),
@@ -330,3 +332,122 @@ def test_the_document_describes_virtual_keys(client, alice):
     assert len(paths) == 6
     assert "secret" in document["components"]["schemas"]["SecretOut"]["properties"]
     assert "secret" not in document["components"]["schemas"]["VirtualKeyOut"]["properties"]
+
+
+SURROGATES = ["\ud800", "a\udfffb", "\udfff\ud800"]
+
+
+@pytest.mark.parametrize("method", ["post", "patch"])
+@pytest.mark.parametrize("field", ["label", "tag", "member"])
+@pytest.mark.parametrize("text", [*SURROGATES, "a\0b", "x" * 100_000], ids=ascii)
+def test_a_text_that_no_database_holds_is_named(client, alice, acme, field, text, method):
+    client.force_login(alice)
+    key = key_of(alice, acme)
+    if method == "patch" and field == "member":
+        return
+
+    body = json.dumps({"label": "CI", field: text})
+    path = HERE if method == "post" else f"{HERE}/{key.pk}"
+    answer = getattr(client, method)(path, body, content_type="application/json")
+
+    assert answer.status_code == 400
+    assert [problem["field"] for problem in answer.json()["details"]] == [field]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("soft", 10**30),
+        ("hard", -1),
+        ("hard", True),
+        ("soft", 1e308),
+        ("falls_over", "yes"),
+        ("expires_at", "0001-01-01T00:00:00+14:00"),
+        ("expires_at", "9999-12-31T23:59:59-12:00"),
+        ("expires_at", 10**30),
+        ("account", "\ud800"),
+        ("allowed_fields", ["w", "\ud800"]),
+        ("allowed_formats", []),
+    ],
+    ids=ascii,
+)
+def test_a_value_out_of_bounds_is_named(client, alice, acme, field, value):
+    client.force_login(alice)
+    body = json.dumps({"label": "CI", field: value})
+
+    for method, path in (("post", HERE), ("patch", f"{HERE}/{key_of(alice, acme, label='a').pk}")):
+        answer = getattr(client, method)(path, body, content_type="application/json")
+
+        assert answer.status_code == 400
+        assert [problem["field"] for problem in answer.json()["details"]] == [field]
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "field"),
+    [
+        ("days", "until=0001-01-01", "until"),
+        ("days", "until=9999-12-31", "until"),
+        ("days", "since=0001-01-01", "since"),
+        ("days", "since=2026-01-01&until=2201-01-01", "until"),
+        ("days", "since=2026-01-02&until=2026-01-01", "since"),
+        ("days", "since=2024-01-01&until=2026-01-01", "since"),
+        ("days", "since=%00", "since"),
+        ("hours", "day=0001-01-01", "day"),
+        ("hours", "day=9999-12-31", "day"),
+        ("hours", f"count={10**30}", "count"),
+        ("snapshots", "limit=0", "limit"),
+        ("snapshots", f"limit={10**30}", "limit"),
+    ],
+)
+def test_a_stretch_out_of_bounds_is_named(client, alice, account, path, query, field):
+    client.force_login(alice)
+
+    answer = client.get(f"/api/v1/teams/acme/accounts/{account.pk}/{path}?{query}")
+
+    assert answer.status_code == 400
+    assert [problem["field"] for problem in answer.json()["details"]] == [field]
+
+
+@pytest.mark.parametrize("day", ["2000-01-01", "2000-01-15", "2200-12-31"])
+def test_the_first_and_the_last_day_can_be_asked_for(client, alice, account, day):
+    client.force_login(alice)
+
+    for query in (f"days?until={day}", f"hours?day={day}&count=31"):
+        assert client.get(f"/api/v1/teams/acme/accounts/{account.pk}/{query}").status_code == 200
+
+
+def test_what_is_not_there_is_always_said_in_the_same_way(client, alice, account):
+    client.force_login(alice)
+    other = "11111111-1111-1111-1111-111111111111"
+
+    answers = [
+        client.get(f"/api/v1/{path}").json()
+        for path in (
+            "teams/nope/accounts",
+            "teams/a%00b/accounts",
+            f"teams/acme/accounts/{other}/days",
+            f"teams/acme/accounts/{account.pk}/statements/%00",
+            "teams/acme/statements/0000-00",
+            "teams/acme/accounts/7/days",
+            "nothing",
+            "",
+        )
+    ]
+
+    assert all(answer.pop("request_id") for answer in answers)
+    assert {json.dumps(answer, sort_keys=True) for answer in answers} == {
+        json.dumps({"code": "not_found", "error": NOTHING_HERE, "status": 404})
+    }
+
+
+def test_the_document_declares_errors_and_bounds(client, alice):
+    client.force_login(alice)
+
+    document = client.get("/api/v1/openapi.json").json()
+
+    for path in document["paths"].values():
+        for operation in path.values():
+            assert {"400", "401", "403", "404"} < set(operation["responses"])
+    key = document["components"]["schemas"]["IssueIn"]["properties"]
+    assert key["label"]["maxLength"] == 80
+    assert key["soft"]["anyOf"][0] == {"maximum": 1_000_000_000, "minimum": 1, "type": "integer"}

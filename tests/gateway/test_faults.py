@@ -343,7 +343,7 @@ def test_f11_an_answer_without_measure(gate, serve, form):
 @pytest.mark.parametrize(
     ("size", "asked", "notice", "degraded"),
     [
-        pytest.param((460, 345), {}, "RemBG returned a small picture (460  345 px).", True),
+        pytest.param((460, 345), {}, "RemBG returned a small picture (460 x 345 px).", True),
         pytest.param((600, 450), {}, "RemBG returned another size than expected", False),
         pytest.param((300, 225), {"w": 320}, "RemBG returned another size than expected", False),
     ],

@@ -21,8 +21,13 @@ def pixels(mode="RGB", size=(40, 30)):
 
 def saved(kind, mode="RGB", size=(40, 30), **options):
     """The bytes of such a picture in a format."""
+    return encoded(pixels(mode, size), kind.upper(), **options)
+
+
+def encoded(picture, kind, **options):
+    """The bytes of a picture in a format."""
     target = io.BytesIO()
-    pixels(mode, size).save(target, kind.upper(), **options)
+    picture.save(target, kind, **options)
     return target.getvalue()
 
 
@@ -39,6 +44,18 @@ def exif_of(orientation=6):
 def icc():
     """A real colour profile; its header holds the second that it was made in."""
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+@cache
+def swapped_icc():
+    """A colour profile in which red is green and green is red."""
+    profile = bytearray(icc())
+    places = {}
+    for at in range(132, 132 + 12 * int.from_bytes(profile[128:132], "big"), 12):
+        places[bytes(profile[at : at + 4])] = slice(at + 4, at + 12)
+    red, green = places[b"rXYZ"], places[b"gXYZ"]
+    profile[red], profile[green] = profile[green], profile[red]
+    return bytes(profile)
 
 
 def segment(marker, payload):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.rembg import errors
+from dashboard.rembg import errors, wording
 from dashboard.rembg.errors import FieldProblem
 from dashboard.rembg.recognition import recognise
 from tests.rembg.conftest import CANARY, NOON
@@ -314,3 +314,19 @@ def test_a_busy_gateway_that_spent_nothing_may_be_asked_again():
     error = recognise(503, headers, b"{}", at=NOON)
 
     assert (error.charged, error.retriable, error.retry_after) == ("no", True, 5)
+
+
+@pytest.mark.parametrize(
+    ("notice", "header"),
+    [
+        ("RemBG returned a small picture (460 × 345 px).", "(460 x 345 px)."),
+        ("A “P3” – or ‘wide’ — picture…", "A \"P3\" - or 'wide' - picture..."),
+        ("turned by 90° → café, Größe, ½", "turned by 90 degrees -> cafe, Grosse, 1?2"),
+        ("one\r\nX-Other: two\0\u202e", "one X-Other: two"),
+        ("картинка", "????????"),
+    ],
+    ids=["sizes", "punctuation", "letters", "F26-header", "no-ascii"],
+)
+def test_a_notice_is_readable_in_a_header(notice, header):
+    assert wording.header(notice).endswith(header)
+    assert wording.header(notice).isascii()

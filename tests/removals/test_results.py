@@ -5,6 +5,8 @@ import io
 import pytest
 from PIL import Image
 
+from dashboard.removals import files, thumbnails
+from tests.rembg import samples
 from tests.removals.conftest import desk_of, subject
 
 CORNERS = [(2, 2), (-3, 2), (2, -3), (-3, -3)]
@@ -104,6 +106,51 @@ def test_f12_a_small_answer_of_an_empty_account_is_told_as_such(desk, sandbox, k
     assert desk.status(removal)["degraded"] is True
     page = desk.browser.get(f"/teams/acme/removals/{removal.pk}/").content.decode()
     assert "out of credits" in page
+
+
+def preview_of(removal, content):
+    """The preview that is made of such a result."""
+    with files.writing(removal.result) as target:
+        target.write(content)
+    thumbnails.make(removal)
+    removal.refresh_from_db()
+    with files.opened(removal.thumbnail) as kept:
+        return Image.open(io.BytesIO(kept.read())).convert("RGBA")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_u43_a_preview_has_the_colours_of_a_result_with_a_profile(desk, sandbox, kind):
+    picture = Image.new("RGB", (400, 300), (200, 50, 30))
+    swapped = samples.swapped_icc()
+
+    preview = preview_of(desk.remove(), samples.encoded(picture, kind, icc_profile=swapped))
+
+    red, green, _, alpha = preview.getpixel((80, 60))
+    assert green > red + 60  # What is called red in it is green.
+    assert alpha == 255
+
+
+@pytest.mark.parametrize("profile", [b"no profile", samples.icc()[:200]], ids=["text", "cut"])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "CMYK"])
+def test_u43_a_profile_that_cannot_be_read_changes_nothing(desk, sandbox, mode, profile):
+    picture = Image.new("RGB", (400, 300), (90, 90, 90)).convert(mode)
+    kind = "JPEG" if mode == "CMYK" else "PNG"
+
+    preview = preview_of(desk.remove(), samples.encoded(picture, kind, icc_profile=profile))
+
+    assert all(abs(value - 90) < 6 for value in preview.getpixel((80, 60))[:3])
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_u44_a_preview_is_transparent_where_a_result_is_by_its_colour(desk, sandbox, mode):
+    picture = Image.new(mode, (400, 300), 7 if mode != "RGB" else (7, 7, 7))
+    clear = (7, 7, 7) if mode == "RGB" else 7
+
+    removal = desk.remove()
+    preview = preview_of(removal, samples.encoded(picture, "PNG", transparency=clear))
+
+    assert preview.getpixel((80, 60))[3] == 0
+    assert removal.result_has_alpha
 
 
 def test_the_list_shows_a_small_preview(desk, sandbox):

@@ -18,6 +18,7 @@ from tests.removals.conftest import JSON, REMOVALS, subject
 MEGABYTE = 1024 * 1024
 SIGNATURE = "File does not appear to be a valid image (invalid file signature)"
 INCOMPLETE = "The image file is incomplete. Please upload it again."
+DAMAGED = "The image file is damaged. Please open it, save it again and upload that."
 ANIMATED = "Animated images are not supported. Please upload a single picture."
 
 
@@ -70,6 +71,15 @@ REFUSED = [
     pytest.param(subject("JPEG")[:-400], "a.jpg", INCOMPLETE, id="U15-cut-jpeg"),
     pytest.param(subject("PNG")[:-12], "a.png", INCOMPLETE, id="U15-no-iend"),
     pytest.param(animated(), "a.webp", ANIMATED, id="U20-animated"),
+    pytest.param(
+        subject("PNG") + bytes(2 * MEGABYTE),
+        "a.png",
+        "2.0 MB of other data follow the end of the image; at most 1 MB, or as much as the image"
+        " itself, is accepted. Please save it again.",
+        id="U42-trailer",
+    ),
+    pytest.param(ihdr(0, 20), "a.png", DAMAGED, id="U45-damaged-png"),
+    pytest.param(b"\xff\xd8\xff\xc8" + bytes(40), "a.jpg", DAMAGED, id="U45-damaged-jpeg"),
 ]
 
 
@@ -125,6 +135,25 @@ def test_u10_what_hangs_behind_a_picture_is_not_kept(desk):
 
     with files.opened(removal.picture) as kept:
         assert b"CANARY" not in kept.read()
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        pytest.param(subject("WEBP") + b"\n", "a.webp", id="U45-newline-behind-webp"),
+        pytest.param(subject("JPEG")[:-2] + b"\0\0SEFHCANARY SEFT", "a.jpg", id="U45-no-eoi"),
+        pytest.param(
+            samples.with_segments(subject("JPEG"), bytes(4), b"\xff" * 999),
+            "a.jpg",
+            id="U45-padding-between-segments",
+        ),
+    ],
+)
+def test_what_browsers_show_is_taken_and_kept_clean(desk, content, name):
+    removal = desk.queue(content, name)
+
+    with files.opened(removal.picture) as kept:
+        assert kept.read() == subject("WEBP" if name.endswith("webp") else "JPEG")
 
 
 def test_u11_the_largest_picture_there_may_be_is_accepted(desk):

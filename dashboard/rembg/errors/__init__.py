@@ -6,7 +6,7 @@ RembgError
 │   └── MalformedKey
 ├── Refused              the request is wrong; asking again changes nothing
 │   ├── PictureRefused   NoImage, NoFile, FileType, BadSignature, EmptyFile, FileTooLarge, TooWide,
-│   │                    TooTall, Truncated, Animated
+│   │                    TooTall, Truncated, Damaged, TrailerTooLong, Animated
 │   ├── FieldRefused     SizeType, SizeMin, SizeMax, AngleType, AngleRange, BadFormat, BadColor,
 │   │                    MaskWithColor, BadFlag, RepeatedField
 │   └── InvalidFields (F14), UnknownRefusal (F13)
@@ -64,6 +64,7 @@ from dashboard.rembg.errors.refusals import (
     BadKey,
     BadSignature,
     BudgetSpent,
+    Damaged,
     EmptyFile,
     FieldRefused,
     FileTooLarge,
@@ -86,6 +87,7 @@ from dashboard.rembg.errors.refusals import (
     SizeType,
     TooTall,
     TooWide,
+    TrailerTooLong,
     Truncated,
     TwoCredentials,
     UnknownRefusal,
@@ -109,6 +111,7 @@ __all__ = [
     "BudgetSpent",
     "ConnectTimeout",
     "CutPicture",
+    "Damaged",
     "DeadlinePassed",
     "EmptyFile",
     "Fact",
@@ -145,6 +148,7 @@ __all__ = [
     "TlsFailed",
     "TooTall",
     "TooWide",
+    "TrailerTooLong",
     "Truncated",
     "TwoCredentials",
     "UnknownRefusal",

@@ -97,6 +97,20 @@ class Truncated(PictureRefused):
     sentence = "The image file is incomplete. Please upload it again."
 
 
+class Damaged(PictureRefused):
+    """U45: ours; the file begins as a picture does, and cannot be read as one."""
+
+    code = "damaged"
+    sentence = "The image file is damaged. Please open it, save it again and upload that."
+
+
+class TrailerTooLong(PictureRefused):
+    """U42: ours; behind the picture's end stands more than a camera leaves there."""
+
+    code = "trailer"
+    sentence = "Too much other data follows the end of the image. Please save it again."
+
+
 class Animated(PictureRefused):
     """U20: ours; RemBG is silent about animations."""
 

@@ -52,13 +52,13 @@ def matches(head: bytes) -> bool:
 
 
 def dimensions(source: Source) -> tuple[int, int]:
-    """Return width and height as stored; raise BadSignature or Truncated."""
+    """Return width and height as stored; raise Damaged or Truncated."""
     header = _header(source)
     return header.width, header.height
 
 
 def layout(source: Source) -> Layout:
-    """Say where the pixels end, what stands behind is not kept; raise BadSignature or Truncated."""
+    """Say where the pixels end, what stands behind is not kept; raise Damaged or Truncated."""
     header = _header(source)
     end = _end(source, header)
     if end > source.size:
@@ -66,6 +66,7 @@ def layout(source: Source) -> Layout:
     whole = end == source.size
     declared = source.at(*FILE_SIZE) if whole else struct.pack("<I", end)
     return Layout(
+        end=end,
         orientation=exif.UPRIGHT,
         has_alpha=_has_alpha(source, header),
         parts=(b"BM", declared, Span(6, end)),
@@ -85,7 +86,7 @@ def _header(source: Source) -> Header:
         width, height, planes, depth, compression, runs = struct.unpack_from("<iiHHII", head, 18)
     header = Header(size, offset, width, abs(height), depth, compression, runs)
     if planes != 1 or not _is_known(header):
-        raise errors.BadSignature
+        raise errors.Damaged
     return header
 
 

@@ -10,6 +10,7 @@ from dashboard.rembg.pictures.source import Layout, Source
 
 Kind = Literal["jpeg", "png", "webp", "bmp"]
 HEAD = 32
+MAX_TRAILER = 1 << 20
 
 
 class Format(Protocol):
@@ -36,8 +37,24 @@ def kind_of(source: Source) -> Kind:
 
 
 def dimensions(source: Source, kind: Kind) -> tuple[int, int]:
-    """Return width and height as stored, neither 0; raise BadSignature or Truncated."""
+    """Return width and height as stored, neither 0; raise Damaged or Truncated."""
     width, height = FORMATS[kind].dimensions(source)
     if not width or not height:
-        raise errors.BadSignature
+        raise errors.Damaged
     return width, height
+
+
+def layout(source: Source, kind: Kind) -> Layout:
+    """Say what to keep of a picture; raise Animated, Damaged, Truncated or TrailerTooLong.
+
+    Cameras put films and previews behind a picture, so its trailer may be as large as itself, and
+    of 1 MB in any case (SAFETY U42).
+    """
+    found = FORMATS[kind].layout(source)
+    trailer = source.size - found.end
+    if trailer > max(MAX_TRAILER, found.end):
+        raise errors.TrailerTooLong(
+            f"{trailer / (1 << 20):.1f} MB of other data follow the end of the image; at most 1 MB,"
+            " or as much as the image itself, is accepted. Please save it again."
+        )
+    return found

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from dashboard.rembg import errors
 from dashboard.rembg.filenames import extension_of
-from dashboard.rembg.pictures.formats import FORMATS, Kind, dimensions, kind_of
+from dashboard.rembg.pictures.formats import FORMATS, Kind, dimensions, kind_of, layout
 from dashboard.rembg.pictures.source import Layout, Source
 
 MAX_BYTES = 50 * 1024 * 1024
@@ -49,7 +49,7 @@ def inspect(file: BinaryIO, *, filename: str) -> Picture:
     """Say what picture a file holds, and leave the file at its beginning.
 
     Raises EmptyFile, FileTooLarge, FileType, BadSignature, TooWide or TooTall (RemBG's error
-    reference), then what only we check: Animated or Truncated.
+    reference), then what only we check: Animated, Damaged, TrailerTooLong or Truncated.
     """
     return examine(file, filename=filename)[0]
 
@@ -63,7 +63,7 @@ def examine(file: BinaryIO, *, filename: str) -> tuple[Picture, Layout]:
         kind = kind_of(source)
         width, height = dimensions(source, kind)
         _check_sides(width, height)
-        layout = FORMATS[kind].layout(source)
+        found = layout(source, kind)
     finally:
         file.seek(0)
     picture = Picture(
@@ -72,11 +72,11 @@ def examine(file: BinaryIO, *, filename: str) -> tuple[Picture, Layout]:
         extension=FORMATS[kind].EXTENSION,
         width=width,
         height=height,
-        orientation=layout.orientation,
+        orientation=found.orientation,
         size=source.size,
-        has_alpha=layout.has_alpha,
+        has_alpha=found.has_alpha,
     )
-    return picture, layout
+    return picture, found
 
 
 def head(data: bytes) -> tuple[Kind, int, int] | None:
@@ -90,7 +90,7 @@ def head(data: bytes) -> tuple[Kind, int, int] | None:
 
 
 def complete(file: BinaryIO) -> bool:
-    """Tell whether a file is a picture from its first byte to its last."""
+    """Tell whether a file is a picture from its first byte to its end, whatever follows it."""
     source = Source(file)
     try:
         kind = kind_of(source)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from dashboard.rembg import errors
-from dashboard.rembg.pictures import exif
+from dashboard.rembg.pictures import entropy, exif, profile
 from dashboard.rembg.pictures.source import Layout, Part, Source, Span, joined
 
 CONTENT_TYPE = "image/jpeg"
@@ -26,10 +27,15 @@ BARE = frozenset({0x01, *range(0xD0, 0xD8)})  # TEM and RST stand without a leng
 PICTURE = FRAMES | TABLES | {SOS, EOI}
 KNOWN = PICTURE | APPS | {COM}
 
-# What may follow a scan. In it, 00 is stuffing and D0..D7 are restarts; the rest is damage.
-AFTER_SCAN = re.compile(rb"\xff[\xc4\xcc\xd8-\xdd\xe0-\xef\xfe]")
+# The next marker, behind any bytes that are none: libjpeg skips them, and so do browsers.
+MARKER = re.compile(rb"\xff[\x01-\xfe]")
+# What ends a scan's data. In it, 00 is stuffing, D0..D7 are restarts, and FF may fill before both.
+AFTER_SCAN = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
+# What coded data does not hold, or hardly ever: another marker, text, a row of zeros.
+TRAILER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]|[ -~]{16}|\0{8}")
+TAIL = 64 * 1024
 MAX_SEGMENTS = 4096
-MAX_FILL = 256
+ICC_NUMBERS = 14  # bytes of name, number and count, in front of a piece of profile
 JFIF_BYTES = 14  # of the payload: without the thumbnail that may follow
 ADOBE_BYTES = 12
 KEPT = frozenset({"picture", "jfif", "icc", "adobe"})
@@ -38,7 +44,7 @@ NAMES = (
     (APP0, b"JFXX\0", 0, "thumbnail"),
     (APP1, exif.PREFIX, 0, "exif"),
     (APP1, b"http://ns.adobe.com/", 0, "xmp"),
-    (APP2, b"ICC_PROFILE\0", 0, "icc"),
+    (APP2, b"ICC_PROFILE\0", ICC_NUMBERS, "icc"),
     (APP2, b"MPF\0", 0, "previews"),
     (APP13, b"", 0, "iptc"),
     (APP14, b"Adobe", ADOBE_BYTES, "adobe"),
@@ -66,86 +72,120 @@ class Segment:
 
 def matches(head: bytes) -> bool:
     """Tell whether a file that begins like this may be a JPEG."""
-    return head.startswith(b"\xff\xd8\xff") and len(head) >= 12
+    return head.startswith(b"\xff\xd8\xff") and len(head) >= 12 and (head[3] < 2 or head[3] >= 0xC0)
 
 
 def dimensions(source: Source) -> tuple[int, int]:
-    """Return width and height as stored; raise BadSignature or Truncated."""
+    """Return width and height as stored; raise Damaged or Truncated."""
     for segment in _segments(source):
         if segment.marker in FRAMES:
             return _frame(source, segment)
         if segment.marker in (SOS, EOI):
             break
-    raise errors.BadSignature
+    raise errors.Damaged
 
 
 def layout(source: Source) -> Layout:
-    """Walk to EOI and say what to keep; raise BadSignature or Truncated."""
-    segments = list(_segments(source))
+    """Walk to the picture's end and say what to keep; raise Damaged or Truncated."""
+    segments = _whole(source)
     markers = [segment.marker for segment in segments]
     if sum(marker in FRAMES for marker in markers) != 1:
-        raise errors.BadSignature
+        raise errors.Damaged
     if SOS not in markers:
         raise errors.Truncated
     orientation = _orientation(source, segments)
     parts: list[Part] = [SOI, *_jfif(source, segments)]
     if orientation != exif.UPRIGHT:
         parts.append(_written(APP1, exif.PREFIX + exif.minimal(orientation)))
-    parts.extend(part for segment in segments for part in _kept(source, segment))
+    kept = KEPT if _is_profile(source, segments) else KEPT - {"icc"}
+    parts.extend(part for segment in segments for part in _kept(source, segment, kept))
+    if markers[-1] != EOI:
+        parts.append(bytes([0xFF, EOI]))
     return Layout(
+        end=segments[-1].span.end,
         orientation=orientation,
         has_alpha=False,
         parts=joined(parts),
-        dropped=_dropped(source, segments),
+        dropped=_dropped(source, segments, kept),
     )
 
 
+def _whole(source: Source) -> list[Segment]:
+    """Return the segments up to EOI, or up to the last coded pixel where a trailer has EOI's place.
+
+    Some phones write their trailer over EOI. What ends with its coded data has been cut.
+    """
+    try:
+        return list(_segments(source))
+    except (errors.Damaged, errors.Truncated):
+        if TRAILER.search(source.at(max(0, source.size - TAIL), TAIL)):
+            with suppress(errors.PictureRefused):
+                return _without_end(source)
+        raise
+
+
 def _segments(source: Source) -> Iterator[Segment]:
-    offset = len(SOI)
+    offset, scans = len(SOI), False
     for _ in range(MAX_SEGMENTS):
-        offset = _marker(source, offset)
-        marker = source.at(offset + 1, 1)[0]
-        end = offset + 2 if marker == EOI or marker in BARE else _end(source, offset, marker)
-        yield Segment(marker, Span(offset, end))
-        if marker == EOI:
+        segment = _segment(source, offset)
+        if segment.marker == SOS:
+            scans = True
+            end = source.search(AFTER_SCAN, segment.span.end)
+            if end is None:
+                raise errors.Truncated
+            segment = Segment(SOS, Span(segment.span.start, end))
+        elif scans and segment.marker in BARE:  # What follows it would be pixels.
+            raise errors.Damaged
+        yield segment
+        if segment.marker == EOI:
             return
-        offset = end
-    raise errors.BadSignature
+        offset = segment.span.end
+    raise errors.Damaged
 
 
-def _marker(source: Source, offset: int) -> int:
-    """Return where the next marker's own FF is, behind the FFs that may fill the gap."""
-    found = source.at(offset, MAX_FILL)
-    code = found.lstrip(b"\xff")
-    if len(code) == len(found) and found:
-        raise errors.BadSignature
-    if not code:
-        raise errors.Truncated if len(found) < MAX_FILL else errors.BadSignature
-    return offset + len(found) - len(code) - 1
+def _without_end(source: Source) -> list[Segment]:
+    """Return the segments up to the last coded pixel; raise Damaged or Truncated."""
+    reader = entropy.Reader(source)
+    segments: list[Segment] = []
+    offset = len(SOI)
+    while not reader.is_complete and len(segments) < MAX_SEGMENTS:
+        segment = _segment(source, offset)
+        payload = source.at(segment.payload, segment.size)
+        if segment.marker == SOS:
+            end = reader.end_of_scan(payload, segment.span.end)
+            segment = Segment(SOS, Span(segment.span.start, end))
+        else:
+            reader.read(segment.marker, payload)
+        segments.append(segment)
+        offset = segment.span.end
+    if not source.at(offset, 2).lstrip(b"\xff"):
+        raise errors.Truncated
+    return segments
 
 
-def _end(source: Source, offset: int, marker: int) -> int:
+def _segment(source: Source, offset: int) -> Segment:
+    """Return the next segment, without the data of a scan; raise Damaged or Truncated."""
+    start = source.search(MARKER, offset)
+    if start is None:
+        raise errors.Truncated
+    marker = source.at(start + 1, 1)[0]
+    if marker == EOI or marker in BARE:
+        return Segment(marker, Span(start, start + 2))
     if marker not in KNOWN:
-        raise errors.BadSignature
-    field = source.at(offset + 2, 2)
-    length = int.from_bytes(field, "big")
-    end = offset + 2 + length
+        raise errors.Damaged
+    field = source.at(start + 2, 2)
+    end = start + 2 + int.from_bytes(field, "big")
     if len(field) < 2 or end > source.size:
         raise errors.Truncated
-    if length < 2:
-        raise errors.BadSignature
-    if marker != SOS:
-        return end
-    after = source.search(AFTER_SCAN, end)
-    if after is None:
-        raise errors.Truncated
-    return after
+    if end < start + 4:
+        raise errors.Damaged
+    return Segment(marker, Span(start, end))
 
 
 def _frame(source: Source, segment: Segment) -> tuple[int, int]:
     payload = source.at(segment.payload, segment.size)
     if len(payload) < 6 or len(payload) != 6 + 3 * payload[5]:
-        raise errors.BadSignature
+        raise errors.Damaged
     height, width = struct.unpack_from(">HH", payload, 1)
     return width, height
 
@@ -166,23 +206,40 @@ def _jfif(source: Source, segments: list[Segment]) -> list[bytes]:
     return []
 
 
-def _kept(source: Source, segment: Segment) -> list[Part]:
+def _is_profile(source: Source, segments: list[Segment]) -> bool:
+    """Tell whether the pieces of a colour profile are all there, once each, and make one."""
+    pieces = [segment for segment in segments if _name(source, segment) == "icc"]
+    numbers = [source.at(piece.payload + ICC_NUMBERS - 2, 2) for piece in pieces]
+    if sorted(numbers) != [bytes([n, len(pieces)]) for n in range(1, len(pieces) + 1)]:
+        return False
+    size = sum(piece.size - ICC_NUMBERS for piece in pieces)
+    first = pieces[numbers.index(bytes([1, len(pieces)]))] if pieces else None
+    return first is not None and profile.is_profile(
+        source.at(first.payload + ICC_NUMBERS, min(profile.HEADER, first.size - ICC_NUMBERS)), size
+    )
+
+
+def _kept(source: Source, segment: Segment, kept: frozenset[str]) -> list[Part]:
     name = _name(source, segment)
     if name == "adobe":  # says how CMYK is meant
         return [_written(APP14, source.at(segment.payload, ADOBE_BYTES))]
-    return [segment.span] if name in ("picture", "icc") else []
+    return [segment.span] if name in kept and name != "jfif" else []
 
 
-def _dropped(source: Source, segments: list[Segment]) -> tuple[str, ...]:
+def _dropped(source: Source, segments: list[Segment], kept: frozenset[str]) -> tuple[str, ...]:
     names = [_name(source, segment) for segment in segments]
     if any(
         name == "jfif" and segment.size > JFIF_BYTES
         for name, segment in zip(names, segments, strict=True)
     ):
         names.append("thumbnail")
+    starts = (segment.span.start for segment in segments)
+    ends = (len(SOI), *(segment.span.end for segment in segments))
+    if any(start > end for start, end in zip(starts, ends, strict=False)):
+        names.append("padding")
     if segments[-1].span.end < source.size:
         names.append("trailer")
-    return tuple(name for name in dict.fromkeys(names) if name not in KEPT)
+    return tuple(name for name in dict.fromkeys(names) if name not in kept)
 
 
 def _written(marker: int, payload: bytes) -> bytes:

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dashboard.rembg import errors
-from dashboard.rembg.pictures import exif
+from dashboard.rembg.pictures import exif, profile
 from dashboard.rembg.pictures.source import Layout, Part, Source, Span, joined
 
 CONTENT_TYPE = "image/png"
 EXTENSION = "png"
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
+HEADER_START = b"\0\0\0\x0dIHDR"
 HEADER_END = 33  # signature and IHDR
 DEPTHS = {
     0: (1, 2, 4, 8, 16),
@@ -50,7 +51,6 @@ NAMES = {
 
 MAX_CHUNKS = 4096  # other than IDAT
 MAX_DATA_CHUNKS = 65536
-MAX_PROFILE = 4 << 20
 STEP = 64 * 1024
 
 
@@ -74,28 +74,30 @@ class Chunk:
 
 def matches(head: bytes) -> bool:
     """Tell whether a file that begins like this may be a PNG."""
-    return head.startswith(SIGNATURE) and head[8:16] == b"\0\0\0\x0dIHDR"
+    return head.startswith(SIGNATURE) and len(head) > len(SIGNATURE)
 
 
 def dimensions(source: Source) -> tuple[int, int]:
-    """Return width and height as stored; raise BadSignature or Truncated."""
-    header = source.at(16, 17)
-    if len(header) < 17:
+    """Return width and height as stored; raise Damaged or Truncated."""
+    header = source.at(len(SIGNATURE), HEADER_END - len(SIGNATURE))
+    if not header.startswith(HEADER_START[: len(header)]):
+        raise errors.Damaged
+    if len(header) < HEADER_END - len(SIGNATURE):
         raise errors.Truncated
     width, height, depth, colour, compression, filtering, interlace = struct.unpack_from(
-        ">IIBBBBB", header
+        ">IIBBBBB", header, len(HEADER_START)
     )
     if depth not in DEPTHS.get(colour, ()) or compression or filtering or interlace > 1:
-        raise errors.BadSignature
+        raise errors.Damaged
     return width, height
 
 
 def layout(source: Source) -> Layout:
-    """Walk to IEND and say what to keep; raise Animated, BadSignature or Truncated."""
+    """Walk to IEND and say what to keep; raise Animated, Damaged or Truncated."""
     chunks = list(_chunks(source))
     kinds = [chunk.kind for chunk in chunks]
     if kinds.count(b"IHDR") != 1 or kinds.count(b"IDAT") > 1:
-        raise errors.BadSignature
+        raise errors.Damaged
     if b"IDAT" not in kinds:
         raise errors.Truncated
     orientation = _orientation(source, chunks)
@@ -105,6 +107,7 @@ def layout(source: Source) -> Layout:
         parts.append(_written(b"eXIf", exif.minimal(orientation)))
     parts.extend(chunk.span for chunk in kept[1:])
     return Layout(
+        end=chunks[-1].span.end,
         orientation=orientation,
         has_alpha=source.at(25, 1) in (b"\x04", b"\x06") or b"tRNS" in kinds,
         parts=joined(parts),
@@ -124,7 +127,7 @@ def _chunks(source: Source) -> Iterator[Chunk]:
         if chunk.kind == b"IEND":
             return
         offset = chunk.span.end
-    raise errors.BadSignature
+    raise errors.Damaged
 
 
 def _chunk(source: Source, offset: int) -> Chunk:
@@ -133,7 +136,7 @@ def _chunk(source: Source, offset: int) -> Chunk:
         raise errors.Truncated
     size, kind = int.from_bytes(header[:4], "big"), header[4:]
     if not kind.isalpha() or (kind[:1].isupper() and kind not in CRITICAL):
-        raise errors.BadSignature
+        raise errors.Damaged
     if (end := offset + 12 + size) > source.size:
         raise errors.Truncated
     return Chunk(kind, Span(offset, end))
@@ -149,7 +152,7 @@ def _run(source: Source, first: Chunk) -> Chunk:
         end += 12 + int.from_bytes(header[:4], "big")
         if end > source.size:
             raise errors.Truncated
-    raise errors.BadSignature
+    raise errors.Damaged
 
 
 def _orientation(source: Source, chunks: list[Chunk]) -> int:
@@ -169,20 +172,22 @@ def _is_small_profile(source: Source, chunk: Chunk) -> bool:
     """Tell whether a colour profile inflates to at most 4 MB, and nothing hides behind it."""
     name = source.at(chunk.data.start, min(chunk.size, 81)).partition(b"\0")[0]
     inflater = zlib.decompressobj()
-    inflated = 0
+    header, inflated = b"", 0
     try:
         for offset in range(chunk.data.start + len(name) + 2, chunk.data.end, STEP):
             waiting = source.at(offset, min(STEP, chunk.data.end - offset))
             while waiting and not inflater.eof:
-                inflated += len(inflater.decompress(waiting, STEP))
+                piece = inflater.decompress(waiting, STEP)
+                header = header or piece[: profile.HEADER]
+                inflated += len(piece)
                 waiting = inflater.unconsumed_tail
-                if inflated > MAX_PROFILE:
+                if inflated > profile.MAX_BYTES:
                     return False
             if waiting or inflater.unused_data:
                 return False
     except zlib.error:
         return False
-    return inflater.eof
+    return inflater.eof and profile.is_profile(header, inflated)
 
 
 def _dropped(source: Source, chunks: list[Chunk], kept: list[Chunk]) -> tuple[str, ...]:

@@ -25,8 +25,12 @@ Part = bytes | Span
 
 @dataclass(frozen=True)
 class Layout:
-    """What a complete file holds: how to show it, what to keep of it, what else was in it."""
+    """What a complete file holds: how to show it, what to keep of it, what else was in it.
 
+    The picture ends at the offset `end`; what follows it is a trailer.
+    """
+
+    end: int
     orientation: int
     has_alpha: bool | None
     parts: tuple[Part, ...]

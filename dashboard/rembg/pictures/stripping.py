@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from dashboard.rembg.pictures.formats import FORMATS, dimensions, kind_of
+from dashboard.rembg.pictures.formats import dimensions, kind_of, layout
 from dashboard.rembg.pictures.source import Layout, Source, Span
 
 
@@ -22,15 +22,15 @@ def strip(source: BinaryIO, target: BinaryIO) -> Stripped:
     """Copy a picture without its metadata and without what follows its end.
 
     The coded pixels, colour profile and orientation stay as they are. Takes the memory of one
-    block, whatever the size. Raises BadSignature, Truncated or Animated before writing anything.
+    block, whatever the size. Raises what `inspect` does of content, before writing anything.
     """
     read = Source(source)
     kind = kind_of(read)
     dimensions(read, kind)
-    layout = FORMATS[kind].layout(read)
-    size = write(layout, read, target)
+    found = layout(read, kind)
+    size = write(found, read, target)
     source.seek(0)
-    return Stripped(size=size, orientation=layout.orientation, dropped=layout.dropped)
+    return Stripped(size=size, orientation=found.orientation, dropped=found.dropped)
 
 
 def write(layout: Layout, source: Source, target: BinaryIO) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dashboard.rembg import errors
-from dashboard.rembg.pictures import exif
+from dashboard.rembg.pictures import exif, profile
 from dashboard.rembg.pictures.source import Layout, Part, Source, Span, joined
 
 CONTENT_TYPE = "image/webp"
@@ -20,7 +20,6 @@ ANIMATED, EXIF, ALPHA, ICC = 0x02, 0x08, 0x10, 0x20  # flags of VP8X
 KEPT = BITSTREAMS | {b"VP8X", b"ALPH"}
 NAMES = {b"EXIF": "exif", b"XMP ": "xmp", b"ICCP": "icc"}
 MAX_CHUNKS = 4096
-MAX_PROFILE = 4 << 20
 
 
 @dataclass(frozen=True)
@@ -39,11 +38,11 @@ class Chunk:
 
 def matches(head: bytes) -> bool:
     """Tell whether a file that begins like this may be a WebP."""
-    return head[:4] == b"RIFF" and head[8:12] == b"WEBP" and head[12:16] in BITSTREAMS | {b"VP8X"}
+    return head[:4] == b"RIFF" and head[8:12] == b"WEBP" and len(head) > HEADER_END
 
 
 def dimensions(source: Source) -> tuple[int, int]:
-    """Return the canvas' width and height; raise BadSignature or Truncated."""
+    """Return the canvas' width and height; raise Damaged or Truncated."""
     kind = source.at(HEADER_END, 4)
     if kind != b"VP8X":
         return _frame(source, HEADER_END)
@@ -54,34 +53,36 @@ def dimensions(source: Source) -> tuple[int, int]:
 
 
 def layout(source: Source) -> Layout:
-    """Walk to RIFF's end and say what to keep; raise Animated, BadSignature or Truncated."""
-    _check_end(source)
-    chunks = list(_chunks(source))
+    """Walk to RIFF's end and say what to keep; raise Animated, Damaged or Truncated."""
+    end = _end(source)
+    chunks = list(_chunks(source, end))
     frames = [chunk for chunk in chunks if chunk.kind in BITSTREAMS]
     if not frames:
         raise errors.Truncated
     if len(frames) > 1 or _frame(source, frames[0].start) != dimensions(source):
-        raise errors.BadSignature
+        raise errors.Damaged
     extended = chunks[0].kind == b"VP8X"
     flags = source.at(chunks[0].data, 1)[0] if extended else 0
     orientation = _orientation(source, chunks) if flags & EXIF else exif.UPRIGHT
-    kept = _kept(chunks) if extended else frames
+    kept = _kept(source, chunks, flags) if extended else frames
     return Layout(
+        end=end,
         orientation=orientation,
         has_alpha=bool(flags & ALPHA) or _has_alpha_bit(source, frames[0]),
         parts=_parts(source, kept, flags, orientation),
-        dropped=_dropped(chunks, kept),
+        dropped=_dropped(chunks, kept) + (("trailer",) if end < source.size else ()),
     )
 
 
-def _check_end(source: Source) -> None:
-    """Compare the file's size with RIFF's; one more byte may make it even."""
+def _end(source: Source) -> int:
+    """Return where RIFF says that it ends, with the byte that makes it even if that is there."""
     declared = 8 + int.from_bytes(source.at(4, 4), "little")
-    if source.size not in (declared, declared + declared % 2):
+    if declared > source.size:
         raise errors.Truncated
+    return min(declared + declared % 2, source.size)
 
 
-def _chunks(source: Source) -> Iterator[Chunk]:
+def _chunks(source: Source, end: int) -> Iterator[Chunk]:
     offset = HEADER_END
     for _ in range(MAX_CHUNKS):
         header = source.at(offset, 8)
@@ -90,13 +91,13 @@ def _chunks(source: Source) -> Iterator[Chunk]:
         chunk = Chunk(header[:4], offset, offset + 8 + int.from_bytes(header[4:], "little"))
         if chunk.kind in ANIMATION:
             raise errors.Animated
-        if chunk.end > source.size:
+        if chunk.end > end:
             raise errors.Truncated
         yield chunk
         offset = chunk.end + chunk.end % 2
-        if offset >= source.size:
+        if offset >= end:
             return
-    raise errors.BadSignature
+    raise errors.Damaged
 
 
 def _frame(source: Source, start: int) -> tuple[int, int]:
@@ -105,12 +106,14 @@ def _frame(source: Source, start: int) -> tuple[int, int]:
     if kind == b"VP8L" and len(data) >= 5:
         bits = int.from_bytes(data[1:5], "little")
         if data[0] != 0x2F or bits >> 29:
-            raise errors.BadSignature
+            raise errors.Damaged
         return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    if len(kind) == 4 and kind not in BITSTREAMS:
+        raise errors.Damaged
     if len(data) < 10:
         raise errors.Truncated
     if data[0] & 1 or data[3:6] != b"\x9d\x01\x2a":
-        raise errors.BadSignature
+        raise errors.Damaged
     width, height = struct.unpack_from("<HH", data, 6)
     return width & 0x3FFF, height & 0x3FFF
 
@@ -127,12 +130,18 @@ def _orientation(source: Source, chunks: list[Chunk]) -> int:
     return exif.UPRIGHT
 
 
-def _kept(chunks: list[Chunk]) -> list[Chunk]:
-    """Return the first chunk of each kind that a decoder needs."""
+def _kept(source: Source, chunks: list[Chunk], flags: int) -> list[Chunk]:
+    """Return the first chunk of each kind that a decoder needs.
+
+    A profile that VP8X does not announce is not looked at by decoders: kept, it would be.
+    """
     first: dict[bytes, Chunk] = {}
     for chunk in chunks:
-        small = chunk.kind == b"ICCP" and chunk.end - chunk.data <= MAX_PROFILE
-        if chunk.kind in KEPT or small:
+        if chunk.kind in KEPT or (
+            chunk.kind == b"ICCP"
+            and flags & ICC
+            and profile.is_profile(source.at(chunk.data, profile.HEADER), chunk.end - chunk.data)
+        ):
             first.setdefault(chunk.kind, chunk)
     return list(first.values())
 
