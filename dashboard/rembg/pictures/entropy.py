@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import struct
+import threading
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ MARKER = re.compile(rb"\xff[\x01-\xfe]")
 RESTART = re.compile(rb"\xff+[\xd0-\xd7]")
 STUFFED = b"\xff\x00"
 MAX_DATA = 16 << 20
+ONE_AT_A_TIME = threading.Lock()  # It takes a processor, which other calls of a web want, too.
 CHUNK = 32 * 1024
 PADDING = (0xFFFFFFFF, 0xFFFFFFFF)  # words that may be looked at behind the end
 
@@ -80,7 +82,8 @@ class Reader:
         while True:
             count = min(self._interval or left, left)
             data = _Data(self._source, start)
-            end = data.place(_bits(data.words(), plan, count))
+            with ONE_AT_A_TIME:
+                end = data.place(_bits(data.words(), plan, count))
             left -= count
             if not left:
                 return end
