@@ -11,9 +11,9 @@ from typing import IO
 import numpy as np
 from PIL import Image
 
-from dashboard.sandbox import crew, messages
+from dashboard.sandbox import crew, errors
+from dashboard.sandbox.parameters import MAX_SIDE
 from dashboard.sandbox.pictures import Header
-from dashboard.sandbox.rules import MAX_SIDE
 
 STRIP_PIXELS = 1_000_000
 Size = tuple[int, int]
@@ -52,9 +52,9 @@ def open_picture(file: IO[bytes], header: Header) -> tuple[Image.Image, int]:
     try:
         source = Image.open(file, formats=[header.kind])
     except BROKEN:
-        raise messages.SIGNATURE.refusal() from None
+        raise errors.SIGNATURE.refusal() from None
     if source.size != (header.width, header.height):
-        raise messages.SIGNATURE.refusal()
+        raise errors.SIGNATURE.refusal()
     try:
         return source, int(source.getexif().get(ORIENTATION, 1))
     except BROKEN:
@@ -68,7 +68,7 @@ def decode(source: Image.Image, orientation: int, size: Size) -> Image.Image:
         drafted = source.draft(None, stored)
         source.load()
     except BROKEN:
-        raise messages.SIGNATURE.refusal() from None
+        raise errors.SIGNATURE.refusal() from None
     box = drafted[1] if drafted else (0, 0, *source.size)
     picture = _in_color(shrunk(_resizable(source), stored, box))
     if orientation in TURNS:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import IO
 
-from dashboard.sandbox import messages
-from dashboard.sandbox.multipart import MAX_PICTURE, Upload
-from dashboard.sandbox.rules import MAX_SIDE
+from dashboard.sandbox import errors
+from dashboard.sandbox.form import MAX_PICTURE, Upload
+from dashboard.sandbox.parameters import MAX_SIDE
 
 EXTENSIONS = (".webp", ".bmp", ".png", ".jpg", ".jpeg")
 MEGABYTE = 1024 * 1024
@@ -31,21 +31,21 @@ class Header:
 def inspect(upload: Upload) -> Header:
     """Check an upload as RemBG does; raises Refusal with the first thing that is wrong."""
     if not upload.filename:
-        raise messages.NO_FILE.refusal()
+        raise errors.NO_FILE.refusal()
     extension = PurePosixPath(upload.filename.replace("\\", "/")).suffix.lower()
     if extension and extension not in EXTENSIONS:
-        raise messages.FILE_TYPE.refusal(extension=messages.echo(extension))
+        raise errors.FILE_TYPE.refusal(extension=errors.echo(extension))
     if not upload.size:
-        raise messages.EMPTY_FILE.refusal()
+        raise errors.EMPTY_FILE.refusal()
     if upload.size > MAX_PICTURE:
-        raise messages.FILE_SIZE.refusal(megabytes=upload.size / MEGABYTE)
+        raise errors.FILE_SIZE.refusal(megabytes=upload.size / MEGABYTE)
     header = read_header(upload.file)
     if header is None or not header.width or not header.height:
-        raise messages.SIGNATURE.refusal()
+        raise errors.SIGNATURE.refusal()
     if header.width > MAX_SIDE:
-        raise messages.TOO_WIDE.refusal(pixels=header.width)
+        raise errors.TOO_WIDE.refusal(pixels=header.width)
     if header.height > MAX_SIDE:
-        raise messages.TOO_TALL.refusal(pixels=header.height)
+        raise errors.TOO_TALL.refusal(pixels=header.height)
     return header
 
 

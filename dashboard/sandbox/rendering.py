@@ -16,8 +16,8 @@ from typing import IO, Any
 from PIL import Image
 
 from dashboard.sandbox import decoding, matting, png
+from dashboard.sandbox.parameters import MAX_SIDE, Color, Parameters
 from dashboard.sandbox.pictures import Header
-from dashboard.sandbox.rules import MAX_SIDE, Color, Parameters
 from dashboard.sandbox.segmentation import SIDE, Segmenter
 
 MAX_PIXELS = MAX_SIDE * MAX_SIDE

@@ -192,6 +192,11 @@ def plain(status: int, message: str = "") -> Refusal:
     return Refusal(status, [Problem(message or HTTPStatus(status).phrase)])
 
 
+def busy(message: str) -> Refusal:
+    """A refusal for the moment: the same call works in a few seconds."""
+    return Refusal(503, [Problem(message)], headers=(("Retry-After", "2"),))
+
+
 def echo(text: str) -> str:
     """What was sent, safe to quote in a sentence: at most 20 characters, none of them invisible."""
     return "".join(c if c.isprintable() else "\ufffd" for c in text[:20])
