@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from dashboard.sandbox import controls, errors, exchange, membership, page, profiles
@@ -17,7 +18,7 @@ from dashboard.sandbox.form import read_form
 from dashboard.sandbox.parameters import parse
 from dashboard.sandbox.pictures import inspect
 from dashboard.sandbox.profiles import Key
-from dashboard.sandbox.rendering import TYPES, render
+from dashboard.sandbox.rendering import TYPES, is_large, render
 from dashboard.sandbox.segmentation import Segmenter
 from dashboard.sandbox.settings import Settings
 from dashboard.sandbox.state import State
@@ -39,6 +40,7 @@ class Sandbox:
         self._accounts = Accounts(self._state)
         self._faults = Faults(settings)
         self._limit = RateLimit(settings.rate_limit)
+        self._alone = threading.BoundedSemaphore(1)
         self._seats = threading.BoundedSemaphore(settings.segmentations)
         self.routes: dict[str, dict[str, Callable[[Request], Response]]] = {
             "/": {"GET": self._page},
@@ -102,17 +104,28 @@ class Sandbox:
             if instead is not None:
                 return instead
             upload = form.picture()
-            header = inspect(upload)
-            parameters = self._faults.parameters(key, parse(form.fields), header)
+            picture = inspect(upload)
+            parameters = self._faults.parameters(key, parse(form.fields), picture)
             self._accounts.require_credit(self._accounts.find(key, now=request.now))
-            with self._seats:
-                result = render(upload.file, header, parameters, self.segmenter)
+            with self._seat(large=is_large(picture, parameters)):
+                result = render(picture, parameters, self.segmenter)
             digest = upload.sha256
         finally:
             form.close()
         # Booked and on disk before the first byte goes out.
         self._accounts.charge(key, request_id=request.id, sha256=digest, now=request.now)
         return self._faults.on_the_way(key, Response(200, TYPES[parameters.format], result))
+
+    @contextmanager
+    def _seat(self, *, large: bool) -> Iterator[None]:
+        """One of the few places to work on a picture; raises Refusal 503 after a long wait."""
+        wait = self.settings.large_wait
+        with ExitStack() as places:
+            for place in (self._alone, self._seats) if large else (self._seats,):
+                if not place.acquire(timeout=wait):
+                    raise errors.busy("The sandbox is working on other large pictures.")
+                places.callback(place.release)
+            yield
 
     def _usage(self, request: Request) -> Response:
         key = self._key(request)

@@ -11,7 +11,7 @@ from dashboard.sandbox import errors, exchange, profiles
 from dashboard.sandbox.errors import Problem, Refusal
 from dashboard.sandbox.exchange import Response
 from dashboard.sandbox.parameters import Parameters
-from dashboard.sandbox.pictures import Header
+from dashboard.sandbox.pictures import Picture
 from dashboard.sandbox.profiles import Key
 from dashboard.sandbox.settings import Settings
 
@@ -56,11 +56,7 @@ class Faults:
         if key.fault == profiles.RESET:
             return Response(200, "text/plain", b"", delivery=exchange.RESET)
         if key.fault == profiles.FLAKY and self._fails(key.text, call):
-            raise Refusal(
-                503,
-                [Problem("The service is temporarily unavailable. Please try again.")],
-                headers=(("Retry-After", "1"),),
-            )
+            raise errors.busy("The service is temporarily unavailable. Please try again.")
         return None
 
     def _fails(self, key: str, call: str) -> bool:
@@ -76,12 +72,12 @@ class Faults:
         if key.fault in errors.TABLE:
             raise errors.TABLE[key.fault].refusal()
 
-    def parameters(self, key: Key, parameters: Parameters, header: Header) -> Parameters:
+    def parameters(self, key: Key, parameters: Parameters, picture: Picture) -> Parameters:
         """What is really made: for `degraded` a small picture, unless a size was asked for."""
         sized = parameters.w or parameters.h
         if key.fault != profiles.DEGRADED or sized:
             return parameters
-        if max(header.width, header.height) <= DEGRADED_FROM:
+        if max(picture.width, picture.height) <= DEGRADED_FROM:
             return parameters
         # Turned, a square needs 1.42 times its side.
         side = DEGRADED_SIDE if not parameters.angle else DEGRADED_SIDE * 7 // 10

@@ -160,10 +160,21 @@ def read_form(body: Body, content_type: str | None) -> Form:
 
 def _parse(body: Body, boundary: bytes, form: Form) -> None:
     parts = _Parts(form)
-    names = ("part_begin", "header_begin", "header_field", "header_value", "header_end")
-    names += ("headers_finished", "part_data", "part_end", "end")
-    callbacks = {f"on_{name}": getattr(parts, f"on_{name}") for name in names}
-    parser = MultipartParser(boundary, callbacks, max_header_size=MAX_HEAD)
+    parser = MultipartParser(
+        boundary,
+        {
+            "on_part_begin": parts.on_part_begin,
+            "on_header_begin": parts.on_header_begin,
+            "on_header_field": parts.on_header_field,
+            "on_header_value": parts.on_header_value,
+            "on_header_end": parts.on_header_end,
+            "on_headers_finished": parts.on_headers_finished,
+            "on_part_data": parts.on_part_data,
+            "on_part_end": parts.on_part_end,
+            "on_end": parts.on_end,
+        },
+        max_header_size=MAX_HEAD,
+    )
     try:
         for data in _plain(body, boundary):
             parser.write(data)

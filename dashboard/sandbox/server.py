@@ -42,8 +42,8 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
 
     def setup(self) -> None:
-        self.timeout = self.server.settings.idle_timeout
         super().setup()
+        self.connection.settimeout(self.server.settings.idle_timeout)
         self.idle = True
         self._sent = 0
         self._full = not self.server.enter(self)
@@ -184,7 +184,7 @@ class Handler(BaseHTTPRequestHandler):
         if not self.close_connection and body and body.drain():
             self.idle = not self.server.stopping
             self.close_connection = not self.idle
-            self.connection.settimeout(self.timeout)
+            self.connection.settimeout(self.server.settings.idle_timeout)
             return
         self.close_connection = True
         deadline = time.monotonic() + LINGER
