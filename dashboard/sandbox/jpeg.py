@@ -63,5 +63,5 @@ def _decoded(data: bytes) -> bytes:
     source = Image.open(io.BytesIO(data), formats=["JPEG"])
     # Later scans of a progressive one hold only details, which an eighth would not show.
     least = 2 if source.info.get("progressive") else 8
-    source.draft(None, (source.width // least, source.height // least))
+    source.draft(None, (max(1, source.width // least), max(1, source.height // least)))
     return hashlib.sha256(source.tobytes()).digest()

@@ -240,6 +240,14 @@ def test_the_model_says_its_name(model_box: Box):
     assert model_box.usage().headers["X-RemBG-Sandbox-Model"] == "u2netp"
 
 
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (7, 1), (8, 8)])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_u14_the_smallest_jpegs_are_read(box: Box, size, progressive):
+    image = encoded(Image.new("RGB", size, SUBJECT), "JPEG", progressive=progressive)
+
+    assert box.picture(image).size == size
+
+
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "CMYK"])
 def test_bands_of_a_large_picture_fit_together(mode):
     x, y = np.meshgrid(np.linspace(0, 255, 1500), np.linspace(0, 255, 1300))
