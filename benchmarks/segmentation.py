@@ -1,4 +1,4 @@
-"""The sandbox's whole work on a 12-megapixel JPEG against the bare run of its model (DESIGN 7).
+"""The sandbox's whole work on a 12-megapixel JPEG beside the bare run of its model.
 
 The whole work is what a request costs beside the wire: read, orient, decode, cut out, resize to
 1600 pixels, encode as PNG. The bare run is onnxruntime on a tensor that is already there.
@@ -14,7 +14,7 @@ import numpy as np
 import onnxruntime
 from PIL import Image
 
-from dashboard.sandbox import rules
+from dashboard.sandbox.parameters import parse
 from dashboard.sandbox.pictures import read_header
 from dashboard.sandbox.rendering import render
 from dashboard.sandbox.segmentation import SIDE, Segmenter
@@ -28,22 +28,18 @@ ROUNDS = 15
 def main() -> None:
     model = Settings.from_environment().model
     segmenter = Segmenter(model)
-    asked = rules.parse({"format": "png", "w": "1600"})
+    asked = parse({"format": "png", "w": "1600"})
     jpeg = twelve_megapixels()
-    header = read_header(io.BytesIO(jpeg))
     bare = bare_run(model)
 
     def whole() -> None:
-        render(io.BytesIO(jpeg), header, asked, segmenter)
+        render(read_header(io.BytesIO(jpeg)), asked, segmenter).close()
 
     pairs = [(seconds(bare), seconds(whole)) for _ in range(ROUNDS)][2:]
     ratios = sorted(whole / bare for bare, whole in pairs)
     print(f"model alone: {statistics.median(pair[0] for pair in pairs) * 1000:.0f} ms (median)")
     print(f"whole work: {statistics.median(pair[1] for pair in pairs) * 1000:.0f} ms (median)")
-    print(
-        f"ratio: {statistics.median(ratios):.2f} (median), {ratios[0]:.2f} to {ratios[-1]:.2f}; "
-        "wanted: at most 1.25"
-    )
+    print(f"ratio: {statistics.median(ratios):.2f} (median), {ratios[0]:.2f} to {ratios[-1]:.2f}")
 
 
 def twelve_megapixels() -> bytes:

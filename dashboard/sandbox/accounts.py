@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dashboard.sandbox import messages
+from dashboard.sandbox import errors
 from dashboard.sandbox.calendar import STRIPE, Epoch, Span, Window, month
 from dashboard.sandbox.history import HOUR, History
 from dashboard.sandbox.profiles import Key, Plan
@@ -150,7 +150,7 @@ class Accounts:
         if counter.used < account.plan.included:
             return False
         if account.row.prepaid < 1:
-            raise messages.RATE_MONTHLY.refusal()
+            raise errors.RATE_MONTHLY.refusal()
         return True
 
     def charge(self, key: Key, *, request_id: str, sha256: str, now: int) -> None:

@@ -7,12 +7,12 @@ import threading
 import time
 from dataclasses import replace
 
-from dashboard.sandbox import messages, profiles, responses
-from dashboard.sandbox.messages import Problem, Refusal
-from dashboard.sandbox.pictures import Header
+from dashboard.sandbox import errors, exchange, profiles
+from dashboard.sandbox.errors import Problem, Refusal
+from dashboard.sandbox.exchange import Response
+from dashboard.sandbox.parameters import Parameters
+from dashboard.sandbox.pictures import Picture
 from dashboard.sandbox.profiles import Key
-from dashboard.sandbox.responses import Response
-from dashboard.sandbox.rules import Parameters
 from dashboard.sandbox.settings import Settings
 
 # Rows that a service answers before it looks at the request's content, for every call.
@@ -38,7 +38,7 @@ class Faults:
     def at_the_door(self, key: Key) -> None:
         """Raise the Refusal of keys that no call gets past."""
         if key.fault in AT_THE_DOOR:
-            row = messages.TABLE[key.fault]
+            row = errors.TABLE[key.fault]
             wait = (("Retry-After", self._settings.retry_after),)
             headers = wait if key.fault == "rate_short" else ()
             raise Refusal(row.status, [Problem(row.sentence)], headers=headers)
@@ -54,13 +54,9 @@ class Faults:
         if key.fault == profiles.GARBAGE:
             return Response(200, "application/json", b'{"membership": "Premium-20000", "cred')
         if key.fault == profiles.RESET:
-            return Response(200, "text/plain", b"", delivery=responses.RESET)
+            return Response(200, "text/plain", b"", delivery=exchange.RESET)
         if key.fault == profiles.FLAKY and self._fails(key.text, call):
-            raise Refusal(
-                503,
-                [Problem("The service is temporarily unavailable. Please try again.")],
-                headers=(("Retry-After", "1"),),
-            )
+            raise errors.busy("The service is temporarily unavailable. Please try again.")
         return None
 
     def _fails(self, key: str, call: str) -> bool:
@@ -73,15 +69,15 @@ class Faults:
 
     def of_the_table(self, key: Key) -> None:
         """Raise the Refusal of a key that stands for a row about the request's content."""
-        if key.fault in messages.TABLE:
-            raise messages.TABLE[key.fault].refusal()
+        if key.fault in errors.TABLE:
+            raise errors.TABLE[key.fault].refusal()
 
-    def parameters(self, key: Key, parameters: Parameters, header: Header) -> Parameters:
+    def parameters(self, key: Key, parameters: Parameters, picture: Picture) -> Parameters:
         """What is really made: for `degraded` a small picture, unless a size was asked for."""
         sized = parameters.w or parameters.h
         if key.fault != profiles.DEGRADED or sized:
             return parameters
-        if max(header.width, header.height) <= DEGRADED_FROM:
+        if max(picture.width, picture.height) <= DEGRADED_FROM:
             return parameters
         # Turned, a square needs 1.42 times its side.
         side = DEGRADED_SIDE if not parameters.angle else DEGRADED_SIDE * 7 // 10
@@ -90,10 +86,10 @@ class Faults:
     def on_the_way(self, key: Key, response: Response) -> Response:
         """The true answer, as it reaches the caller; waits for `slow`."""
         if key.fault == profiles.TRUNCATED:
-            return replace(response, delivery=responses.CUT)
+            return replace(response, delivery=exchange.CUT)
         if key.fault == profiles.SLOW:
             time.sleep(self._settings.slow)
-            return replace(response, delivery=responses.DRIPPING)
+            return replace(response, delivery=exchange.DRIPPING)
         return response
 
     def forget(self) -> None:

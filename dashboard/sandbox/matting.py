@@ -1,4 +1,4 @@
-"""From the model's coarse matte to clean edges at any size, tile by tile."""
+"""From the model's coarse matte to clean edges at any size, in bands."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GUIDE_SMOOTHNESS = 2e-4
 COLOR_STEP, COLOR_RADIUS = 4, 2
 # The matte between these is stretched to 0..1, so that inside is opaque and outside empty.
 FAINTEST, STRONGEST = 0.12, 0.88
-TILE = 160
+BAND_PIXELS = 100_000
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,6 @@ class Matte:
 
     slope: Image.Image
     offset: Image.Image
-    least: Floats
-    most: Floats
     subject: Floats
     ground: Floats
 
@@ -53,8 +51,6 @@ def refine(small: Image.Image, coarse: Floats) -> Matte:
     return Matte(
         slope=Image.fromarray(slope),
         offset=Image.fromarray(offset),
-        least=offset + np.minimum(slope, 0) * 255,
-        most=offset + np.maximum(slope, 0) * 255,
         subject=subject,
         ground=ground,
     )
@@ -88,87 +84,52 @@ def _blur(planes: Floats, radius: int) -> Floats:
 def mask(picture: Image.Image, matte: Matte) -> Image.Image:
     """The alpha mask of an RGB or RGBA picture, as an L image of its size."""
     result = Image.new("L", picture.size)
-    for box in _tiles(picture.size):
-        alpha = _alpha(picture.crop(box), matte, box, picture.size)
-        result.paste(Image.fromarray(alpha), box)
+    for box in _bands(picture.size):
+        result.paste(Image.fromarray(_alpha(picture.crop(box), matte, box, picture.size)), box)
     return result
 
 
 def cut_out(picture: Image.Image, matte: Matte, backdrop: Color | None) -> Image.Image:
-    """Cut the subject out, in place: transparent around it, or on a backdrop.
-
-    The result is RGB on an opaque backdrop, else RGBA. The picture given is used up.
-    """
+    """The subject alone: transparent around it, or on a backdrop; RGB if that is opaque."""
     opaque = backdrop is not None and backdrop[3] == 255
-    own_alpha = picture.mode == "RGBA"
-    if not opaque and not own_alpha:
-        picture.putalpha(255)
-    for box in _tiles(picture.size):
-        low, high = _bounds(matte, box, picture.size)
-        if high <= 0:
-            picture.paste(backdrop or (0, 0, 0, 0), box)
-        elif low < 255 or own_alpha:
-            tile = picture.crop(box)
-            if not own_alpha:
-                tile = tile.convert("RGB")
-            picture.paste(_cut_tile(tile, matte, box, picture.size, backdrop), box)
-    return picture.convert("RGB") if opaque and own_alpha else picture
+    result = Image.new("RGB" if opaque else "RGBA", picture.size)
+    for box in _bands(picture.size):
+        band = picture.crop(box)
+        alpha = _alpha(band, matte, box, picture.size)
+        cut = Image.fromarray(_unmixed(band, alpha, matte, box, picture.size))
+        cut.putalpha(Image.fromarray(alpha))
+        if backdrop is not None:
+            cut = Image.alpha_composite(Image.new("RGBA", cut.size, backdrop), cut)
+        result.paste(cut.convert(result.mode), box)
+    return result
 
 
-def _cut_tile(
-    tile: Image.Image, matte: Matte, box: Box, whole: tuple[int, int], backdrop: Color | None
-) -> Image.Image:
-    alpha = _alpha(tile, matte, box, whole)
-    done = Image.fromarray(_unmixed(tile, alpha, matte, box, whole))
-    done.putalpha(Image.fromarray(alpha))
-    if backdrop is None:
-        return done
-    done = Image.alpha_composite(Image.new("RGBA", done.size, backdrop), done)
-    return done.convert("RGB") if backdrop[3] == 255 else done
+def _bands(size: tuple[int, int]) -> Iterator[Box]:
+    rows = max(1, BAND_PIXELS // size[0])
+    for top in range(0, size[1], rows):
+        yield 0, top, size[0], min(top + rows, size[1])
 
 
-def _tiles(size: tuple[int, int]) -> Iterator[Box]:
-    for top in range(0, size[1], TILE):
-        for left in range(0, size[0], TILE):
-            yield left, top, min(left + TILE, size[0]), min(top + TILE, size[1])
-
-
-def _inside(
-    box: Box, whole: tuple[int, int], small: tuple[int, int]
-) -> tuple[float, float, float, float]:
-    """The part of a small picture that this part of the whole one corresponds to."""
-    across, down = small[0] / whole[0], small[1] / whole[1]
-    return box[0] * across, box[1] * down, box[2] * across, box[3] * down
-
-
-def _bounds(matte: Matte, box: Box, whole: tuple[int, int]) -> tuple[float, float]:
-    """Between what the alpha of a tile can lie, whatever its luminance."""
-    left, top, right, bottom = _inside(box, whole, matte.slope.size)
-    rows = slice(max(0, int(top) - 1), int(bottom) + 2)
-    columns = slice(max(0, int(left) - 1), int(right) + 2)
-    return float(matte.least[rows, columns].min()), float(matte.most[rows, columns].max())
-
-
-def _alpha(tile: Image.Image, matte: Matte, box: Box, whole: tuple[int, int]) -> Bytes:
-    part = _inside(box, whole, matte.slope.size)
+def _alpha(band: Image.Image, matte: Matte, box: Box, whole: tuple[int, int]) -> Bytes:
+    scale = matte.slope.height / whole[1]
+    part = (0, box[1] * scale, matte.slope.width, box[3] * scale)
     bilinear = Image.Resampling.BILINEAR
-    alpha = np.asarray(matte.slope.resize(tile.size, bilinear, part)) * np.asarray(
-        tile.convert("L")
+    alpha = np.asarray(matte.slope.resize(band.size, bilinear, part)) * np.asarray(
+        band.convert("L")
     )
-    alpha += np.asarray(matte.offset.resize(tile.size, bilinear, part))
-    np.clip(alpha, 0, 255, out=alpha)
-    result: Bytes = alpha.astype(np.uint8)
-    if tile.mode == "RGBA":
-        own = np.asarray(tile.getchannel("A"), dtype=np.uint16)
+    alpha += np.asarray(matte.offset.resize(band.size, bilinear, part))
+    result: Bytes = np.clip(alpha, 0, 255).astype(np.uint8)
+    if band.mode == "RGBA":
+        own = np.asarray(band.getchannel("A"), dtype=np.uint16)
         result = (result * own // 255).astype(np.uint8)
     return result
 
 
 def _unmixed(
-    tile: Image.Image, alpha: Bytes, matte: Matte, box: Box, whole: tuple[int, int]
+    band: Image.Image, alpha: Bytes, matte: Matte, box: Box, whole: tuple[int, int]
 ) -> Bytes:
-    """The tile's colours, black where nothing is left, and freed of the ground at edges."""
-    pixels = np.array(tile.convert("RGB"))
+    """The band's colours, black where nothing is left, and freed of the ground at edges."""
+    pixels = np.array(band.convert("RGB"))
     pixels *= (alpha > 0)[..., np.newaxis]
     rows, columns = np.nonzero((alpha > 0) & (alpha < 255))
     if rows.size:

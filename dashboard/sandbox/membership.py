@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
-from dashboard.sandbox import messages
+from dashboard.sandbox import errors
 from dashboard.sandbox.accounts import Account, Accounts, Counter
 from dashboard.sandbox.calendar import LAST_MOMENT, STRIPE, Window
-from dashboard.sandbox.messages import Refusal
+from dashboard.sandbox.errors import Refusal
 
 DIGITS = re.compile(r"[0-9]{1,12}", re.ASCII)
 LIMITS = {"year": (1, 9999), "month": (1, 12), "periodStartUnix": (0, LAST_MOMENT)}
@@ -35,7 +35,7 @@ class Question:
         if _is_set(values.get("listBillingCycles", "")):
             return cls(list_cycles=True)
         if "periodStartUnix" in values and ("year" in values or "month" in values):
-            raise messages.PERIOD_CONFLICT.refusal()
+            raise errors.PERIOD_CONFLICT.refusal()
         numbers = _numbers(values)
         flags = [flag.strip() for flag in values.get("expand", "").split(",")]
         return cls(
@@ -60,8 +60,8 @@ def _numbers(values: dict[str, str]) -> dict[str, int]:
         if DIGITS.fullmatch(text) and least <= int(text) <= most:
             numbers[name] = int(text)
         else:
-            limits = {"name": name, "least": least, "most": most, "text": messages.echo(text)}
-            problems.append(messages.NOT_WHOLE.problem(name, **limits))
+            limits = {"name": name, "least": least, "most": most, "text": errors.echo(text)}
+            problems.append(errors.NOT_WHOLE.problem(name, **limits))
     if problems:
         raise Refusal(400, problems)
     return numbers

@@ -6,7 +6,7 @@ import html
 from pathlib import Path
 from string import Template
 
-from dashboard.sandbox import messages
+from dashboard.sandbox import errors
 from dashboard.sandbox.segmentation import NO_MODEL
 
 FOLDER = Path(__file__).parent
@@ -48,7 +48,7 @@ FAULTS = {
 
 def render(*, host: str, model: str) -> bytes:
     """The page as HTML; `host` is the address that it was asked at, `model` the model's name."""
-    rows = {row.id: f"{row.status} · {row.sentence}" for row in messages.TABLE.values()}
+    rows = {row.id: f"{row.status} · {row.sentence}" for row in errors.TABLE.values()}
     missing = "No model: pictures get a plain cut. Fetch the model with"
     content = PAGE.substitute(
         host=html.escape(host),

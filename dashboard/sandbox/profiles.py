@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from itertools import pairwise
 
-from dashboard.sandbox import messages
+from dashboard.sandbox import errors
 from dashboard.sandbox.calendar import (
     CALENDAR,
     DAY,
@@ -195,6 +195,6 @@ def read(text: str) -> Key | None:
     if not text.startswith("sandbox-fault-"):
         return Key(text, SAME_ACCOUNT.get(text, text))
     match = FAULT.fullmatch(text)
-    if match is None or match[1] not in (*messages.TABLE, *FAULTS):
+    if match is None or match[1] not in (*errors.TABLE, *FAULTS):
         return None
     return Key(text, text, match[1])

@@ -6,79 +6,76 @@ the size that is asked for where that is smaller, so that memory follows the res
 
 from __future__ import annotations
 
-import io
 import math
 import tempfile
-import threading
-from contextlib import nullcontext
 from typing import IO, Any
 
 from PIL import Image
 
-from dashboard.sandbox import decoding, matting, png
-from dashboard.sandbox.pictures import Header
-from dashboard.sandbox.rules import MAX_SIDE, Color, Parameters
+from dashboard.sandbox import errors, matting
+from dashboard.sandbox.parameters import MAX_SIDE, Color, Parameters
+from dashboard.sandbox.pictures import Picture, Size, checked_end, decode, resized
 from dashboard.sandbox.segmentation import SIDE, Segmenter
 
-MAX_PIXELS = MAX_SIDE * MAX_SIDE
 # Above this a picture is worked on alone, one at a time in the process.
-LARGE = 16_000_000
-STRIP_PIXELS = 1_000_000
+LARGE = 6_000_000
+BAND_PIXELS = 1_000_000
+SPOOL = 1024 * 1024
 QUARTERS = {
     90: Image.Transpose.ROTATE_90,
     180: Image.Transpose.ROTATE_180,
     270: Image.Transpose.ROTATE_270,
 }
 WHITE: Color = (255, 255, 255, 255)
-# A WebP with alpha takes libwebp 25 bytes a pixel to encode.
-MOST_PIXELS = {"PNG": MAX_PIXELS, "JPEG": MAX_PIXELS, "BMP": MAX_PIXELS, "WEBP": 25_000_000}
+MOST_PIXELS = 25_000_000
+# libwebp takes up to 25 bytes a pixel to encode alpha, and 16 to decode.
+MOST_AS_WEBP = 12_200_000
+HUGE, MOST_AS_WEBP_OF_HUGE = 16_000_000, 7_000_000
+MOST_FROM_WEBP = 30_000_000
 TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "BMP": "image/bmp"}
 SAVING: dict[str, dict[str, Any]] = {
+    "PNG": {"compress_level": 1},
     "JPEG": {"quality": 90},
-    "WEBP": {"quality": 82, "method": 1},
+    "WEBP": {"quality": 82, "method": 0},
     "BMP": {},
 }
-Size = tuple[int, int]
-_alone = threading.Lock()
 
 
-def render(
-    file: IO[bytes], header: Header, parameters: Parameters, segmenter: Segmenter
-) -> IO[bytes]:
-    """The encoded result, at its start; raises Refusal for a picture that cannot be decoded."""
-    source, orientation = decoding.open_picture(file, header)
-    native = (header.width, header.height)
-    if orientation in decoding.SIDEWAYS:
-        native = (header.height, header.width)
-    size = target_size(native, parameters)
-    large = _is_large(header, size, parameters)
-    with _alone if large else nullcontext():
-        picture = decoding.decode(source, orientation, size)
-        del source
-        matte = _matte(picture, segmenter, frugal=large)
-        return _render(picture, matte, parameters)
-
-
-def _is_large(header: Header, size: Size, parameters: Parameters) -> bool:
+def is_large(picture: Picture, parameters: Parameters) -> bool:
+    """Whether a removal takes so much memory that there can be only one at a time."""
+    size = target_size(picture.upright, parameters)
     # libjpeg decodes at the size that is asked for; the others decode the whole picture.
-    stored = 0 if header.kind == "JPEG" else header.width * header.height
+    stored = 0 if picture.kind == "JPEG" else picture.width * picture.height
     return max(stored, math.prod(size), math.prod(_canvas(size, parameters.angle))) > LARGE
 
 
-def _render(picture: Image.Image, matte: matting.Matte, parameters: Parameters) -> IO[bytes]:
+def render(picture: Picture, parameters: Parameters, segmenter: Segmenter) -> IO[bytes]:
+    """The encoded result; raises Refusal for one that cannot be decoded."""
+    if picture.kind == "WEBP" and picture.width * picture.height > MOST_FROM_WEBP:
+        raise errors.busy("The sandbox has no memory for a WebP of this size.")
+    picture = checked_end(picture)
+    size = target_size(picture.upright, parameters)
+    if is_large(picture, parameters):
+        # Decoded twice, as the model's memory and the picture's together would be too much.
+        small = decode(picture, (SIDE, SIDE))
+        matte = _matte(small, segmenter)
+        pixels = decode(picture, size)
+    else:
+        pixels = decode(picture, size)
+        matte = _matte(resized(pixels, (SIDE, SIDE), (0, 0, *pixels.size)), segmenter)
     backdrop = _backdrop(parameters)
     if parameters.mask:
-        result = matting.mask(picture, matte)
+        pixels = matting.mask(pixels, matte)
     else:
-        result = matting.cut_out(picture, matte, backdrop)
-    del picture
-    return _encode(_turn(result, parameters, backdrop), parameters.format)
+        pixels = matting.cut_out(pixels, matte, backdrop)
+    pixels = _turn(pixels, parameters, backdrop)
+    return _encode(pixels, parameters.format)
 
 
 def target_size(native: Size, parameters: Parameters) -> Size:
     """The size before turning: the aspect is kept unless both sides are forced.
 
-    No side passes 10000 px, and no turned canvas the format's MOST_PIXELS: then it is smaller.
+    No side passes 10000 px, and no turned canvas what memory is kept for: then it is smaller.
     """
     width, height = native
     w, h = parameters.w, parameters.h
@@ -90,17 +87,22 @@ def target_size(native: Size, parameters: Parameters) -> Size:
     else:
         size = native
     canvas = _canvas(size, parameters.angle) if parameters.expand else size
-    excess = math.sqrt(canvas[0] * canvas[1] / MOST_PIXELS[parameters.format])
+    excess = math.sqrt(math.prod(canvas) / _most_pixels(native, parameters.format))
     if excess > 1:
         size = (max(1, int(size[0] / excess)), max(1, int(size[1] / excess)))
     return size
 
 
-def _matte(picture: Image.Image, segmenter: Segmenter, *, frugal: bool) -> matting.Matte:
-    small = decoding.shrunk(picture, (SIDE, SIDE), (0, 0, *picture.size))
+def _most_pixels(native: Size, kind: str) -> int:
+    if kind != "WEBP":
+        return MOST_PIXELS
+    return MOST_AS_WEBP if math.prod(native) <= HUGE else MOST_AS_WEBP_OF_HUGE
+
+
+def _matte(small: Image.Image, segmenter: Segmenter) -> matting.Matte:
     if small.mode == "RGBA":
         small = Image.alpha_composite(Image.new("RGBA", small.size, WHITE), small).convert("RGB")
-    return matting.refine(small, segmenter.matte(small, frugal=frugal))
+    return matting.refine(small, segmenter.matte(small))
 
 
 def _backdrop(parameters: Parameters) -> Color | None:
@@ -127,7 +129,7 @@ def _turn(picture: Image.Image, parameters: Parameters, backdrop: Color | None) 
     if picture.mode == "RGBA":
         picture, fill = picture.convert("RGBa"), fill.convert("RGBa")
     result = Image.new("RGBA" if picture.mode == "RGBa" else picture.mode, size)
-    rows = max(1, STRIP_PIXELS // size[0])
+    rows = max(1, BAND_PIXELS // size[0])
     for top in range(0, size[1], rows):
         strip = picture.transform(
             (size[0], min(rows, size[1] - top)),
@@ -172,12 +174,7 @@ def _affine(size: Size, canvas: Size, degrees: float, top: int) -> tuple[float, 
 
 
 def _encode(picture: Image.Image, kind: str) -> IO[bytes]:
-    small = picture.width * picture.height <= LARGE
     # The caller closes it: it is the body of the answer.
-    target: IO[bytes] = io.BytesIO() if small else tempfile.TemporaryFile()  # noqa: SIM115
-    if kind == "PNG":
-        png.write(picture, target)
-    else:
-        picture.save(target, kind, **SAVING[kind])
-    target.seek(0)
+    target = tempfile.SpooledTemporaryFile(max_size=SPOOL)  # noqa: SIM115
+    picture.save(target, kind, **SAVING[kind])
     return target

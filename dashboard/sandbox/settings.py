@@ -29,6 +29,7 @@ class Settings:
     idle_timeout: float = 75.0
     drain_timeout: float = 30.0
     segmentations: int = 2
+    large_wait: float = 60.0
     connections: int = 256
     rate_limit: int = 200
     retry_after: str = "45"
@@ -53,6 +54,7 @@ class Settings:
             segmentations=int(
                 _number(environ, "SANDBOX_SEGMENTATIONS", max(2, os.cpu_count() or 1), least=1)
             ),
+            large_wait=_number(environ, "SANDBOX_LARGE_WAIT", cls.large_wait),
             rate_limit=int(_number(environ, "SANDBOX_RATE_LIMIT", cls.rate_limit, most=10**9)),
             retry_after=environ.get("SANDBOX_RETRY_AFTER", cls.retry_after),
         )

@@ -7,7 +7,7 @@ import pytest
 
 from dashboard.keys.models import ApiKey
 from dashboard.removals.models import Removal, Spending
-from dashboard.sandbox.messages import TABLE
+from dashboard.sandbox.errors import TABLE
 from tests.conftest import add_key
 from tests.gateway.conftest import PICTURE, issued
 from tests.keys.canary import leaks

@@ -6,8 +6,10 @@ import os
 import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import zlib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -54,6 +56,12 @@ class Box:
         code = self.process.wait(timeout=WAIT)
         self.process.stdout.close()
         return code
+
+    @property
+    def peak(self) -> int:
+        """The most memory that it had so far, in MB."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) // 1024
 
     @property
     def log(self) -> str:
@@ -161,6 +169,22 @@ def scene(width: int = 240, height: int = 160) -> Image.Image:
     x, y = width * 0.3, height * 0.5
     ImageDraw.Draw(picture).ellipse((x - radius, y - radius, x + radius, y + radius), SUBJECT)
     return picture
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    """A chunk of a PNG."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png(
+    size: tuple[int, int], depth: int, color: int, row: bytes, *chunks: tuple[bytes, bytes]
+) -> bytes:
+    """A PNG of one row again and again; `color` is its colour type, 0 to 6."""
+    packer = zlib.compressobj(9)
+    pixels = b"".join(packer.compress(b"\0" + row) for _ in range(size[1])) + packer.flush()
+    header = struct.pack(">IIBBBBB", *size, depth, color, 0, 0, 0)
+    parts = [(b"IHDR", header), *chunks, (b"IDAT", pixels), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
 
 
 SCENE = encoded(scene())

@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from tests.sandbox.box import DOT, Box
+from tests.sandbox.box import DOT, Box, chunk
 
 # Typed off the contract a second time: this copy and the sandbox's check each other.
 ROWS = [
@@ -55,7 +55,9 @@ SENTENCES = {name: (status, text) for name, status, text in ROWS}
 
 
 def png_head(width: int, height: int) -> bytes:
-    return b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", width, height) + b"\x08\2\0\0\0"
+    """A PNG that says this size, and holds next to nothing."""
+    header = struct.pack(">II", width, height) + b"\x08\2\0\0\0"
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"")
 
 
 # What makes each row come about by itself; the others need an account that is in trouble.
@@ -235,6 +237,7 @@ def test_what_keeps_the_rules_is_accepted(box: Box, fields):
         pytest.param(b"GIF89a\1\0\1\0\0\0\0;", id="U9-gif"),
         pytest.param(DOT[:-25], id="U15-png-cut"),
         pytest.param(png_head(0, 0), id="U13-no-pixels"),
+        pytest.param(png_head(9, 9), id="U15-png-without-data"),
     ],
 )
 def test_what_is_no_picture_has_no_valid_signature(box: Box, image):

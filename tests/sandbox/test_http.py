@@ -43,6 +43,21 @@ def test_every_answer_says_that_it_is_the_sandbox(box: Box):
     assert [each.status_code for each in answers] == [200, 401, 200, 200, 404, 405]
 
 
+@pytest.mark.parametrize(
+    "path", ["/v1/removebg", "/v1.0/removebg", "/api/remove", "/api/rmbg", "/rmbg/"]
+)
+def test_addresses_of_other_services_are_404_in_rembgs_form(box: Box, path):
+    answer = requests.post(
+        f"{box.url}{path}",
+        files={"file": ("a.png", DOT)},
+        headers={"x-api-key": "sandbox-http"},
+        timeout=WAIT,
+    )
+
+    assert answer.status_code == 404
+    assert answer.json() == {"error": "There is nothing at this address.", "status": 404}
+
+
 def test_u33_a_chunked_upload_is_read(box: Box):
     status, _, body = parsed(box.raw(head(*COMMON, b"Transfer-Encoding: chunked"), chunked(BODY)))
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from PIL import ImageColor
 
-from dashboard.sandbox import messages
-from dashboard.sandbox.messages import Problem, Refusal
+from dashboard.sandbox import errors
+from dashboard.sandbox.errors import Problem, Refusal
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
 MAX_SIDE = 10_000
@@ -60,7 +60,7 @@ def parse(fields: Mapping[str, str]) -> Parameters:
                 problems.append(exc.problem)
     parameters = Parameters(**values)
     if parameters.mask and parameters.bg_color:
-        problems.append(messages.MASK_BG.problem("mask"))
+        problems.append(errors.MASK_BG.problem("mask"))
     if problems:
         raise Refusal(400, problems)
     return parameters
@@ -69,34 +69,34 @@ def parse(fields: Mapping[str, str]) -> Parameters:
 def size(name: str, text: str) -> int | None:
     """A side in pixels, 1..10000; 0 is "not set", as the official client sends it."""
     if not WHOLE.fullmatch(text):
-        raise Wrong(messages.SIZE_TYPE.problem(name, name=name, text=messages.echo(text)))
+        raise Wrong(errors.SIZE_TYPE.problem(name, name=name, text=errors.echo(text)))
     value = int(text)
     if value < 0:
-        raise Wrong(messages.SIZE_MIN.problem(name, name=name, value=value))
+        raise Wrong(errors.SIZE_MIN.problem(name, name=name, value=value))
     if value > MAX_SIDE:
-        raise Wrong(messages.SIZE_MAX.problem(name, name=name, value=value))
+        raise Wrong(errors.SIZE_MAX.problem(name, name=name, value=value))
     return value or None
 
 
 def angle(name: str, text: str) -> float:
     """A rotation in degrees, -360..360."""
     if not NUMBER.fullmatch(text):
-        raise Wrong(messages.ANGLE_TYPE.problem(name, text=messages.echo(text)))
+        raise Wrong(errors.ANGLE_TYPE.problem(name, text=errors.echo(text)))
     value = float(text)
     if math.isnan(value) or abs(value) > MAX_DEGREES:
-        raise Wrong(messages.ANGLE_RANGE.problem(name, value=value))
+        raise Wrong(errors.ANGLE_RANGE.problem(name, value=value))
     return value
 
 
 def picture_format(name: str, text: str) -> str:
     if text.upper() not in FORMATS:
-        raise Wrong(messages.FORMAT.problem(name, text=messages.echo(text)))
+        raise Wrong(errors.FORMAT.problem(name, text=errors.echo(text)))
     return text.upper()
 
 
 def boolean(name: str, text: str) -> bool:
     if text.lower() not in ("true", "false"):
-        raise Wrong(messages.NOT_BOOLEAN.problem(name, name=name, text=messages.echo(text)))
+        raise Wrong(errors.NOT_BOOLEAN.problem(name, name=name, text=errors.echo(text)))
     return text.lower() == "true"
 
 
@@ -107,7 +107,7 @@ def color(name: str, text: str) -> Color:
         red, green, blue, *alpha = bytes.fromhex(digits)
         return (red, green, blue, alpha[0] if alpha else 255)
     if text.lower() not in ImageColor.colormap:
-        raise Wrong(messages.BG_COLOR.problem(name, text=messages.echo(text)))
+        raise Wrong(errors.BG_COLOR.problem(name, text=errors.echo(text)))
     red, green, blue, *_ = ImageColor.getrgb(text.lower())
     return (red, green, blue, 255)
 

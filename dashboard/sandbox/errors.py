@@ -182,6 +182,7 @@ NOT_BOOLEAN = Row("not_boolean", 400, "'{name}' must be true or false, got: '{te
 NOT_WHOLE = Row(
     "not_whole", 400, "'{name}' must be an integer between {least} and {most}, got: '{text}'"
 )
+TRAILER = Row("trailer", 400, "The file holds more than 1 MB behind the end of its picture.")
 PERIOD_CONFLICT = Row(
     "period_conflict", 400, "Cannot use 'periodStartUnix' together with 'year' or 'month'."
 )
@@ -190,6 +191,11 @@ PERIOD_CONFLICT = Row(
 def plain(status: int, message: str = "") -> Refusal:
     """A refusal of the server itself (404, 413 and the like), in the same JSON form."""
     return Refusal(status, [Problem(message or HTTPStatus(status).phrase)])
+
+
+def busy(message: str) -> Refusal:
+    """A refusal for the moment: the same call works in a few seconds."""
+    return Refusal(503, [Problem(message)], headers=(("Retry-After", "1"),))
 
 
 def echo(text: str) -> str:

@@ -1,22 +1,31 @@
-"""The form of `POST /rmbg`, read as a stream: text fields, and the picture on disk when large."""
+"""The form of `POST /rmbg`, read as a stream: parameters, and the picture on disk when large."""
 
 from __future__ import annotations
 
 import hashlib
+import re
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO
+from urllib.parse import unquote
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from dashboard.sandbox import messages
-from dashboard.sandbox.protocol import Body
+from dashboard.sandbox import errors
+from dashboard.sandbox.exchange import Body
+from dashboard.sandbox.parameters import READERS
 
 SPOOL = 1024 * 1024
 MAX_PARTS = 1000
+MAX_HEAD = 16 * 1024
 MAX_TEXT = 64 * 1024
 MAX_PICTURE = 50 * 1024 * 1024
+# RFC 5987: `filename*=UTF-8''%e2%82%ac.png`.
+ENCODED_NAME = re.compile(r";\s*filename\*\s*=\s*[\w-]*'[^']*'([^;\s]*)", re.IGNORECASE)
+HEAD_END = re.compile(rb"\r\n\r\n")
+FOLD = re.compile(rb"\r\n[ \t]+")
 
 
 @dataclass
@@ -49,7 +58,7 @@ class Form:
     def picture(self) -> Upload:
         """The `image` part; raises Refusal where there is none."""
         if self.upload is None:
-            raise messages.NO_IMAGE.refusal()
+            raise errors.NO_IMAGE.refusal()
         return self.upload
 
     def close(self) -> None:
@@ -65,7 +74,7 @@ class _Parts:
         self._count = 0
         self._header = bytearray()
         self._value = bytearray()
-        self._disposition = b""
+        self._disposition = ""
         self._name = ""
         self._text: bytearray | None = None
         self._upload: Upload | None = None
@@ -74,8 +83,8 @@ class _Parts:
     def on_part_begin(self) -> None:
         self._count += 1
         if self._count > MAX_PARTS:
-            raise messages.plain(400, "The form has too many fields.")
-        self._disposition = b""
+            raise errors.plain(400, "The form has too many fields.")
+        self._disposition = ""
 
     def on_header_begin(self) -> None:
         self._header.clear()
@@ -89,20 +98,21 @@ class _Parts:
 
     def on_header_end(self) -> None:
         if self._header.lower() == b"content-disposition":
-            self._disposition = bytes(self._value)
+            self._disposition = self._value.decode("latin-1")
 
     def on_headers_finished(self) -> None:
-        _, options = parse_options_header(self._disposition.decode("latin-1"))
+        _, options = parse_options_header(self._disposition)
         self._name = options.get(b"name", b"").decode("utf-8", "replace")
-        filename = options.get(b"filename")
         self._text = self._upload = None
-        if filename is None:
+        if self._name in READERS:
+            # A parameter counts as such when a client sends it as a file, too.
             self._text = bytearray()
         elif self._name == "image" and self._form.upload is None:
-            # The form owns the file from here on, and closes it.
-            file = tempfile.SpooledTemporaryFile(max_size=SPOOL, prefix="rembg-sandbox-")  # noqa: SIM115
-            self._upload = Upload(filename.decode("utf-8", "replace"), file)
-            self._form.upload = self._upload
+            filename = _filename(self._disposition, options)
+            if filename is not None:
+                # The form owns the file from here on, and closes it.
+                file = tempfile.SpooledTemporaryFile(SPOOL, prefix="rembg-sandbox-")  # noqa: SIM115
+                self._form.upload = self._upload = Upload(filename, file)
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
         if self._upload is not None:
@@ -110,7 +120,7 @@ class _Parts:
         elif self._text is not None:
             self._text += data[start:end]
             if len(self._text) > MAX_TEXT:
-                raise messages.plain(400, "A field of the form is too long.")
+                raise errors.plain(400, "A field of the form is too long.")
 
     def on_part_end(self) -> None:
         if self._text is not None:
@@ -120,8 +130,16 @@ class _Parts:
         self.ended = True
 
 
+def _filename(disposition: str, options: dict[bytes, bytes]) -> str | None:
+    """The plain name where there is one (RFC 7578, 4.2); None for a part that is no file."""
+    if b"filename" in options:
+        return options[b"filename"].decode("utf-8", "replace")
+    match = ENCODED_NAME.search(disposition)
+    return unquote(match[1], errors="replace") if match else None
+
+
 def read_form(body: Body, content_type: str | None) -> Form:
-    """Read a form; raises Refusal, and Gone when the body breaks off. The caller closes it.
+    """Read a form; raises Refusal, and EOFError when the body breaks off. The caller closes it.
 
     A body of another type is a form without fields, as it is to the frameworks upstream.
     """
@@ -131,7 +149,7 @@ def read_form(body: Body, content_type: str | None) -> Form:
     if kind != b"multipart/form-data":
         return form
     if not boundary or len(boundary) > 70:
-        raise messages.plain(400, "The multipart body has no valid boundary.")
+        raise errors.plain(400, "The multipart body has no valid boundary.")
     try:
         _parse(body, boundary, form)
     except BaseException:
@@ -155,12 +173,42 @@ def _parse(body: Body, boundary: bytes, form: Form) -> None:
             "on_part_end": parts.on_part_end,
             "on_end": parts.on_end,
         },
+        max_header_size=MAX_HEAD,
     )
-    broken = messages.plain(400, "The multipart body could not be read.")
-    while data := body.read():
-        try:
+    try:
+        for data in _plain(body, boundary):
             parser.write(data)
-        except FormParserError:
-            raise broken from None
+    except FormParserError:
+        parts.ended = False
     if not parts.ended:
-        raise broken
+        raise errors.plain(400, "The multipart body could not be read.")
+
+
+def _plain(body: Body, boundary: bytes) -> Iterator[bytes]:
+    """The body as the parser takes it: no preamble or padding, and no folded lines in heads.
+
+    RFC 2046 (5.1.1) allows all three, and the parser refuses them.
+    """
+    delimiter = re.compile(rb"\r\n--" + re.escape(boundary) + rb"(?:--|[ \t]*\r\n)")
+    # What may be the begin of a delimiter is kept until the rest of it is there.
+    kept = len(boundary) + 256
+    waiting, begun, in_head = b"\r\n", False, False
+    while data := body.read():
+        waiting += data
+        while match := (HEAD_END if in_head else delimiter).search(waiting):
+            if in_head:
+                yield FOLD.sub(b" ", waiting[2 : match.end()])
+                waiting = waiting[match.end() :]
+            else:
+                last = match[0].endswith(b"--")
+                yield waiting[: match.start()] if begun else b""
+                yield b"\r\n--" + boundary + (b"--" if last else b"\r\n")
+                if last:
+                    return
+                waiting = waiting[match.end() - 2 :]
+            begun, in_head = True, not in_head
+        if in_head and len(waiting) > MAX_HEAD:
+            raise FormParserError("The head of a part is too long.")
+        if not in_head and len(waiting) > kept:
+            yield waiting[:-kept] if begun else b""
+            waiting = waiting[-kept:]
