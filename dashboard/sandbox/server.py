@@ -234,21 +234,6 @@ class Server(ThreadingHTTPServer):
 
     def serve(self) -> None:
         """Answer until `stop`, then finish what was begun."""
-<<<<<<< HEAD
-        while not self.stopping.is_set():
-            try:
-                link, peer = self._listener.accept()
-            except TimeoutError:
-                continue
-            except OSError:
-                # Too many files are open, say: somebody lets go of one soon.
-                self.stopping.wait(0.1)
-                continue
-            self._welcome(Connection(self, link, peer[0]))
-        self._welcome_the_last()
-        self._listener.close()
-        self._drain()
-=======
         self.serve_forever(poll_interval=0.2)
         # Whoever connected before we stopped, and was not let in yet.
         self.timeout, self._waiting = 0, True
@@ -259,7 +244,6 @@ class Server(ThreadingHTTPServer):
             for handler in self._handlers:
                 handler.expect_no_more()
             self._lock.wait_for(lambda: not self._handlers, self.settings.drain_timeout)
->>>>>>> h-sandbox
         self.sandbox.close()
 
     def handle_timeout(self) -> None:
