@@ -96,16 +96,13 @@ def answers(url: str) -> bool:
 
 
 def web_command(port: int) -> list[str]:
-    """Return how the web server is started: one process, 160 threads.
-
-    A gateway call holds its thread while RemBG works, which is most of its time.
-    """
-    granian = [sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws"]
+    """Return how the web server is started: one process, whose threads `lib.bodies` counts."""
+    granian = [sys.executable, "-m", "granian", "--interface", "asginl", "--no-ws"]
     granian += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    granian += ["--blocking-threads", "160", "--log-level", "warning"]
+    granian += ["--log-level", "warning"]
     # Its default keeps 400 KB a connection, which is most of what an upload takes.
     granian += ["--http1-buffer-size", "65536"]
-    granian += ["--workers-kill-timeout", "30", "dashboard.wsgi:application"]
+    granian += ["--workers-kill-timeout", "30", "dashboard.asgi:application"]
     return granian
 
 
