@@ -16,6 +16,19 @@ RESERVED = re.compile(
     r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?\Z", re.IGNORECASE
 )  # Windows devices
 FORBIDDEN = re.compile(r'[<>:"/\\|?*]')  # on Windows, and in shells
+# What senders write in a quoted `filename=` for the three characters that would end it (the HTML
+# standard's form encoding; browsers, requests and httpx alike). `%` itself is not escaped.
+FORM_ESCAPES = {"%22": '"', "%0D": "\r", "%0A": "\n"}
+FORM_ESCAPE = re.compile("|".join(FORM_ESCAPES))
+
+
+def from_form(name: str) -> str:
+    """Return the name that was chosen, from a quoted `filename=` of a form (RFC 7578, 4.2).
+
+    A file that is really named `100%22.jpg` arrives in the same bytes as `100".jpg`, so it is taken
+    for the latter, the likelier one. Not for `filename*=`, which has an encoding of its own.
+    """
+    return FORM_ESCAPE.sub(lambda found: FORM_ESCAPES[found[0]], name)
 
 
 def safe_name(filename: str) -> str:

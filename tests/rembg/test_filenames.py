@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.rembg.filenames import display, download_name, extension_of, safe_name
+from dashboard.rembg.filenames import display, download_name, extension_of, from_form, safe_name
 
 
 @pytest.mark.parametrize(
@@ -77,6 +77,7 @@ def test_an_extension_is_short_plain_and_has_a_letter(name, expected):
         ("shoe.final.jpeg", "shoe.final.png"),
         ("v1.2", "v1.2.png"),
         pytest.param("../../etc/passwd", "passwd.png", id="U22"),
+        pytest.param('12" vase.jpg', "12_ vase.png", id="U47-quote"),
         pytest.param('a";filename=b.exe', "a_;filename=b.png", id="U25-header"),
         pytest.param("<b>.png", "_b_.png", id="U25-html"),
         pytest.param("CON.png", "_CON.png", id="U25-device"),
@@ -90,6 +91,31 @@ def test_an_extension_is_short_plain_and_has_a_letter(name, expected):
 )
 def test_a_result_is_saved_under_the_original_name(name, expected):
     assert download_name(name, extension="png") == expected
+
+
+@pytest.mark.parametrize(
+    ("sent", "chosen"),
+    [
+        pytest.param("12%22 vase.jpg", '12" vase.jpg', id="U47-quote"),
+        pytest.param("a%0D%0Ab.jpg", "a\r\nb.jpg", id="U47-line-end"),
+        pytest.param("%22%22.jpg", '"".jpg', id="U47-twice"),
+        pytest.param("100%25 wool.jpg", "100%25 wool.jpg", id="U47-other-escapes-stay"),
+        pytest.param("a%2522.jpg", "a%2522.jpg", id="U47-escaped-percent-stays"),
+        pytest.param("50%20off%0a.jpg", "50%20off%0a.jpg", id="U47-lower-case-is-not-an-escape"),
+        pytest.param("", "", id="U47-nothing"),
+    ],
+)
+def test_a_name_from_a_form_is_the_one_that_was_chosen(sent, chosen):
+    assert from_form(sent) == chosen
+
+
+@given(st.text(max_size=60))
+def test_u47_what_a_browser_escapes_comes_back_and_stays_safe(chosen):
+    wire = chosen.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
+
+    if not any(escape in chosen for escape in ("%22", "%0D", "%0A")):
+        assert from_form(wire) == chosen
+    assert not set(safe_name(from_form(wire))) & set("\r\n/\\")
 
 
 @given(st.text(max_size=400), st.sampled_from(["png", "jpg", "webp", "bmp"]))
