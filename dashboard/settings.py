@@ -11,7 +11,7 @@ from environs import EnvError
 
 from dashboard.lib.env import ROOT, kept_secret, reader
 from dashboard.lib.sealing import KeyRing
-from dashboard.rembg.address import base_of
+from dashboard.rembg.address import WRONG_ADDRESSES, base_of
 
 env = reader()
 
@@ -115,8 +115,8 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "dashboard.lib.middleware.request_id",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "dashboard.lib.middleware.private_answers",
     "dashboard.lib.request_limits.refusals",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -260,8 +260,8 @@ if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = HTTPS
 # A program is told, not led away: a redirect would already have carried the key in clear (T21).
-WIRE = [r"^rmbg$", r"^api/membership-usage$", r"^api/openapi$"]
-SECURE_REDIRECT_EXEMPT = [*WIRE, r"^healthz$", r"^readyz$"]
+WIRE = [r"^rmbg$", r"^api/membership-usage$", r"^api/openapi$", rf"^{WRONG_ADDRESSES}$"]
+SECURE_REDIRECT_EXEMPT = [*WIRE, r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_REFERRER_POLICY = "same-origin"
@@ -331,6 +331,8 @@ LOGGING = {
     "loggers": {
         "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
         "django.server": {"handlers": [], "propagate": True},
+        # A wrong Host is answered 400 and has its access line; a traceback would say no more.
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
         **{name: {"level": "WARNING"} for name in QUIET},
     },
 }

@@ -148,3 +148,9 @@ def busy_database() -> Refusal:
 def method(allowed: str) -> Refusal:
     """Return 405."""
     return Refusal(405, "method", f"Use {allowed}.", {"Allow": allowed})
+
+
+def wrong_address() -> Refusal:
+    """Return 404: another service's address, or one that RemBG never had."""
+    sentence = "This address does not exist. Send POST /rmbg with the file in the field 'image'."
+    return Refusal(404, "wrong_address", sentence)

@@ -18,7 +18,7 @@ from dashboard.gateway.authentication import authenticate
 from dashboard.gateway.lanes import lane
 from dashboard.gateway.refusals import Refusal
 from dashboard.lib.form_reader import Form, UnreadableForm
-from dashboard.lib.request_limits import MAX_BODY, content_length
+from dashboard.lib.request_limits import MAX_BODY, METHODS, content_length
 from dashboard.rembg.errors import NoImage, RembgError
 from dashboard.removals import picture_form
 
@@ -88,6 +88,12 @@ def document(request: HttpRequest) -> HttpResponseBase:
     answer["X-Credits-Charged"] = "0"
     answer["Access-Control-Allow-Origin"] = "*"
     return answer
+
+
+@wire_view(*METHODS)
+def wrong_address(request: HttpRequest) -> HttpResponseBase:
+    """Say where pictures go, at addresses that clients try by mistake."""
+    raise refusals.wrong_address()
 
 
 def _form(request: HttpRequest) -> AbstractContextManager[Form]:

@@ -24,6 +24,7 @@ from dashboard.lib.request_limits import MAX_BODY
 THREADS = 160
 AT_ONCE, PER_PEER = 512, 128  # bodies being read, in all and of one address
 READER_SILENCE = 60.0  # seconds for which a client may take no byte of its answer
+LOOK_EVERY = 0.5  # seconds between two settings of a body's deadline, which cost time
 IN_MEMORY = 256 * 1024  # bytes of a body that need no file
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
@@ -61,7 +62,7 @@ class Server:
         per_peer: int = PER_PEER,
     ) -> None:
         self.application = application
-        self.folder = folder
+        self.folder = str(folder)
         self.reads = reads
         self.per_peer = per_peer
         self.reading: Counter[str] = Counter()
@@ -138,7 +139,8 @@ class _Body:
     async def read(self, write: Callable[[bytes], object], pace: Pace) -> int:
         """Pass on the blocks, at most 64 MB and one; return their bytes. Raises TimeoutError."""
         clock = asyncio.get_running_loop().time
-        began, length = clock(), 0
+        began = seen = clock()
+        length = 0
         async with asyncio.timeout(pace.silence) as limit:
             while not self.has_ended and length <= MAX_BODY:
                 message = await self._receive()
@@ -147,8 +149,10 @@ class _Body:
                 write(block)
                 self.was_cut = message["type"] == "http.disconnect"
                 self.has_ended = self.was_cut or not message["more_body"]
-                latest = began + pace.grace + length / pace.slowest
-                limit.reschedule(min(clock() + pace.silence, latest))
+                if clock() - seen > LOOK_EVERY:
+                    seen = clock()
+                    latest = began + pace.grace + length / pace.slowest
+                    limit.reschedule(min(seen + pace.silence, latest))
         return length
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from typing import Any, BinaryIO, cast
+from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
 from django.db import OperationalError
@@ -72,9 +73,8 @@ def create(request: TeamRequest, team: Team) -> HttpResponse:
         return answers.refused((), error=sentence, code="media_type", status=415)
     try:
         with picture_form.received(request, FIELDS) as upload:
-            request.POST = QueryDict(mutable=True)  # Where the CSRF check looks.
-            for name, text in upload.texts:
-                request.POST.appendlist(name, text)
+            # Where the CSRF check looks.
+            request.POST = QueryDict(urlencode(upload.texts))  # type: ignore[assignment]
             return _create(request, team, upload)
     except UnreadableForm as exc:
         return _refuse(request, team, [_of_image(UNREADABLE[exc.code])], code=exc.code)
