@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 from urllib.parse import unquote_to_bytes
 
-BLOCK = 256 * 1024
+BLOCK = 64 * 1024
 MOST_PARTS = 40
 MOST_TEXT = 64 * 1024  # bytes of all fields together
 MOST_NAME = 10_000  # characters of a file's name that are looked at

@@ -102,7 +102,7 @@ def web_command(port: int) -> list[str]:
     granian += ["--log-level", "warning"]
     # Pieces of a body: smaller ones wake the event loop more often, its default of 400 KB stays
     # with each connection.
-    granian += ["--http1-buffer-size", "262144"]
+    granian += ["--http1-buffer-size", "131072"]
     granian += ["--workers-kill-timeout", "30", "dashboard.asgi:application"]
     return granian
 
