@@ -74,7 +74,7 @@ def create(request: TeamRequest, team: Team) -> HttpResponse:
     try:
         with picture_form.received(request, FIELDS) as upload:
             # Where the CSRF check looks.
-            request.POST = QueryDict(urlencode(upload.texts))  # type: ignore[assignment]
+            request.POST = QueryDict(urlencode(upload.texts))
             return _create(request, team, upload)
     except UnreadableForm as exc:
         return _refuse(request, team, [_of_image(UNREADABLE[exc.code])], code=exc.code)
