@@ -11,7 +11,7 @@ from environs import EnvError
 
 from dashboard.lib.env import ROOT, kept_secret, reader
 from dashboard.lib.sealing import KeyRing
-from dashboard.rembg.address import base_of
+from dashboard.rembg.address import WRONG_ADDRESSES, base_of
 
 env = reader()
 
@@ -115,9 +115,10 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "dashboard.lib.middleware.request_id",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "dashboard.lib.middleware.private_answers",
+    "dashboard.lib.request_limits.refusals",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -129,7 +130,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "dashboard.lib.busy.busy_database",
-    "dashboard.lib.uploads.body_cap",
+    "dashboard.lib.request_limits.body_cap",
 ]
 
 TEMPLATES = [
@@ -278,8 +279,8 @@ if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = HTTPS
 # A program is told, not led away: a redirect would already have carried the key in clear (T21).
-WIRE = [r"^rmbg$", r"^api/membership-usage$", r"^api/openapi$"]
-SECURE_REDIRECT_EXEMPT = [*WIRE, r"^healthz$", r"^readyz$"]
+WIRE = [r"^rmbg$", r"^api/membership-usage$", r"^api/openapi$", rf"^{WRONG_ADDRESSES}$"]
+SECURE_REDIRECT_EXEMPT = [*WIRE, r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_REFERRER_POLICY = "same-origin"
@@ -312,7 +313,6 @@ FILE_UPLOAD_TEMP_DIR.mkdir(exist_ok=True, mode=0o700)
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 FILE_UPLOAD_HANDLERS = [
-    "dashboard.lib.uploads.CapHandler",
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
@@ -350,6 +350,8 @@ LOGGING = {
     "loggers": {
         "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
         "django.server": {"handlers": [], "propagate": True},
+        # A wrong Host is answered 400 and has its access line; a traceback would say no more.
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
         **{name: {"level": "WARNING"} for name in QUIET},
     },
 }

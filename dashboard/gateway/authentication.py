@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -40,6 +41,15 @@ def authenticate(request: HttpRequest, *, at: datetime) -> VirtualKey:
         raise refusal
     key.note_used(at=at)
     return key
+
+
+def may_open(environ: dict[str, Any]) -> bool:
+    """Say whether the body of a WSGI request is worth reading: at `/rmbg`, not without a key.
+
+    The database is not asked; a secret of another shape, or a false checksum, is enough (K9).
+    """
+    secret = environ.get("HTTP_X_API_KEY", "").strip()
+    return environ["PATH_INFO"] != "/rmbg" or looks_valid(secret, VirtualKey.PREFIX)
 
 
 def refusal_of(key: VirtualKey, *, at: datetime) -> Refusal | None:

@@ -17,7 +17,7 @@ from dashboard.gateway import at_once, refusals
 from dashboard.gateway.answer_file import AnswerFile
 from dashboard.gateway.at_once import Caller, Order, SameOrder
 from dashboard.gateway.models import VirtualKey
-from dashboard.gateway.spool import Form
+from dashboard.lib.form_reader import BLOCK, Form, Slice
 from dashboard.lib.pool import let_go
 from dashboard.rembg import pictures
 from dashboard.rembg.answer import Removed
@@ -26,6 +26,7 @@ from dashboard.rembg.pictures import Picture
 from dashboard.removals import files
 from dashboard.removals.budgets import Use
 from dashboard.removals.models import Charged, Removal, State
+from dashboard.removals.picture_form import picture_of
 
 Clock = Callable[[], datetime]
 
@@ -74,11 +75,13 @@ def remove(
     The same Idempotency-Key of a virtual key within 24 hours is the same call (R18): it is
     answered again and never charged again. What certainly cost nothing is not remembered.
     """
-    image, picture = _inspected(form)
-    asked = Parameters.parse(form.pairs)
+    filename, _, content = picture_of(form)
+    image, picture = _inspected(content, filename)
+    asked = Parameters.parse(form.texts)
     if name := key.forbidden(asked):
         raise refusals.not_allowed(name)
-    order = _order(key, form, picture, asked, idempotency_key, request_id, at=clock())
+    sha256 = _sha256(content) if idempotency_key else ""
+    order = _order(key, picture, asked, filename, sha256, idempotency_key, request_id, at=clock())
     while True:
         target = cast(BinaryIO, AnswerFile())
         try:
@@ -107,20 +110,30 @@ def caller_of(key: VirtualKey) -> Caller:
     )
 
 
-def _inspected(form: Form) -> tuple[BinaryIO, Picture]:
+def _inspected(content: Slice, filename: str) -> tuple[BinaryIO, Picture]:
     """Return the picture to send, without its metadata (U17), and what it is."""
-    image = form.picture()
-    picture, layout = pictures.examine(image, filename=form.filename)
+    image = cast(BinaryIO, content)
+    picture, layout = pictures.examine(image, filename=filename)
     if pictures.is_clean(layout, picture.size):
         return image, picture
     return cast(BinaryIO, pictures.Spliced(image, layout)), picture
 
 
+def _sha256(content: Slice) -> str:
+    """Return what says that two pictures are the same bytes, in hex."""
+    digest = hashlib.sha256()
+    content.seek(0)
+    while block := content.read(BLOCK):
+        digest.update(block)
+    return digest.hexdigest()
+
+
 def _order(
     key: VirtualKey,
-    form: Form,
     picture: Picture,
     asked: Parameters,
+    filename: str,
+    sha256: str,
     idempotency_key: str,
     request_id: str,
     *,
@@ -129,13 +142,13 @@ def _order(
     kept = at + timedelta(days=key.team.retention_days) if key.team.keeps_api_pictures else None
     replayed = at + REPLAYED_FOR if idempotency_key else None
     return Order(
-        filename=form.filename,
+        filename=filename,
         picture=picture,
         asked=asked,
         account=key.account,
         falls_over=key.falls_over,
         nonce=_nonce(key, idempotency_key),
-        sha256=form.sha256,
+        sha256=sha256,
         request_id=request_id,
         picture_until=kept,
         result_until=max(filter(None, (kept, replayed)), default=None),

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+UNREADABLE = {
+    "malformed": "The multipart body could not be read.",
+    "cut": "The upload was cut off. Please try again.",
+    "fields": "This form has more in it than we read.",
+}
+
 
 @dataclass
 class Refusal(Exception):
@@ -81,24 +87,9 @@ def media_type() -> Refusal:
     return Refusal(415, "media_type", "Please send the image as multipart/form-data.")
 
 
-def malformed() -> Refusal:
-    """Return 400: not a multipart form (U35)."""
-    return Refusal(400, "malformed", "The multipart body could not be read.")
-
-
-def cut() -> Refusal:
-    """Return 400: the body broke off (U30)."""
-    return Refusal(400, "cut", "The upload was cut off. Please try again.")
-
-
-def several_images() -> Refusal:
-    """Return 400 (U36)."""
-    return Refusal(400, "several_images", "Please send one image per request.")
-
-
-def too_many_fields() -> Refusal:
-    """Return 400: more parts, or longer ones, than any request has (U36)."""
-    return Refusal(400, "fields", "This form has more in it than we read.")
+def unreadable(code: str) -> Refusal:
+    """Return 400: no form (U35), one that broke off (U30), or too much in it (U36)."""
+    return Refusal(400, code, UNREADABLE[code])
 
 
 def body_size() -> Refusal:
@@ -157,3 +148,9 @@ def busy_database() -> Refusal:
 def method(allowed: str) -> Refusal:
     """Return 405."""
     return Refusal(405, "method", f"Use {allowed}.", {"Allow": allowed})
+
+
+def wrong_address() -> Refusal:
+    """Return 404: another service's address, or one that RemBG never had."""
+    sentence = "This address does not exist. Send POST /rmbg with the file in the field 'image'."
+    return Refusal(404, "wrong_address", sentence)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC
 from functools import wraps
 
@@ -12,13 +13,14 @@ from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
-from dashboard.gateway import answers, calls, openapi, refusals, spool, usage
+from dashboard.gateway import answers, calls, openapi, refusals, usage
 from dashboard.gateway.authentication import authenticate
-from dashboard.gateway.draining import bound, drain
 from dashboard.gateway.lanes import lane
 from dashboard.gateway.refusals import Refusal
-from dashboard.lib.bodies import body_is_read
-from dashboard.rembg.errors import RembgError
+from dashboard.lib.form_reader import Form, UnreadableForm
+from dashboard.lib.request_limits import MAX_BODY, METHODS, content_length
+from dashboard.rembg.errors import NoImage, RembgError
+from dashboard.removals import picture_form
 
 View = Callable[[HttpRequest], HttpResponseBase]
 
@@ -30,14 +32,14 @@ def wire_view(*methods: str) -> Callable[[View], View]:
         @csrf_exempt
         @wraps(view)
         def guarded(request: HttpRequest) -> HttpResponseBase:
-            bound(request)
             try:
                 if request.method not in methods:
                     raise refusals.method(", ".join(methods))
                 return view(request)
             except Refusal as refusal:
-                drain(request)
                 return answers.refused(request, refusal)
+            except UnreadableForm as unreadable:
+                return answers.refused(request, refusals.unreadable(unreadable.code))
             except RembgError as error:
                 return answers.failed(request, error)
             except (InterfaceError, OperationalError):
@@ -50,22 +52,17 @@ def wire_view(*methods: str) -> Callable[[View], View]:
 
 @wire_view("POST")
 def rmbg(request: HttpRequest) -> HttpResponseBase:
-    """Remove a background: authenticate, read the body, send it, answer with the picture."""
+    """Remove a background: authenticate, read the form, send it, answer with the picture."""
     key = authenticate(request, at=timezone.now())
     again = _idempotency_key(request)
-    with lane(key.team_id):
-        form = spool.read(request, hashed=bool(again))
-        body_is_read(request.META)
-        try:
-            done = calls.remove(
-                key,
-                form,
-                idempotency_key=again,
-                request_id=request.id,  # type: ignore[attr-defined]
-                clock=timezone.now,
-            )
-        finally:
-            form.close()
+    with lane(key.team_id), _form(request) as form:
+        done = calls.remove(
+            key,
+            form,
+            idempotency_key=again,
+            request_id=request.id,  # type: ignore[attr-defined]
+            clock=timezone.now,
+        )
     if done.file is None:
         return answers.failed_before(request, done.removal)
     return answers.picture(done, done.file)
@@ -91,6 +88,23 @@ def document(request: HttpRequest) -> HttpResponseBase:
     answer["X-Credits-Charged"] = "0"
     answer["Access-Control-Allow-Origin"] = "*"
     return answer
+
+
+@wire_view(*METHODS)
+def wrong_address(request: HttpRequest) -> HttpResponseBase:
+    """Say where pictures go, at addresses that clients try by mistake."""
+    raise refusals.wrong_address()
+
+
+def _form(request: HttpRequest) -> AbstractContextManager[Form]:
+    length = content_length(request)
+    if length > MAX_BODY:
+        raise refusals.body_size()
+    if not request.content_type and not length:
+        raise NoImage
+    if request.content_type != "multipart/form-data":
+        raise refusals.media_type()
+    return picture_form.received(request)
 
 
 def _idempotency_key(request: HttpRequest) -> str:

@@ -96,16 +96,14 @@ def answers(url: str) -> bool:
 
 
 def web_command(port: int) -> list[str]:
-    """Return how the web server is started: one process, 160 threads.
-
-    A gateway call holds its thread while RemBG works, which is most of its time.
-    """
-    granian = [sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws"]
+    """Return how the web server is started: one process, whose threads `lib.bodies` counts."""
+    granian = [sys.executable, "-m", "granian", "--interface", "asginl", "--no-ws"]
     granian += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    granian += ["--blocking-threads", "160", "--log-level", "warning"]
-    # Its default keeps 400 KB a connection, which is most of what an upload takes.
-    granian += ["--http1-buffer-size", "65536"]
-    granian += ["--workers-kill-timeout", "30", "dashboard.wsgi:application"]
+    granian += ["--log-level", "warning"]
+    # Pieces of a body: smaller ones wake the event loop more often, its default of 400 KB stays
+    # with each connection.
+    granian += ["--http1-buffer-size", "131072"]
+    granian += ["--workers-kill-timeout", "30", "dashboard.asgi:application"]
     return granian
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import ipaddress
 from urllib.parse import urlsplit
 
+# What clients try in place of `/rmbg` (contract 4), as a regular expression without anchors.
+WRONG_ADDRESSES = r"(?:api/remove|api/rmbg|v1/removebg|v1\.0/removebg)/?"
+
 
 def base_of(url: str) -> str:
     """Return the address without a trailing slash; raise ValueError for one not safe for a key."""

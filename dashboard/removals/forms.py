@@ -6,22 +6,21 @@ import uuid
 from typing import Any, BinaryIO, cast
 
 from django import forms
-from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Exists, OuterRef
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from dashboard.keys.models import Account, ApiKey
-from dashboard.lib.uploads import Upload
-from dashboard.rembg import errors, pictures
+from dashboard.lib.form_reader import FilePart, Form
+from dashboard.rembg import pictures
 from dashboard.rembg.errors import FieldProblem, RembgError
 from dashboard.rembg.parameters import PARSERS, Parameters
 from dashboard.rembg.pictures import Picture
 from dashboard.removals.models import Budget, Source, State, Subject
+from dashboard.removals.picture_form import picture_of
 from dashboard.teams.models import Team
 
 FORMATS = [("png", "PNG"), ("webp", "WebP"), ("jpeg", "JPEG"), ("bmp", "BMP")]
-ONE_IMAGE = _("Please send one image per request.")
 
 
 class OpenChoice(forms.ChoiceField):
@@ -32,7 +31,7 @@ class OpenChoice(forms.ChoiceField):
 
 
 class RemovalForm(forms.Form):
-    """One picture and what is asked for it; `picture` and `asked` are there once it is valid.
+    """One picture and what is asked for it; `file`, `picture`, `asked` are there once it is valid.
 
     The rules are those of `rembg.parameters` and `rembg.pictures`; `problems` are their errors.
     """
@@ -63,10 +62,11 @@ class RemovalForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "off", "list": "tags"}),
     )
 
+    file: FilePart
     picture: Picture
     asked: Parameters
 
-    def __init__(self, *args: Any, team: Team, upload: Upload | None = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, team: Team, upload: Form | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.team = team
         self.upload = upload
@@ -113,17 +113,8 @@ class RemovalForm(forms.Form):
 
     def _look(self) -> Picture:
         """Return what the picture is; raise why it is refused (SAFETY U)."""
-        if self.upload and self.upload.oversize is not None:
-            megabytes = self.upload.oversize / 1_048_576
-            raise errors.FileTooLarge(
-                f"File size ({megabytes:.1f} MB) exceeds the maximum allowed size of 50 MB."
-            )
-        files: list[UploadedFile] = self.files.getlist("image")
-        if len(files) > 1:
-            raise errors.RepeatedField(str(ONE_IMAGE), details=(_about_image(str(ONE_IMAGE)),))
-        if not files:
-            raise errors.NoFile if self.upload and self.upload.nameless else errors.NoImage
-        return pictures.inspect(cast(BinaryIO, files[0].file), filename=files[0].name or "")
+        self.file = picture_of(self.upload or Form())
+        return pictures.inspect(cast(BinaryIO, self.file.content), filename=self.file.filename)
 
     def _complain(self, problem: RembgError) -> None:
         self.problems.append(problem)
@@ -186,7 +177,3 @@ def known_tags(team: Team) -> list[str]:
     """Return the tags of the team's newest removals and of its budgets."""
     of_budgets = Budget.objects.filter(team=team, kind=Subject.TAG)
     return sorted({*team.removals.tags(), *of_budgets.values_list("subject", flat=True)})
-
-
-def _about_image(sentence: str) -> FieldProblem:
-    return FieldProblem("image", sentence)

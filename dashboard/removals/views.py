@@ -5,12 +5,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from typing import Any, BinaryIO, cast
+from urllib.parse import urlencode
 
-from django.core.files.uploadedfile import UploadedFile
 from django.core.paginator import Paginator
 from django.db import OperationalError
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -21,13 +21,13 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from dashboard.lib import uploads
-from dashboard.lib.uploads import Upload
+from dashboard.lib.form_reader import Form, UnreadableForm
 from dashboard.rembg.errors import FieldProblem
-from dashboard.removals import afterwards, answers, budgets, queueing, wording
+from dashboard.rembg.parameters import PARSERS
+from dashboard.removals import afterwards, answers, budgets, picture_form, queueing, wording
 from dashboard.removals.budgets import Use
 from dashboard.removals.errors import Busy, NoKey, NoSpace, OverBudget
-from dashboard.removals.forms import ONE_IMAGE, FilterForm, RemovalForm, accounts_with_keys
+from dashboard.removals.forms import FilterForm, RemovalForm, accounts_with_keys
 from dashboard.removals.models import Budget, Phase, Removal
 from dashboard.removals.queueing import Wish
 from dashboard.teams.access import TeamRequest, team_view
@@ -36,14 +36,12 @@ from dashboard.teams.models import Membership, Role, Team
 PAGE = 25
 HTMX_STOP = 286  # htmx swaps such an answer and asks no more
 STATUSES = {Busy: 429, OverBudget: 429, NoSpace: 507, NoKey: 409}
-# What reading an upload can meet: the status and the sentence of the answer.
-SPOILT: dict[str, tuple[int, str | Promise]] = {
-    "cut": (400, gettext_lazy("The upload was cut off. Please try again.")),
-    "files": (400, ONE_IMAGE),
-    "fields": (400, gettext_lazy("This form has more in it than we read.")),
-    "malformed": (400, gettext_lazy("This form could not be read. Please load the page again.")),
-    "full": (507, NoSpace.sentence),
+UNREADABLE: dict[str, str | Promise] = {
+    "cut": gettext_lazy("The upload was cut off. Please try again."),
+    "fields": gettext_lazy("This form has more in it than we read."),
+    "malformed": gettext_lazy("This form could not be read. Please load the page again."),
 }
+FIELDS = {*PARSERS, *RemovalForm.base_fields, "csrfmiddlewaretoken"} - {picture_form.FIELD}
 
 
 @csrf_exempt  # `create` checks it itself: first who asks, then the body (SAFETY finding 8).
@@ -73,16 +71,20 @@ def create(request: TeamRequest, team: Team) -> HttpResponse:
     if request.content_type != "multipart/form-data":
         sentence = _("Please send the image as multipart/form-data.")
         return answers.refused((), error=sentence, code="media_type", status=415)
-    upload = uploads.read(request)
-    if upload.problem:
-        status, said = SPOILT[upload.problem]
-        return _refuse(request, team, [_of_image(said)], code=upload.problem, status=status)
-    return _create(request, team, upload)
+    try:
+        with picture_form.received(request, FIELDS) as upload:
+            # Where the CSRF check looks.
+            request.POST = QueryDict(urlencode(upload.texts))
+            return _create(request, team, upload)
+    except UnreadableForm as exc:
+        return _refuse(request, team, [_of_image(UNREADABLE[exc.code])], code=exc.code)
+    except NoSpace as exc:
+        return _refuse(request, team, [_of_image(exc.message)], code=exc.code, status=507)
 
 
 @csrf_protect
-def _create(request: TeamRequest, team: Team, upload: Upload) -> HttpResponse:
-    form = RemovalForm(request.POST, request.FILES, team=team, upload=upload)
+def _create(request: TeamRequest, team: Team, upload: Form) -> HttpResponse:
+    form = RemovalForm(request.POST, team=team, upload=upload)
     if not form.is_valid():
         code = form.problems[0].code if form.problems else "account"
         return _refuse(request, team, form.details, code=code, form=form)
@@ -133,11 +135,11 @@ def _accept(request: TeamRequest, team: Team, form: RemovalForm) -> Removal:
     if not accounts_with_keys(team).exists():
         raise NoKey
     given = form.cleaned_data
-    image: UploadedFile = given["image"]
-    wish = Wish(image.name or "", form.asked, given["account"], given["nonce"], given["tag"])
+    wish = Wish(form.file.filename, form.asked, given["account"], given["nonce"], given["tag"])
     by: Membership = request.membership
-    file = cast(BinaryIO, image.file)
-    return queueing.accept(by, file, form.picture, wish, at=timezone.now())
+    return queueing.accept(
+        by, cast(BinaryIO, form.file.content), form.picture, wish, at=timezone.now()
+    )
 
 
 def _refuse(
@@ -153,7 +155,7 @@ def _refuse(
     if answers.wants_json(request):
         answer: HttpResponse = answers.refused(details, code=code, status=status)
     else:
-        form = form or RemovalForm(request.POST, team=team)
+        form = form or RemovalForm({}, team=team)
         for problem in details:
             if problem.message not in form.errors.get(problem.field, ()):
                 form.add_error(problem.field, problem.message)

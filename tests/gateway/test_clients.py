@@ -12,7 +12,7 @@ from PIL import Image
 
 from tests.conftest import Sandbox, add_key
 from tests.gateway.conftest import issued
-from tests.gateway.rembg_js import Node, node
+from tests.gateway.rembg_js import OLDER, Node, node
 from tests.rembg.samples import header_png
 from tests.removals.conftest import subject
 
@@ -260,6 +260,25 @@ def test_a_wrong_key_fails_with_the_documented_words_whatever_the_size(door, tmp
     status, body = door.refusal(path=path, key=key)
 
     assert (status, body["status"], body["error"]) == (401, 401, "invalid api key")
+
+
+@pytest.mark.parametrize("version", [version for version in OLDER if version != "1.1.2"])
+def test_an_older_version_gets_its_picture_and_the_documented_words(door, tmp_path, version):
+    empty = tmp_path / "empty.png"
+    empty.touch()
+
+    picture = door.picture(version=version)
+    status, body = door.refusal(path=empty, version=version)
+
+    assert (picture.format, picture.size) == ("WEBP", SIZE)
+    assert (status, body["error"]) == (400, "Uploaded file is empty (0 bytes).")
+
+
+def test_the_version_that_sends_its_key_in_a_header_of_another_name_is_told(door):
+    """As 1.1.2 was published, no server can know whose call it is."""
+    status, body = door.refusal(version="1.1.2")
+
+    assert (status, body["status"]) == (401, 401)
 
 
 def test_without_a_key_nothing_is_sent(door):

@@ -188,30 +188,158 @@ def test_s9_what_is_no_http_gets_400_or_nothing(gateway, line):
 
 
 # ── Many at once ─────────────────────────────────────────────────────────────
-def test_u34_slow_bodies_of_two_teams_leave_the_site_answering(
-    gateway, stage, secret, evil, mallory
-):
-    """More of them than there are threads: some are refused, so that the site is never full."""
-    _, other = issued(Membership.objects.get(user=mallory, team=evil))
-    links = []
+def half_sent(gateway, address, secret, path=b"/rmbg"):
+    """A connection from a loopback address that announces a body and stops in the middle."""
+    link = socket.create_connection(("127.0.0.1", gateway.port), WAIT, (address, 0))
+    head = request(secret, IMAGE[:100], b"Content-Length: 1000000")
+    link.sendall(head.replace(b"/rmbg", path))
+    return link
 
-    def refused():
-        return select.select(links, [], [], 0)[0]
 
+@pytest.mark.parametrize("path", [b"/rmbg", b"/accounts/login/"])
+def test_r21_half_sent_bodies_of_two_addresses_are_not_felt_by_others(gateway, stage, secret, path):
+    """More of them than there are threads; each is answered and ended in the end."""
     with contextlib.ExitStack() as stack:
-        for each in [secret, other] * 100:
-            link = socket.create_connection(("127.0.0.1", gateway.port), timeout=WAIT)
-            head = request(each, IMAGE[:100], b"Content-Length: 1000000")
-            stack.enter_context(link).sendall(head)
-            links.append(link)
-        wait_until(lambda: len(refused()) == 200 - PER_PEER, lambda: len(refused()))
+        links = [
+            stack.enter_context(half_sent(gateway, f"127.0.0.{2 + number % 2}", secret, path))
+            for number in range(200)
+        ]
 
-        for path in ("/healthz", "/accounts/login/") * 3:
-            assert requests.get(f"{gateway.url}{path}", timeout=WAIT).status_code == 200
+        for page in ("/healthz", "/accounts/login/") * 3:
+            assert requests.get(f"{gateway.url}{page}", timeout=WAIT).status_code == 200
+        seen = at_once(16, lambda _: gateway.call(secret).status_code)
+        ended = [answers(everything(link)) for link in links]
 
-        # They were answered while all the others are still on their way.
-        assert len(refused()) == 200 - PER_PEER
-    assert not stage.bodies
+    assert seen == [200] * 16
+    assert ended == [[408]] * 200
+    assert len(stage.bodies) == 16
+
+
+def test_u34_one_address_has_its_share_of_bodies(gateway, stage, secret):
+    with contextlib.ExitStack() as stack:
+        links = [
+            stack.enter_context(half_sent(gateway, "127.0.0.2", secret))
+            for _ in range(PER_PEER + 20)
+        ]
+
+        def refused():
+            return select.select(links, [], [], 0)[0]
+
+        wait_until(lambda: len(refused()) >= 20, lambda: len(refused()))
+        first = [everything(link) for link in refused()[:20]]
+        assert gateway.call(secret).status_code == 200
+
+    for raw in first:
+        assert answers(raw) == [503]
+        assert b"retry-after: 5" in raw
+        assert b"connection: close" in raw
+    assert len(stage.bodies) == 1
+
+
+def test_r21_a_body_that_drips_is_ended(gateway, stage, secret):
+    """A byte now and then is no silence, and still too slow: its total is bounded."""
+    with half_sent(gateway, "127.0.0.2", secret) as link:
+        link.settimeout(2)
+        raw = b""
+        while not raw:
+            with contextlib.suppress(TimeoutError):
+                raw = link.recv(1 << 16)
+                break
+            link.sendall(b"x")
+
+    assert answers(raw) == [408]
+    assert json.loads(raw.partition(b"\r\n\r\n")[2])["code"] == "too_slow"
+
+
+def everything(link):
+    """All that comes until the server closes."""
+    raw = b""
+    with contextlib.suppress(ConnectionError):
+        while piece := link.recv(1 << 16):
+            raw += piece
+    return raw
+
+
+# ── Headers of answers given before Django's views ───────────────────────────
+LARGE = b"Content-Length: %d\r\n" % (64 * MB + 1)
+EARLY = {
+    "405": b"TRACE / HTTP/1.1\r\nHost: 127.0.0.1\r\n" + CLOSE,
+    "413": b"POST /api/v1/teams HTTP/1.1\r\nHost: 127.0.0.1\r\n" + LARGE + CLOSE,
+    "414": b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: 127.0.0.1\r\n" + CLOSE,
+    "431": HEALTH + b"X-Long: " + b"x" * 40_000 + b"\r\n" + CLOSE,
+}
+
+
+@pytest.mark.parametrize("status", EARLY)
+def test_early_answers_carry_the_headers_of_all_answers(gateway, status):
+    head = gateway.raw(EARLY[status]).partition(b"\r\n\r\n")[0].decode().lower()
+
+    assert head.startswith(f"http/1.1 {status}")
+    for line in (
+        "x-content-type-options: nosniff",
+        "cache-control: private, no-store",
+        "referrer-policy: same-origin",
+        "content-security-policy: ",
+        "default-src 'none'",
+        "x-request-id: ",
+    ):
+        assert line in head
+
+
+@pytest.mark.parametrize("status", ["405", "413", "414", "431"])
+def test_early_answers_of_an_https_site_say_so(transactional_db, proxied, status):
+    proxy = b"Host: 127.0.0.1\r\nX-Forwarded-Proto: https\r\n"
+    raw = proxied.raw(EARLY[status].replace(b"Host: 127.0.0.1\r\n", proxy))
+
+    assert answers(raw) == [int(status)]
+    assert b"strict-transport-security: max-age=31536000; includeSubDomains" in raw
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+def test_what_a_machine_asks_is_not_led_to_https(transactional_db, proxied, path):
+    headers = {"Host": f"127.0.0.1:{proxied.port}"}
+
+    answer = requests.get(
+        f"{proxied.url}{path}", headers=headers, timeout=WAIT, allow_redirects=False
+    )
+
+    assert answer.status_code in (200, 503)
+
+
+@pytest.fixture(scope="module")
+def proxied(start_gateway):
+    """A gateway of a site with https, behind a proxy."""
+    gateway = start_gateway(SITE_URL="https://127.0.0.1", BEHIND_PROXY="1")
+    gateway.url = f"http://127.0.0.1:{gateway.port}"
+    return gateway
+
+
+def test_a_wrong_host_leaves_no_traceback_in_the_log(gateway):
+    before = len(gateway.log)
+
+    raw = gateway.raw(HEALTH.replace(b"Host: 127.0.0.1", b"Host: evil.test") + CLOSE)
+
+    assert answers(raw) == [400]
+    wait_until(lambda: "GET 400" in gateway.log[before:], "its line in the log")
+    assert "Traceback" not in gateway.log[before:]
+
+
+def test_a_refused_upload_that_ends_the_connection_says_so(gateway, secret):
+    wrong = "rbk_" + "0" * 49
+
+    raw = gateway.raw(request(wrong, b"--X\r\n", b"Content-Length: 50000000"), timeout=5)
+
+    assert answers(raw) == [401]
+    assert b"connection: close" in raw
+
+
+def test_a_header_with_an_underscore_is_no_key(gateway, secret):
+    """A20: `x_api_key` would be `x-api-key` to WSGI."""
+    raw = gateway.raw(
+        request("", BODY, LENGTH, b"x_api_key: " + secret.encode(), b"Connection: close")
+    )
+
+    assert answers(raw) == [401]
 
 
 def bitmap(rows):

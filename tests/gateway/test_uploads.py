@@ -259,7 +259,7 @@ def test_u38_only_forms_are_read(gateway, stage, secret, kind, body):
         ("multipart/form-data; boundary=", IMAGE + END),
         ("multipart/form-data; boundary=" + "b" * 10240, IMAGE + END),
         ("multipart/form-data; boundary=X", b"not a form at all"),
-        ("multipart/form-data; boundary=X", b"--X\r\n" + b"A" * 70000),
+        ("multipart/form-data; boundary=X", b"--X\r\n" + b"A" * 70000 + b"\r\n" + END),
     ],
     ids=["none", "empty", "10KB", "garbage", "endless-header"],
 )
@@ -347,6 +347,128 @@ def test_p6_formats_in_any_case(gateway, stage, secret, form):
     assert answer.headers["Content-Type"] == f"image/{form.lower()}"
     assert Image.open(io.BytesIO(answer.content)).format == form.upper()
     assert answer.headers["Content-Length"] == str(len(answer.content))
+
+
+# ── Forms as the standards allow them (U47) ──────────────────────────────────
+PREAMBLES = {
+    "text": b"This is a multi-part message in MIME format.\r\n" + IMAGE,
+    "mime-head": b"MIME-Version: 1.0\r\nContent-Type: multipart/form-data\r\n\r\n" + IMAGE,
+    "blank-lines": b"\r\n\r\n" + IMAGE,
+    "padding": IMAGE.replace(b"--X\r\n", b"--X \t \r\n"),
+    "folded": IMAGE.replace(b"form-data; name", b"form-data;\r\n\t  name"),
+    "other-case": IMAGE.replace(
+        b"Content-Disposition: form-data", b"CONTENT-disposition:Form-Data"
+    ),
+    "more-headers": IMAGE.replace(
+        b"--X\r\n", b"--X\r\nX-A: ; name=no\r\nContent-Type: image/png\r\n"
+    ),
+    "bare-name": IMAGE.replace(b'name="image"', b"name=image"),
+}
+
+
+@pytest.mark.parametrize("form", PREAMBLES.values(), ids=PREAMBLES)
+@pytest.mark.parametrize("end", [END, b"--X--", b"--X--  \r\nan epilogue\r\n--X\r\n"])
+def test_u47_forms_that_the_standards_allow_are_read(gateway, stage, secret, form, end):
+    answer = gateway.send(secret, form + part(b"w", b"50") + end)
+
+    assert answer.status_code == 200, answer.text
+    assert Image.open(io.BytesIO(answer.content)).width == 50
+    assert PICTURE in stage.bodies[0]
+
+
+U47_NAMES = {
+    "browser": (b'filename="12%22 vase.png"', '12" vase.png'),
+    "backslash": (b'filename="12\\" vase.png"', '12" vase.png'),
+    "line-end": (b'filename="a%0D%0Ab.png"', "ab.png"),
+    "percent-stays": (b'filename="100%25.png"', "100%25.png"),
+    "both": (b"filename=\"caf.png\"; filename*=UTF-8''caf%C3%A9.png", "café.png"),
+    "both-reversed": (b"filename*=utf-8'fr'caf%C3%A9.png; filename=caf.png", "café.png"),
+    "latin-1": (b"filename*=iso-8859-1''caf%E9.png", "café.png"),
+    "encoded-is-not-unescaped-twice": (b"filename*=UTF-8''a%2522.png", "a%22.png"),
+    "unknown-charset": (b"filename=a.png; filename*=klingon''b.png", "a.png"),
+    "semicolon": (b'filename="a; name=w.png"', "a; name=w.png"),
+    "bare": (b"filename=a.png", "a.png"),
+}
+
+
+@pytest.mark.parametrize(("sent", "kept"), U47_NAMES.values(), ids=U47_NAMES)
+def test_u47_a_file_keeps_the_name_that_was_chosen(gateway, stage, secret, sent, kept):
+    form = IMAGE.replace(b'filename="cat.png"', sent)
+
+    answer = gateway.send(secret, form + END)
+
+    assert answer.status_code == 200, answer.text
+    assert Removal.objects.get().filename == kept
+
+
+FIELDS_AS_FILES = {
+    "requests": part(b"format", b"png", b"format"),
+    "with-a-type": part(b"format", b"png", b"blob").replace(
+        b"\r\n\r\n", b"\r\nContent-Type: application/octet-stream\r\n\r\n"
+    ),
+    "without-a-name": part(b"format", b"png", b""),
+    "encoded-name": part(b"format", b"png", b"x").replace(b"filename=", b"filename*=UTF-8''x; f="),
+}
+
+
+@pytest.mark.parametrize("field", FIELDS_AS_FILES.values(), ids=FIELDS_AS_FILES)
+def test_u47_a_parameter_sent_as_a_file_counts(gateway, stage, secret, field):
+    answer = gateway.send(secret, field + IMAGE + END)
+
+    assert answer.headers["Content-Type"] == "image/png"
+
+
+def test_u47_a_parameter_sent_as_a_large_file_is_refused(gateway, stage, secret):
+    answer = gateway.send(secret, part(b"format", bytes(70_000), b"a.bin") + IMAGE + END)
+
+    assert said(answer)[:2] == (400, "fields")
+
+
+def test_u37_a_parameter_sent_as_text_and_as_a_file_is_sent_twice(gateway, stage, secret):
+    form = part(b"format", b"png", b"format") + part(b"format", b"webp")
+
+    assert said(gateway.send(secret, IMAGE + form + END))[:2] == (400, "repeated_field")
+
+
+AS_TEXT = "The image was sent as a text field. Please send it as a file, with a filename."
+ELSEWHERE = "A file was found in the field '{}'. The field must be named 'image'."
+
+
+@pytest.mark.parametrize(
+    ("form", "code", "sentence"),
+    [
+        (part(b"image", PICTURE), "image_as_text", AS_TEXT),
+        (part(b"image", b"data:image/png;base64,AAAA"), "image_as_text", AS_TEXT),
+        (part(b"image", b"https://example.com/cat.png"), "image_as_text", AS_TEXT),
+        (part(b"file", PICTURE, b"cat.png"), "other_field", ELSEWHERE.format("file")),
+        (part(b"image_file", PICTURE, b"a.png"), "other_field", ELSEWHERE.format("image_file")),
+        (part(b"Image", PICTURE, b"a.png"), "other_field", ELSEWHERE.format("Image")),
+        (part(b"<b>", PICTURE, b"a.png"), "other_field", ELSEWHERE.format("<b>")),
+    ],
+    ids=["bytes", "data-url", "address", "file", "image_file", "other-case", "markup"],
+)
+def test_u47_what_is_refused_says_what_is_wrong(gateway, stage, secret, form, code, sentence):
+    answer = gateway.send(secret, form + END)
+
+    assert said(answer) == (400, code, sentence)
+    assert b"<" not in answer.content
+    assert not stage.bodies
+
+
+@pytest.mark.parametrize("end", ["", "/"])
+@pytest.mark.parametrize("path", ["api/remove", "api/rmbg", "v1/removebg", "v1.0/removebg"])
+@pytest.mark.parametrize("method", ["POST", "GET", "PUT"])
+def test_addresses_tried_by_mistake_name_the_right_one(gateway, stage, secret, method, path, end):
+    headers = {"x-api-key": secret}
+    url = f"{gateway.url}/{path}{end}"
+    files = {"file": PICTURE} if method == "POST" else None
+
+    answer = requests.request(
+        method, url, headers=headers, files=files, timeout=WAIT, allow_redirects=False
+    )
+
+    sentence = "This address does not exist. Send POST /rmbg with the file in the field 'image'."
+    assert said(answer) == (404, "wrong_address", sentence)
 
 
 # ── Lengths ──────────────────────────────────────────────────────────────────

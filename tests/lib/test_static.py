@@ -1,6 +1,7 @@
 """Addresses of static files: with the hash of the newest manifest, looked up once."""
 
 import pytest
+from django.test import Client
 
 from dashboard.lib.static import HashedFiles
 
@@ -32,3 +33,15 @@ def test_while_debugging_addresses_have_no_hash(files, settings):
     settings.DEBUG = True
 
     assert files.url("css/app.css") == "/static/css/app.css"
+
+
+def test_static_files_carry_the_headers_of_pages(settings, tmp_path):
+    (tmp_path / "a.css").write_text("a{}")
+    settings.STATIC_ROOT = tmp_path
+
+    answer = Client().get("/static/a.css")
+
+    assert answer.status_code == 200
+    assert "default-src 'none'" in answer["Content-Security-Policy"]
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    answer.close()

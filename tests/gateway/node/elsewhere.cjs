@@ -1,7 +1,7 @@
-// Loaded before the program: what goes to RemBG's host goes to REMBG_URL. Nothing else is changed.
+// Loaded before the program: what goes to RemBG's hosts goes to REMBG_URL. Nothing else is changed.
 const axios = require("axios");
 
 axios.interceptors.request.use((config) => {
-  config.url = config.url.replace(/^https:\/\/api\.rembg\.com(?=\/)/, process.env.REMBG_URL);
+  config.url = config.url.replace(/^https:\/\/api\.(rembg\.com|remove-background\.ai)(?=\/)/, process.env.REMBG_URL);
   return config;
 });

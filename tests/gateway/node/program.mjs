@@ -1,5 +1,4 @@
 // Answers one line of JSON for each line of JSON: a call of rembg() as its documents show it.
-import { rembg } from "@remove-background-ai/rembg.js";
 import { existsSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 
@@ -12,14 +11,16 @@ const inputs = {
   }),
 };
 
-async function answer({ url, apiKey, path, input, options }) {
+async function answer({ name, url, apiKey, path, input, options }) {
   process.env.REMBG_URL = url;
+  const { rembg } = await import(name);
   const uploads = [];
   const downloads = [];
   try {
     const { outputImagePath, base64Image, cleanup } = await rembg({
       apiKey,
       inputImage: inputs[input](path),
+      inputImagePath: path, // So it is called before 1.1.9.
       onUploadProgress: (event) => uploads.push(event),
       onDownloadProgress: (event) => downloads.push(event),
       options,

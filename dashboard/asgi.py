@@ -1,0 +1,15 @@
+"""The application as the web server runs it."""
+
+from django.conf import settings
+
+from dashboard.wsgi import application as wsgi  # isort: skip  # It sets Django up for the next.
+from dashboard.gateway.authentication import may_open
+from dashboard.lib.bodies import AT_ONCE, PER_PEER, Server
+
+application = Server(
+    wsgi,
+    folder=settings.FILE_UPLOAD_TEMP_DIR,
+    reads=may_open,
+    # Behind a proxy every request has the proxy's address, and the proxy buffers bodies.
+    per_peer=AT_ONCE if settings.BEHIND_PROXY else PER_PEER,
+)

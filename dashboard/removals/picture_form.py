@@ -1,0 +1,100 @@
+"""The form of a picture to remove, as gateway and page receive it, and what is wrong with it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from tempfile import TemporaryFile
+from typing import BinaryIO
+
+from django.conf import settings
+from django.http import HttpRequest, UnreadablePostError
+
+from dashboard.lib import form_reader
+from dashboard.lib.form_reader import FilePart, Form, UnreadableForm
+from dashboard.lib.request_limits import MAX_FILE, content_length
+from dashboard.rembg import errors, filenames
+from dashboard.rembg.errors import PictureRefused
+from dashboard.rembg.parameters import PARSERS
+from dashboard.removals.files import no_space
+
+FIELD = "image"
+
+
+class SeveralImages(PictureRefused):
+    """U36: more than one file; a credit for which of them?"""
+
+    code = "several_images"
+    sentence = "Please send one image per request."
+
+
+class ImageAsText(PictureRefused):
+    """U47: the bytes came, but as a text field without a file's name."""
+
+    code = "image_as_text"
+    sentence = "The image was sent as a text field. Please send it as a file, with a filename."
+
+
+class OtherField(PictureRefused):
+    """U47: a file came, but in a field of another name."""
+
+    code = "other_field"
+
+    @classmethod
+    def named(cls, name: str) -> OtherField:
+        """Return the error that says which field was found."""
+        found = filenames.display(name, 40) if name.strip() else ""
+        return cls(f"A file was found in the field '{found}'. The field must be named 'image'.")
+
+
+@contextmanager
+def received(request: HttpRequest, fields: Collection[str] = PARSERS) -> Iterator[Form]:
+    """Read a request's form; its files are there within the block.
+
+    Raises UnreadableForm and NoSpace.
+    """
+    boundary = form_reader.boundary_of(request.META.get("CONTENT_TYPE", ""))
+    with _body(request) as body:
+        if body.seek(0, 2) < content_length(request):
+            raise UnreadableForm("cut")
+        yield form_reader.read(body, boundary, file=FIELD, fields=fields)
+
+
+def picture_of(form: Form) -> FilePart:
+    """Return the one picture of a form, under the name that was chosen; raise why there is none."""
+    if len(form.files) > 1:
+        raise SeveralImages
+    if not form.files:
+        raise _missing(form)
+    filename, has_escapes, content = file = form.files[0]
+    if not filename.strip(" .") and not content.size:
+        raise errors.NoFile
+    if content.size > MAX_FILE:
+        megabytes = content.size / 1_048_576
+        raise errors.FileTooLarge(
+            f"File size ({megabytes:.1f} MB) exceeds the maximum allowed size of 50 MB."
+        )
+    return file._replace(filename=filenames.from_form(filename)) if has_escapes else file
+
+
+def _missing(form: Form) -> PictureRefused:
+    if form.has_file_as_text:
+        return ImageAsText()
+    return OtherField.named(form.other_files[0]) if form.other_files else errors.NoImage()
+
+
+@contextmanager
+def _body(request: HttpRequest) -> Iterator[BinaryIO]:
+    """Lend a request's body as a seekable file: that of `lib.bodies`, or a copy."""
+    body = request.META["wsgi.input"]
+    if body.seekable():
+        yield body
+        return
+    with no_space(), TemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR) as copy:
+        try:
+            shutil.copyfileobj(request, copy)
+        except UnreadablePostError:
+            raise UnreadableForm("cut") from None
+        copy.flush()
+        yield copy
