@@ -11,7 +11,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import BinaryIO
 
 from django.db import DatabaseError, IntegrityError, transaction
@@ -38,6 +38,11 @@ Clock = Callable[[], datetime]
 ARCHIVED = "The account that should pay is archived. An admin can choose another one for this key."
 MOST_TRIES = 3  # F1, F2: nothing was sent, so it may be tried again.
 RECOVERY = 5.0  # seconds that a call waits for a breaker that is closing
+KEPT_FOR_WHO_LEFT = timedelta(days=1)
+CALLER_LEFT = Notice(
+    "caller_left",
+    "The caller had gone before the picture could be answered. It is kept here for a day at least.",
+)
 NOT_KEPT = Notice("not_stored", "The picture was answered, and could not be kept here.")
 
 
@@ -91,19 +96,26 @@ class SameOrder(Exception):
 
 
 def remove(
-    caller: Caller, order: Order, image: BinaryIO, target: BinaryIO, *, clock: Clock
+    caller: Caller,
+    order: Order,
+    image: BinaryIO,
+    target: BinaryIO,
+    *,
+    clock: Clock,
+    has_left: Callable[[], bool] = lambda: False,
 ) -> Answered:
     """Send a picture and write what comes back to `target`; both are files open for both.
 
-    Costs one credit. Raises an error of `rembg.errors` or `removals.errors` (whether anything was
-    charged, it says), or SameOrder.
+    Costs one credit. What nobody waits for any more (`has_left`) is kept for a day (R24). Raises an
+    error of `rembg.errors` or `removals.errors` (whether anything was charged, it says), or
+    SameOrder.
     """
     _look_for_same(caller, order)
     key, client = _choose(caller, order, at=clock())
     if not files.has_room():
         raise NoSpace
     removal, uses = _begin(caller, order, key, image, at=clock())
-    answer = _exchange(removal, order, key, client, image, target, clock=clock)
+    answer = _exchange(removal, order, key, client, image, target, clock=clock, has_left=has_left)
     return Answered(removal, answer, [use for use in uses if use.budget.is_bounded])
 
 
@@ -204,6 +216,7 @@ def _exchange(
     target: BinaryIO,
     *,
     clock: Clock,
+    has_left: Callable[[], bool],
 ) -> Removed:
     let_go()
     try:
@@ -214,11 +227,19 @@ def _exchange(
         # Of our own disk, and the client does not say how far it had come (R19).
         log.error("%s broke off: %s", removal.pk, exc.strerror)
         raise _end(removal, key, errors.OutcomeUnknown(), at=clock()) from None
-    kept = bool(order.result_until) and _keep(removal, target)
-    notices = () if kept or not order.result_until else (NOT_KEPT,)
+    left = has_left()
+    until = order.result_until or (clock() + KEPT_FOR_WHO_LEFT if left else None)
+    kept = until is not None and _keep(removal, target)
+    notices = [CALLER_LEFT] if left else []
+    notices += [] if kept or until is None else [NOT_KEPT]
     try:
         sending.note_answer(
-            removal, answer, kept=kept, more=notices, at=clock(), finish=statements.finish
+            removal,
+            answer,
+            kept_until=until if kept else None,
+            more=notices,
+            at=clock(),
+            finish=statements.finish,
         )
         if key.refusals:
             key.note_accepted(at=clock())

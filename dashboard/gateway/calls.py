@@ -68,7 +68,13 @@ class Done:
 
 
 def remove(
-    key: VirtualKey, form: Form, *, idempotency_key: str, request_id: str, clock: Clock
+    key: VirtualKey,
+    form: Form,
+    *,
+    idempotency_key: str,
+    request_id: str,
+    clock: Clock,
+    has_left: Callable[[], bool],
 ) -> Done:
     """Do what a call asks for. Raises an error of `rembg` or `removals`, or Refusal.
 
@@ -85,7 +91,9 @@ def remove(
     while True:
         target = cast(BinaryIO, AnswerFile())
         try:
-            done = at_once.remove(caller_of(key), order, image, target, clock=clock)
+            done = at_once.remove(
+                caller_of(key), order, image, target, clock=clock, has_left=has_left
+            )
         except SameOrder as same:
             target.close()
             if replay := _replayed(same.first, order, at=clock()):

@@ -17,6 +17,7 @@ from dashboard.gateway import answers, calls, openapi, refusals, usage
 from dashboard.gateway.authentication import authenticate
 from dashboard.gateway.lanes import lane
 from dashboard.gateway.refusals import Refusal
+from dashboard.lib.bodies import HAS_LEFT
 from dashboard.lib.form_reader import Form, UnreadableForm
 from dashboard.lib.request_limits import MAX_BODY, METHODS, content_length
 from dashboard.rembg.errors import NoImage, RembgError
@@ -62,6 +63,7 @@ def rmbg(request: HttpRequest) -> HttpResponseBase:
             idempotency_key=again,
             request_id=request.id,  # type: ignore[attr-defined]
             clock=timezone.now,
+            has_left=request.META.get(HAS_LEFT, lambda: False),
         )
     if done.file is None:
         return answers.failed_before(request, done.removal)

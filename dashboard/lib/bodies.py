@@ -26,6 +26,7 @@ AT_ONCE, PER_PEER = 512, 128  # bodies being read, in all and of one address
 READER_SILENCE = 60.0  # seconds for which a client may take no byte of its answer
 LOOK_EVERY = 0.5  # seconds between two settings of a body's deadline, which cost time
 IN_MEMORY = 256 * 1024  # bytes of a body that need no file
+HAS_LEFT = "dashboard.caller_has_left"  # in environ: whether nobody waits for the answer any more
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 Environ = dict[str, Any]
@@ -81,7 +82,12 @@ class Server:
                 request_limits.refuse(environ, refusal)
             answer = _Answer(send)
             loop = asyncio.get_running_loop()
+            leaving = loop.create_task(body.until_left()) if body.has_ended else None
+            if leaving is not None:
+                environ[HAS_LEFT] = leaving.done
             await loop.run_in_executor(self.threads, answer.run, self.application, environ)
+            if leaving is not None:
+                leaving.cancel()
             if has_body and not refusal:
                 await self._forget(environ, body)
             await answer.finish(closes=has_body and not body.has_ended)
@@ -135,6 +141,11 @@ class _Body:
         self._receive = receive
         self.has_ended = False
         self.was_cut = False
+
+    async def until_left(self) -> None:
+        """Wait until whoever sent it has gone; nothing else comes behind a body."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
 
     async def read(self, write: Callable[[bytes], object], pace: Pace) -> int:
         """Pass on the blocks, at most 64 MB and one; return their bytes. Raises TimeoutError."""

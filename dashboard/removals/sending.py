@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -144,13 +144,18 @@ def note_answer(
     removal: Removal,
     answer: Removed,
     *,
-    kept: bool = True,
-    more: tuple[Notice, ...] = (),
+    kept_until: datetime | None,
+    more: Iterable[Notice] = (),
     at: datetime,
     finish: Callable[..., bool] = Removal.finish,
 ) -> bool:
-    """Write down a result, stored under `result_name` where it was kept; `finish` writes it."""
-    files_kept = {} if kept or removal.picture else {"files_deleted_at": at}
+    """Write down a result, stored under `result_name` until then, or not kept; by `finish`."""
+    kept = kept_until is not None
+    files_kept: dict[str, datetime | None] = {}
+    if kept_until is not None:
+        files_kept = {"keep_until": max(kept_until, removal.keep_until), "files_deleted_at": None}
+    elif not removal.picture:
+        files_kept = {"files_deleted_at": at}
     return settle(
         lambda: finish(
             removal,
@@ -216,7 +221,7 @@ def _remove(
 
 
 def _settle_result(removal: Removal, key: ApiKey, answer: Removed, *, at: datetime) -> None:
-    note_answer(removal, answer, at=at)
+    note_answer(removal, answer, kept_until=removal.keep_until, at=at)
     failpoints.reach("after_done")
     if key.refusals:
         key.note_accepted(at=at)

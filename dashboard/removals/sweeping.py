@@ -114,7 +114,7 @@ def _look_for_result(removal: Removal, swept: Swept, *, at: datetime) -> None:
         return
     if found is None:
         swept.unknown += removal.end(ProcessEnded(), at=at)
-    elif sending.note_answer(removal, found, at=at):
+    elif sending.note_answer(removal, found, kept_until=removal.keep_until, at=at):
         swept.recovered += 1
         thumbnails.make(removal)
 

@@ -3,6 +3,7 @@
 import io
 import json
 import socket
+from datetime import timedelta
 
 import pytest
 import requests
@@ -585,13 +586,26 @@ def test_a_client_that_sends_20_mb_with_a_wrong_key_is_told(gateway, stage, secr
     assert answers == [401] * 5
 
 
-def test_u40_a_client_that_leaves_has_paid_once(gateway, stage, secret):
+def test_u40_r24_what_a_client_that_left_has_paid_for_is_kept_for_a_day(
+    gateway, stage, secret, client, mel, settings
+):
     body = IMAGE + END
     link = socket.create_connection(("127.0.0.1", gateway.port), timeout=WAIT)
     with stage.holding(), link:
         link.sendall(request(secret, body, b"Content-Length: %d" % len(body)))
         stage.wait_for(1)
 
+        link.shutdown(socket.SHUT_RDWR)
+        link.close()
+        for _ in range(3):  # What comes later is heard later.
+            requests.get(f"{gateway.url}/healthz", timeout=WAIT)
     wait_until(lambda: Removal.objects.get().is_final, "the call to end")
-    assert Removal.objects.get().state == State.DONE
+    removal = Removal.objects.get()
+    assert (removal.state, removal.charged) == (State.DONE, "yes")
     assert len(stage.bodies) == 1
+    assert [notice["code"] for notice in removal.notices] == ["caller_left"]
+    assert timedelta(hours=23) < removal.keep_until - removal.queued_at < timedelta(hours=25)
+    assert removal.has_files
+    client.force_login(mel)
+    page = client.get(f"/teams/acme/removals/{removal.pk}/").content.decode()
+    assert "had gone before the picture could be answered" in page
