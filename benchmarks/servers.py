@@ -124,7 +124,7 @@ def nginx(folder: Path, *, upstream: int, workers: int = 2) -> Iterator[Server |
 
 
 @contextmanager
-def gateway(folder: Path, *, upstream: int) -> Iterator[Server]:
+def gateway(folder: Path, *, upstream: int, workers: int = 1) -> Iterator[Server]:
     """Lend our web server, with an account, a key to it and a virtual key in it."""
     port = free_port()
     environment = {
@@ -138,11 +138,13 @@ def gateway(folder: Path, *, upstream: int) -> Iterator[Server]:
         "REMBG_API_URL": f"http://127.0.0.1:{upstream}",
         "REMBG_SITE_URL": f"http://127.0.0.1:{upstream}",
         "LOG_LEVEL": "INFO",
+        "WEB_WORKERS": str(workers),
     }
     _run([sys.executable, "manage.py", "setup"], environment)
     key = _run([sys.executable, "-c", HOUSE], environment).strip()
     log = folder / "web.log"
-    with _running(web_command(port), port, log, environment, path="/healthz") as server:
+    command = web_command(port, workers=workers)
+    with _running(command, port, log, environment, path="/healthz") as server:
         server.key = key
         yield server
 

@@ -10,6 +10,7 @@ application = Server(
     wsgi,
     folder=settings.FILE_UPLOAD_TEMP_DIR,
     reads=may_open,
-    # Behind a proxy every request has the proxy's address, and the proxy buffers bodies.
-    per_peer=AT_ONCE if settings.BEHIND_PROXY else PER_PEER,
+    # Each web process has its share. Behind a proxy every request has the proxy's address.
+    at_once=AT_ONCE // settings.WEB_WORKERS,
+    per_peer=(AT_ONCE if settings.BEHIND_PROXY else PER_PEER) // settings.WEB_WORKERS,
 )

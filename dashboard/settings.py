@@ -1,6 +1,7 @@
 """All settings, read once from the environment or `.env`; `.env.example` describes each."""
 
 import logging
+import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -39,6 +40,8 @@ BEHIND_PROXY = env.int("BEHIND_PROXY", 0)
 POLL_SECONDS = env.int("POLL_SECONDS", 900)
 POLL_THREADS = env.int("POLL_THREADS", 24)
 WORKER_THREADS = env.int("WORKER_THREADS", 4)
+# One a processor that this process may use: most of a call is waiting, some is work.
+WEB_WORKERS = env.int("WEB_WORKERS", min(4, len(os.sched_getaffinity(0))))
 QUEUE_LIMIT = env.int("QUEUE_LIMIT", 10_000)
 DEMO = env.bool("DEMO", False)
 CRASH_AT = env.str("CRASH_AT", "")

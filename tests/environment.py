@@ -10,6 +10,7 @@ os.environ["SITE_URL"] = "http://127.0.0.1:8000"
 os.environ["ENCRYPTION_KEYS"] = "k1:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 os.environ["LOG_LEVEL"] = "WARNING"
 os.environ["DEMO"] = "False"
+os.environ["WEB_WORKERS"] = "1"
 for name in (
     "REMBG_API_URL",
     "REMBG_SITE_URL",

@@ -15,7 +15,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from dashboard.gateway import answers, calls, openapi, refusals, usage
 from dashboard.gateway.authentication import authenticate
-from dashboard.gateway.lanes import lane
+from dashboard.gateway.concurrency import counted
 from dashboard.gateway.refusals import Refusal
 from dashboard.lib.bodies import HAS_LEFT
 from dashboard.lib.form_reader import Form, UnreadableForm
@@ -56,7 +56,7 @@ def rmbg(request: HttpRequest) -> HttpResponseBase:
     """Remove a background: authenticate, read the form, send it, answer with the picture."""
     key = authenticate(request, at=timezone.now())
     again = _idempotency_key(request)
-    with lane(key.team_id), _form(request) as form:
+    with counted(key.team_id), _form(request) as form:
         done = calls.remove(
             key,
             form,

@@ -60,11 +60,13 @@ class Server:
         *,
         folder: Path,
         reads: Callable[[Environ], bool],
+        at_once: int = AT_ONCE,
         per_peer: int = PER_PEER,
     ) -> None:
         self.application = application
         self.folder = str(folder)
         self.reads = reads
+        self.at_once = at_once
         self.per_peer = per_peer
         self.reading: Counter[str] = Counter()
         self.threads = ThreadPoolExecutor(THREADS)
@@ -103,7 +105,7 @@ class Server:
         A body that is too long, or cut, keeps a length that it does not have.
         """
         peer = environ["REMOTE_ADDR"]
-        if self.reading.total() >= AT_ONCE or self.reading[peer] >= self.per_peer:
+        if self.reading.total() >= self.at_once or self.reading[peer] >= self.per_peer:
             return "crowded"
         self.reading[peer] += 1
         try:

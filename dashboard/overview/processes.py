@@ -95,10 +95,14 @@ def answers(url: str) -> bool:
         return False
 
 
-def web_command(port: int) -> list[str]:
-    """Return how the web server is started: one process, whose threads `lib.bodies` counts."""
+def web_command(port: int, *, workers: int) -> list[str]:
+    """Return how the web server is started; `lib.bodies` counts the threads of each process.
+
+    One that was killed is started again, and the others go on.
+    """
     granian = [sys.executable, "-m", "granian", "--interface", "asginl", "--no-ws"]
-    granian += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    granian += ["--host", "127.0.0.1", "--port", str(port)]
+    granian += ["--workers", str(workers), "--respawn-failed-workers"]
     granian += ["--log-level", "warning"]
     # Pieces of a body: smaller ones wake the event loop more often, its default of 400 KB stays
     # with each connection.

@@ -49,10 +49,14 @@ def _capped_limit(error: RembgError, retries: int, random: Random) -> float:
 
 
 class Allowance:
-    """How many retries each key has left: 10, and 2 more every minute. Thread-safe."""
+    """How many retries each key has left: 10, and 2 more every minute. Thread-safe.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    `share`: so many processes count each for itself, and have that part of them, one at least.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic, *, share: int = 1) -> None:
         self._clock = clock
+        self._most, self._per_minute = max(1.0, TOKENS / share), PER_MINUTE / share
         self._buckets: dict[str, tuple[float, float]] = {}
         self._lock = threading.Lock()
 
@@ -72,15 +76,15 @@ class Allowance:
         """Return the seconds until `take` would say yes; 0 if it would now."""
         with self._lock:
             missing = 1.0 - self._tokens(name, self._clock())
-        return max(0, math.ceil(missing * 60.0 / PER_MINUTE))
+        return max(0, math.ceil(missing * 60.0 / self._per_minute))
 
     def _tokens(self, name: str, now: float) -> float:
-        tokens, at = self._buckets.get(name, (TOKENS, now))
-        return min(TOKENS, tokens + max(0.0, now - at) * PER_MINUTE / 60.0)
+        tokens, at = self._buckets.get(name, (self._most, now))
+        return min(self._most, tokens + max(0.0, now - at) * self._per_minute / 60.0)
 
     def _forget_full(self, now: float) -> None:
         self._buckets = {
             name: bucket
             for name, bucket in self._buckets.items()
-            if self._tokens(name, now) < TOKENS
+            if self._tokens(name, now) < self._most
         }

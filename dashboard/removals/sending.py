@@ -40,7 +40,8 @@ MONTHLY_REST = timedelta(hours=6)
 # The moment of the answer is worth more than a second's wait for a busy database.
 SETTLE_TRIES, SETTLE_PAUSE = 5, 1.0
 
-allowance = retry.Allowance()
+# Each process has its share of a key's retries.
+allowance = retry.Allowance(share=settings.WEB_WORKERS)
 random = Random()
 
 

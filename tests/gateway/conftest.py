@@ -9,7 +9,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -85,7 +85,8 @@ class _Scene(BaseHTTPRequestHandler):
     server: Stage
 
     def do_POST(self) -> None:
-        self.server.play(self)
+        with suppress(ConnectionError):  # RemBG does not mind who leaves.
+            self.server.play(self)
 
     do_GET = do_POST
 
@@ -119,6 +120,7 @@ class _Scene(BaseHTTPRequestHandler):
         sandbox.request(self.command, self.path, body or None, dict(self.headers))
         answer = sandbox.getresponse()
         content = answer.read()
+        sandbox.close()
         pause = answer.headers.get("Retry-After")
         self.give(
             content,
@@ -126,7 +128,6 @@ class _Scene(BaseHTTPRequestHandler):
             answer.headers["Content-Type"],
             **({"Retry_After": pause} if pause else {}),
         )
-        sandbox.close()
 
 
 @dataclass
@@ -137,6 +138,7 @@ class Gateway:
     api_url: str
     environment: dict[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
+    workers: int = 1
 
     def __post_init__(self) -> None:
         (self.folder / "static").mkdir(parents=True)
@@ -153,11 +155,16 @@ class Gateway:
             "REMBG_SITE_URL": self.api_url,
             "REMBG_DEADLINE_SECONDS": str(DEADLINE_SECONDS),
             "LOG_LEVEL": "DEBUG",
+            "WEB_WORKERS": str(self.workers),
             **self.environment,
         }
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
-                web_command(self.port), cwd=ROOT, env=environment, stdout=log, stderr=log
+                web_command(self.port, workers=self.workers),
+                cwd=ROOT,
+                env=environment,
+                stdout=log,
+                stderr=log,
             )
 
     @property
@@ -176,11 +183,13 @@ class Gateway:
     @property
     def worker(self) -> int:
         """The process that does the work: the server's own only watches over it."""
+        return self.worker_pids()[0]
+
+    def worker_pids(self) -> list[int]:
+        """Return all processes that do the work."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
-        return next(
-            (pid for pid in map(int, children.split()) if "spawn_main" in _command(pid)),
-            int(children.split()[-1]),
-        )
+        pids = map(int, children.split())
+        return [pid for pid in pids if "resource_tracker" not in _command(pid)]
 
     def wait(self) -> "Gateway":
         wait_until(self._answers, lambda: self.log)
@@ -315,9 +324,9 @@ def start_gateway(django_db_setup, django_db_blocker, stage_process, tmp_path_fa
     """Start web processes that end with the session, before the database goes."""
     started = []
 
-    def start(**environment: str) -> Gateway:
+    def start(*, workers: int = 1, **environment: str) -> Gateway:
         folder = tmp_path_factory.mktemp("gateway") / "data"
-        gateway = Gateway(folder, stage_process.url, environment)
+        gateway = Gateway(folder, stage_process.url, environment, workers=workers)
         started.append(gateway)
         return gateway.wait()
 

@@ -58,6 +58,7 @@ class House:
             "REMBG_SITE_URL": self.sandbox.url,
             "REMBG_DEADLINE_SECONDS": str(WAIT),
             "WORKER_THREADS": "1",
+            "WEB_WORKERS": "1",
             "LOG_LEVEL": "ERROR",
             # Its own SQLite and queue, whatever the suite runs on: the folder is the installation.
             "DATABASE_URL": f"sqlite:///{self.folder}/db.sqlite3",
@@ -97,7 +98,7 @@ class House:
         return process
 
     def web(self, crash_at: str = "") -> subprocess.Popen:
-        process = self.start(web_command(self.port), crash_at)
+        process = self.start(web_command(self.port, workers=1), crash_at)
         deadline = time.monotonic() + WAIT
         while time.monotonic() < deadline:
             try:

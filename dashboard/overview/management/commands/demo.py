@@ -72,7 +72,9 @@ class Command(BaseCommand):
         check_free(settings.PORT, settings.SANDBOX_PORT)
         run(manage("setup"))
         processes.start("sandbox", manage("sandbox"))
-        processes.start("web", web_command(settings.PORT), DEMO="True")
+        processes.start(
+            "web", web_command(settings.PORT, workers=settings.WEB_WORKERS), DEMO="True"
+        )
         processes.wait_for("sandbox", f"{sandbox_url()}/healthz")
         processes.wait_for("web", f"http://127.0.0.1:{settings.PORT}/healthz")
         # The worker last: while seeding moves the sandbox's clock, a poll would read the past.

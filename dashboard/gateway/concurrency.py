@@ -1,4 +1,4 @@
-"""How many calls of one team may be under way in this process (SAFETY A13, R10)."""
+"""How many calls of one team may be under way (SAFETY A13, R10)."""
 
 from __future__ import annotations
 
@@ -7,19 +7,21 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from django.conf import settings
+
 from dashboard.gateway import refusals
 
-AT_ONCE = 128  # of the 160 threads
+AT_ONCE = 128  # of a machine; each of its web processes grants its share
 
 _lock = threading.Lock()
 _under_way: Counter[int] = Counter()
 
 
 @contextmanager
-def lane(team_id: int) -> Iterator[None]:
+def counted(team_id: int) -> Iterator[None]:
     """Count a call while it lasts; raise Refusal where the team has too many."""
     with _lock:
-        if _under_way[team_id] >= AT_ONCE:
+        if _under_way[team_id] >= max(1, AT_ONCE // settings.WEB_WORKERS):
             raise refusals.too_many_calls()
         _under_way[team_id] += 1
     try:
