@@ -248,5 +248,10 @@ def test_a_call_asks_at_most_eight_statements(client, key, mine, settings, stage
     with CaptureQueriesContext(connection) as asked:
         assert post().status_code == 200
 
-    said = [query["sql"].split()[0] for query in asked.captured_queries]
+    # The breakers are read once a second, whatever the number of calls.
+    said = [
+        query["sql"].split()[0]
+        for query in asked.captured_queries
+        if "openbreaker" not in query["sql"]
+    ]
     assert len([word for word in said if "SAVEPOINT" not in word and word != "RELEASE"]) == 8, said
