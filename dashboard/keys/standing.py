@@ -16,10 +16,8 @@ from dashboard.keys.refusals import explain
 Text = str | Promise
 
 
-DEGRADED = _(
-    "RemBG answered with a small picture, as it does for an account without credits, and charged"
-)
-CHECK_CREDITS = _("Look at the account's page: it is not chosen by itself until that is settled.")
+DEGRADED = _("Its account answered with a small picture, as one without credits does.")
+CHECK_CREDITS = _("It is not chosen by itself until that is settled on the account's page.")
 
 
 @dataclass(frozen=True)
