@@ -16,20 +16,21 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks import load, servers, subjects
+from benchmarks.demo import ROOT
 from benchmarks.load import Job, Outcome
 from benchmarks.servers import Server
 from benchmarks.subjects import Subject
 
-SIZES, CLIENTS = (0.2, 2.0, 20.0), (1, 8, 64)  # MB
+SIZES, CLIENTS = (0.2, 2.0, 20.0), (1, 8, 16, 64)  # MB
 THINKING = 200  # ms; RemBG takes longer
 # MB, uploads at once, bytes a second of each: slow enough that all are there at the same time.
 UPLOADS = ((0.2, 64, 1e5), (2.0, 64, 1e6), (20.0, 64, 4e6), (50.0, 20, 12e6))
 NOT_A_NUMBER = float("nan")
 HEAD = (
-    "                              pictures a second      median, ms             p99, ms       "
-    "CPU, ms a picture  gateway\n"
-    "  MB  clients  upstream       nginx gateway ratio   nginx gateway  added   nginx gateway   "
-    "nginx gateway      peak MB   load"
+    "                                          of nginx  of before            ms           p99 of"
+    "    CPU, ms   peak\n"
+    "  MB  clients  upstream          server  a second            median   p95   p99   median"
+    "  a picture    MB   load"
 )
 
 
@@ -123,18 +124,22 @@ def main() -> None:
         upstream = stack.enter_context(servers.upstream(folder, answer))
         bench = Bench(upstream, folder, answer, asked.seconds, asked.rounds, asked.kind)
         rivals: dict[str, Server] = {}
-        if "nginx" in asked.of:
-            nginx = stack.enter_context(servers.nginx(folder, upstream=upstream.port))
-            if nginx is None:
-                print("not measured: there is no nginx on this machine (on Debian: nginx-light)")
-                return
-            rivals["nginx"] = nginx
-        if "gateway" in asked.of:
-            rivals["gateway"] = stack.enter_context(servers.gateway(folder, upstream=upstream.port))
+        nginx = stack.enter_context(servers.nginx(folder, upstream=upstream.port))
+        if nginx is None:
+            print("not measured: there is no nginx on this machine (on Debian: nginx-light)")
+            return
+        rivals["nginx"] = nginx
+        started = {f"{workers} web": (workers, ROOT) for workers in asked.workers}
+        if asked.before:
+            started = {"before": (1, asked.before), **started}
+        for name, (workers, checkout) in started.items():
+            place, port = folder / name.replace(" ", "-"), upstream.port
+            one = servers.gateway(place, upstream=port, workers=workers, checkout=checkout)
+            rivals[name] = stack.enter_context(one)
         began = time.monotonic()
         _bare(bench, asked.sizes)
-        if asked.uploads and "gateway" in rivals:
-            _uploads(bench, rivals["gateway"])
+        if asked.uploads:
+            _uploads(bench, rivals[f"{asked.workers[0]} web"])
         _table(bench, rivals, list(_cells(asked)))
         print(f"took {time.monotonic() - began:.0f} s")
 
@@ -149,7 +154,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--think", type=int, nargs="*", help="in ms; default 0, and 200 for 2 MB")
     parser.add_argument("--kind", choices=("jpeg", "png"), default="jpeg")
     parser.add_argument("--no-uploads", dest="uploads", action="store_false")
-    parser.add_argument("--of", nargs="*", default=("nginx", "gateway"))
+    parser.add_argument("--workers", type=int, nargs="+", default=(1, 2), help="web processes")
+    parser.add_argument("--before", type=Path, help="another checkout to compare with")
     asked = parser.parse_args()
     if asked.quick:
         asked.sizes, asked.seconds, asked.rounds = (2.0,), 1.5, 1
@@ -202,21 +208,20 @@ def _table(bench: Bench, rivals: dict[str, Server], cells: Sequence[Cell]) -> No
     print(f"\n{HEAD}")
     for cell in cells:
         tallies = bench.compare(rivals, cell)
-        print(_line(cell, tallies), flush=True)
         for name, tally in tallies.items():
+            print(_line(cell, name, tally, tallies), flush=True)
             _tell_wrong(name, tally.wrong)
 
 
-def _line(cell: Cell, tallies: dict[str, Tally]) -> str:
-    nginx, ours = (tallies.get(name, Tally()) for name in ("nginx", "gateway"))
-    medians = nginx.latency(0.5), ours.latency(0.5)
+def _line(cell: Cell, name: str, tally: Tally, tallies: dict[str, Tally]) -> str:
+    before = tallies.get("before", Tally())
+    middle, late = tally.latency(0.5), tally.latency(0.99)
     return (
         f"{cell.size:4g} {cell.clients:8} {cell.think:6} ms {'' if cell.keep_alive else 'close':5}"
-        f"{nginx.throughput:8.1f} {ours.throughput:7.1f} {_ratio(ours, nginx):5.2f}"
-        f"{medians[0]:8.1f} {medians[1]:7.1f} {medians[1] - medians[0]:+6.1f}"
-        f"{nginx.latency(0.99):8.0f} {ours.latency(0.99):7.0f}"
-        f"{_median(nginx.cpu):8.1f} {_median(ours.cpu):7.1f}"
-        f"{ours.peak:13.0f} {os.getloadavg()[0]:6.1f}"
+        f"{name:>10} {tally.throughput:9.1f}"
+        f"{_ratio(tally, tallies['nginx']):9.2f} {_ratio(tally, before):9.2f}"
+        f"{middle:9.1f} {tally.latency(0.95):5.0f} {late:5.0f} {late / middle:8.1f}"
+        f"{_median(tally.cpu):10.1f} {tally.peak:6.0f} {os.getloadavg()[0]:6.1f}"
     )
 
 

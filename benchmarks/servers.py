@@ -1,5 +1,6 @@
 """What the gateway's measurements run against, as processes that are ended by their id."""
 
+import json
 import os
 import pwd
 import shutil
@@ -15,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.demo import ROOT, free_port
-from dashboard.overview.processes import web_command
 
 STARTS_WITHIN = 30  # seconds
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -123,9 +123,22 @@ def nginx(folder: Path, *, upstream: int, workers: int = 2) -> Iterator[Server |
         yield server
 
 
+# Earlier checkouts start one process and take no number.
+COMMAND = """
+import inspect, json, sys
+from dashboard.overview.processes import web_command
+takes = "workers" in inspect.signature(web_command).parameters
+some = {"workers": int(sys.argv[2])} if takes else {}
+print(json.dumps(web_command(int(sys.argv[1]), **some)))
+"""
+
+
 @contextmanager
-def gateway(folder: Path, *, upstream: int, workers: int = 1) -> Iterator[Server]:
-    """Lend our web server, with an account, a key to it and a virtual key in it."""
+def gateway(
+    folder: Path, *, upstream: int, workers: int = 1, checkout: Path = ROOT
+) -> Iterator[Server]:
+    """Lend our web server, as a checkout starts it, with an account and keys in it."""
+    folder.mkdir(exist_ok=True)
     port = free_port()
     environment = {
         **os.environ,
@@ -140,11 +153,12 @@ def gateway(folder: Path, *, upstream: int, workers: int = 1) -> Iterator[Server
         "LOG_LEVEL": "INFO",
         "WEB_WORKERS": str(workers),
     }
-    _run([sys.executable, "manage.py", "setup"], environment)
-    key = _run([sys.executable, "-c", HOUSE], environment).strip()
+    _run([sys.executable, "manage.py", "setup"], environment, checkout)
+    key = _run([sys.executable, "-c", HOUSE], environment, checkout).strip()
+    asked = [sys.executable, "-c", COMMAND, str(port), str(workers)]
+    command = json.loads(_run(asked, environment, checkout))
     log = folder / "web.log"
-    command = web_command(port, workers=workers)
-    with _running(command, port, log, environment, path="/healthz") as server:
+    with _running(command, port, log, environment, path="/healthz", cwd=checkout) as server:
         server.key = key
         yield server
 
@@ -155,9 +169,9 @@ def ask(port: int, path: str) -> bytes:
         return bytes(answer.read())
 
 
-def _run(command: list[str], environment: dict[str, str]) -> str:
+def _run(command: list[str], environment: dict[str, str], checkout: Path) -> str:
     done = subprocess.run(
-        command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True
+        command, cwd=checkout, env=environment, check=True, stdout=subprocess.PIPE, text=True
     )
     return done.stdout
 
@@ -170,11 +184,12 @@ def _running(
     environment: dict[str, str] | None = None,
     *,
     path: str = "",
+    cwd: Path = ROOT,
 ) -> Iterator[Server]:
     with log.open("ab") as output:
         process = subprocess.Popen(
             command,
-            cwd=ROOT,
+            cwd=cwd,
             env=environment,
             stdout=output,
             stderr=output,
