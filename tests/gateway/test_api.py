@@ -451,3 +451,31 @@ def test_the_document_declares_errors_and_bounds(client, alice):
     key = document["components"]["schemas"]["IssueIn"]["properties"]
     assert key["label"]["maxLength"] == 80
     assert key["soft"]["anyOf"][0] == {"maximum": 1_000_000_000, "minimum": 1, "type": "integer"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("post", "teams/acme/accounts", "GET"),
+        ("options", "teams/acme/budgets", "GET"),
+        ("delete", "teams/acme/virtual-keys", "GET, POST"),
+        ("put", "teams/acme/virtual-keys/{pk}", "GET, PATCH"),
+        ("get", "teams/acme/virtual-keys/{pk}/revoke", "POST"),
+        ("post", "openapi.json", "GET, HEAD"),
+    ],
+)
+def test_s5_another_method_is_a_405_in_the_shape_of_every_error(
+    acme, mel, mels, method, path, allowed
+):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(mel)
+
+    answer = getattr(client, method)(f"/api/v1/{path.format(pk=mels.pk)}")
+
+    assert (answer.status_code, answer["Allow"]) == (405, allowed)
+    assert answer.json() == {
+        "error": f"Use {allowed}.",
+        "status": 405,
+        "code": "method",
+        "request_id": answer["X-Request-Id"],
+    }
