@@ -59,7 +59,7 @@ def issue(request: HttpRequest, slug: str, given: IssueIn) -> Status:
     """Issue a virtual key; the secret is in this answer and is never shown again."""
     at, mine = timezone.now(), _writer(request, slug)
     actor, theirs = Actor.of(mine, address_of(request)), _for_whom(mine, given.member)
-    wanted = _terms(mine.team, given.dict(exclude={"member"}), Terms(""), at=at)
+    wanted = _terms(mine.team, given.model_dump(exclude={"member"}), Terms(""), at=at)
     try:
         key, secret = deeds.issue(actor, theirs, wanted, at=at)
     except deeds.Refused as refused:
@@ -78,7 +78,7 @@ def one(request: HttpRequest, slug: str, key_id: UUID) -> VirtualKeyOut:
 def change(request: HttpRequest, slug: str, key_id: UUID, given: ChangeIn) -> VirtualKeyOut:
     """Change what is given; only an owner or admin raises or removes a hard cap."""
     at, actor, key = _to_write(request, slug, key_id)
-    changes = given.dict(exclude_unset=True)
+    changes = given.model_dump(exclude_unset=True)
     wanted = _terms(key.team, changes, terms.of(key), at=at)
     try:
         changed = deeds.change(actor, key, wanted, at=at)
