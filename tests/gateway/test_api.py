@@ -447,7 +447,7 @@ def test_the_document_declares_errors_and_bounds(client, alice):
 
     for path in document["paths"].values():
         for operation in path.values():
-            assert {"400", "401", "403", "404"} < set(operation["responses"])
+            assert {"400", "401", "403", "404", "503"} < set(operation["responses"])
     key = document["components"]["schemas"]["IssueIn"]["properties"]
     assert key["label"]["maxLength"] == 80
     assert key["soft"]["anyOf"][0] == {"maximum": 1_000_000_000, "minimum": 1, "type": "integer"}
