@@ -134,6 +134,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "dashboard.overview.failures.wrong_method",
     "dashboard.lib.busy.busy_database",
     "dashboard.lib.request_limits.body_cap",
 ]

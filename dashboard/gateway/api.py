@@ -30,13 +30,15 @@ from dashboard.gateway.schemas import (
 )
 from dashboard.gateway.standing import Standing, standing, standings
 from dashboard.keys.models import Account
-from dashboard.teams.api import membership_for
+from dashboard.teams.api import also_answers, membership_for
 from dashboard.teams.audit import address_of
 from dashboard.teams.models import AccessToken, Membership, Role, Team
 
 router = Router(tags=["virtual keys"])
 ONLY_READS = "An access token only reads. Sign in to issue or change virtual keys."
 ONLY_ADMINS = "Only an owner or admin issues keys to others."
+NO_MEMBER = also_answers(409, "This person is no member of the team any more.")
+OVER = also_answers(409, "The key is over, or somebody else was faster.")
 IN_FORM = ("label", "tag", "account", "falls_over", "soft", "hard")
 
 
@@ -54,12 +56,12 @@ def index(
     return {"virtual_keys": [_out(one) for one in standings(found.newest_first()[:limit], at=at)]}
 
 
-@router.post("/teams/{slug}/virtual-keys", response={201: SecretOut})
+@router.post("/teams/{slug}/virtual-keys", response={201: SecretOut}, openapi_extra=NO_MEMBER)
 def issue(request: HttpRequest, slug: str, given: IssueIn) -> Status:
     """Issue a virtual key; the secret is in this answer and is never shown again."""
     at, mine = timezone.now(), _writer(request, slug)
     actor, theirs = Actor.of(mine, address_of(request)), _for_whom(mine, given.member)
-    wanted = _terms(mine.team, given.dict(exclude={"member"}), Terms(""), at=at)
+    wanted = _terms(mine.team, given.model_dump(exclude={"member"}), Terms(""), at=at)
     try:
         key, secret = deeds.issue(actor, theirs, wanted, at=at)
     except deeds.Refused as refused:
@@ -74,11 +76,13 @@ def one(request: HttpRequest, slug: str, key_id: UUID) -> VirtualKeyOut:
     return _out(standing(key, at=timezone.now()))
 
 
-@router.patch("/teams/{slug}/virtual-keys/{uuid:key_id}", response=VirtualKeyOut)
+@router.patch(
+    "/teams/{slug}/virtual-keys/{uuid:key_id}", response=VirtualKeyOut, openapi_extra=OVER
+)
 def change(request: HttpRequest, slug: str, key_id: UUID, given: ChangeIn) -> VirtualKeyOut:
     """Change what is given; only an owner or admin raises or removes a hard cap."""
     at, actor, key = _to_write(request, slug, key_id)
-    changes = given.dict(exclude_unset=True)
+    changes = given.model_dump(exclude_unset=True)
     wanted = _terms(key.team, changes, terms.of(key), at=at)
     try:
         changed = deeds.change(actor, key, wanted, at=at)
@@ -103,7 +107,9 @@ def resume(request: HttpRequest, slug: str, key_id: UUID) -> VirtualKeyOut:
     return _out(standing(key, at=at))
 
 
-@router.post("/teams/{slug}/virtual-keys/{uuid:key_id}/rotate", response=SecretOut)
+@router.post(
+    "/teams/{slug}/virtual-keys/{uuid:key_id}/rotate", response=SecretOut, openapi_extra=OVER
+)
 def rotate(request: HttpRequest, slug: str, key_id: UUID, given: RotateIn) -> SecretOut:
     """Give a key a new secret, in this answer only; the old one stays good for the overlap."""
     at, actor, key = _to_write(request, slug, key_id)

@@ -3,18 +3,45 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from ninja import Schema
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from dashboard.gateway.forms import MOST
 from dashboard.teams.api import Text
 
+
+def _whole(value: object) -> object:
+    """Return 5 for 5.0, which JSON does not tell apart; raise ValueError for `true`."""
+    if isinstance(value, bool):
+        raise ValueError("Input should be a whole number")
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _written(value: object) -> object:
+    """Return a moment that begins with its year; raise ValueError for a number of seconds."""
+    if not isinstance(value, str) or value[4:5] != "-":
+        raise ValueError("Write the moment as text, with its zone.")
+    return value
+
+
+def _without_defaults(schema: dict[str, Any], model: type) -> None:
+    """Do not promise values for what is left out of a change: it stays as it is."""
+    if model is ChangeIn:
+        for field in schema["properties"].values():
+            field.pop("default", None)
+
+
 # As in `dashboard.rembg.parameters`.
 Format = Literal["webp", "png", "jpeg", "bmp"]
-Credits = Annotated[int, Field(ge=1, le=MOST, strict=True)]
+WHOLE = BeforeValidator(_whole)
+Credits = Annotated[int, Field(ge=1, le=MOST, strict=True), WHOLE]
+Moment = Annotated[AwareDatetime, BeforeValidator(_written)]
+# Something to read has to be in it, which neither a length nor every `\s` says.
+READABLE = {"pattern": r"^[^\x00]*[^\s\x00-\x1f\x85][^\x00]*$"}
+Label = Annotated[Text, Field(min_length=1, max_length=80, json_schema_extra=READABLE)]
 FieldName = Literal["w", "h", "exact_resize", "mask", "bg_color", "angle", "expand"]
 
 
@@ -63,16 +90,19 @@ class SecretOut(VirtualKeyOut):
     secret: str
 
 
-class ChangeIn(Schema):
+# What is read from a body is no `Schema`: that would take a list for an object without fields.
+class ChangeIn(BaseModel):
     """Terms of a key; what is left out stays. `null` is no account, no limit, no expiry, all."""
 
-    label: Annotated[Text, Field(max_length=80)] = ""
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
+
+    label: Label = ""
     tag: Annotated[Text, Field(max_length=40)] = ""
     account: UUID | None = None
     falls_over: Annotated[bool, Field(strict=True)] = False
     soft: Credits | None = None
     hard: Credits | None = None
-    expires_at: AwareDatetime | None = None
+    expires_at: Moment | None = None
     allowed_formats: Annotated[list[Format], Field(min_length=1)] | None = None
     allowed_fields: list[FieldName] | None = None
 
@@ -80,11 +110,11 @@ class ChangeIn(Schema):
 class IssueIn(ChangeIn):
     """A new key; `member` is an e-mail address, left out it is the caller's."""
 
-    label: Annotated[Text, Field(min_length=1, max_length=80)]
+    label: Label
     member: Annotated[Text, Field(max_length=254)] | None = None
 
 
-class RotateIn(Schema):
+class RotateIn(BaseModel):
     """For how many hours the old secret is good beside the new one."""
 
-    overlap_hours: Literal[0, 1, 24, 168] = 24
+    overlap_hours: Annotated[Literal[0, 1, 24, 168], WHOLE] = 24

@@ -20,7 +20,7 @@ from dashboard.usage.models import CalendarMonth, Cycle, Kind, Snapshot
 from dashboard.usage.since import since, since_newest
 
 DIGITS = re.compile(r"[0-9]{1,12}", re.ASCII)
-LIMITS = {"year": (1, 9999), "month": (1, 12), "periodStartUnix": (0, 253_402_300_799)}
+LIMITS = {"year": (1, 9999), "month": (1, 12), "periodStartUnix": (0, 4_102_444_800)}
 CONFLICT = "Use either periodStartUnix, or year and month, not both."
 
 

@@ -1,6 +1,7 @@
 """Pages for what went wrong: own words, no version, no path (SAFETY O9)."""
 
 import sys
+from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -12,7 +13,9 @@ from dashboard.teams.api import NOTHING_HERE
 
 # Here programs listen that were written for RemBG: every answer says what it cost.
 WIRE = ("/rmbg", "/api/membership-usage", "/api/openapi")
-CODES = {400: "bad_request", 403: "forbidden", 404: "not_found", 500: "broken"}
+API = "/api/v1/"
+CODES = {400: "bad_request", 403: "forbidden", 404: "not_found", 405: "method", 500: "broken"}
+Handler = Callable[[HttpRequest], HttpResponse]
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -27,9 +30,25 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Answer for what is not there, or not for this person: the two look the same."""
-    if request.path.startswith("/api/v1/"):
+    if request.path.startswith(API):
         return _answer(request, 404, NOTHING_HERE)
     return _answer(request, 404, _("This address leads nowhere, or to a team that you are not in."))
+
+
+def wrong_method(get_response: Handler) -> Handler:
+    """Say in JSON which methods an address of the JSON API takes; `Allow` names them too."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        answer = get_response(request)
+        if answer.status_code != 405 or not request.path.startswith(API):
+            return answer
+        # The framework's own order changes from one process to the next.
+        allowed = ", ".join(sorted(answer["Allow"].split(", ")))
+        said = _answer(request, 405, f"Use {allowed}.")
+        said["Allow"] = allowed
+        return said
+
+    return middleware
 
 
 def broken(request: HttpRequest) -> HttpResponse:

@@ -11,7 +11,7 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.openapi.schema import OpenAPISchema
 from ninja.security import HttpBearer, SessionAuth
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from dashboard.teams.models import AccessToken, Membership
 
@@ -28,7 +28,9 @@ def _storable(text: str) -> str:
 
 
 # What a person or program writes, wherever it comes to be kept or looked for.
-Text = Annotated[str, AfterValidator(_storable)]
+Text = Annotated[
+    str, AfterValidator(_storable), Field(json_schema_extra={"pattern": r"^[^\x00]*$"})
+]
 
 
 class TokenAuth(HttpBearer):
@@ -47,12 +49,13 @@ class TokenAuth(HttpBearer):
 API_AUTH = [TokenAuth(), SessionAuth()]
 
 
-# What any call may answer, beside what it says of itself.
+# What any call may answer, beside what it says of itself with `also_answers`.
 ERRORS = {
     400: "The request could not be understood; `details` names each field that is wrong.",
     401: "Not signed in, or no valid access token.",
     403: "The role in the team, or the access token, does not include this.",
     404: "There is nothing here, or nothing that the caller may see.",
+    503: "Something that is needed is busy or away; `Retry-After` says when to come back.",
 }
 ERROR_SCHEMA = {
     "title": "Error",
@@ -75,6 +78,16 @@ ERROR_SCHEMA = {
 }
 
 
+def also_answers(status: int, sentence: str) -> dict[str, Any]:
+    """Declare an error that few calls answer: `openapi_extra=also_answers(409, "…")`."""
+    return {"responses": {status: _declared(sentence)}}
+
+
+def _declared(sentence: str) -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/Error"}
+    return {"description": sentence, "content": {"application/json": {"schema": schema}}}
+
+
 class Api(NinjaAPI):
     """The JSON API, whose document declares its errors too."""
 
@@ -82,13 +95,10 @@ class Api(NinjaAPI):
         """Return the OpenAPI document."""
         document = super().get_openapi_schema(**kwargs)
         document["components"]["schemas"]["Error"] = ERROR_SCHEMA
-        schema = {"$ref": "#/components/schemas/Error"}
         for path in document["paths"].values():
             for operation in path.values():
                 for status, sentence in ERRORS.items():
-                    content = {"application/json": {"schema": schema}}
-                    answer = {"description": sentence, "content": content}
-                    operation["responses"].setdefault(status, answer)
+                    operation["responses"].setdefault(status, _declared(sentence))
         return document
 
 

@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from ninja import Query, Router, Schema
 from ninja.errors import ValidationError
+from pydantic import WithJsonSchema
 
 from dashboard.keys.models import Account
 from dashboard.teams.api import membership_for
@@ -26,7 +27,13 @@ router = Router(tags=["usage"])
 DAY = timedelta(days=1)
 MOST_DAYS = timedelta(days=400)
 FIRST, LAST = date(2000, 1, 1), date(2200, 12, 31)
-Day = Annotated[date, Query(ge=FIRST, le=LAST, description="From 2000-01-01 to 2200-12-31.")]
+IN_DOCUMENT = {
+    "type": "string",
+    "format": "date",
+    "pattern": r"^(2[01]\d\d|2200)-\d\d-\d\d$",  # JSON Schema has no bounds for dates.
+    "description": f"From {FIRST} to {LAST}.",
+}
+Day = Annotated[date, WithJsonSchema(IN_DOCUMENT), Query(ge=FIRST, le=LAST)]
 
 
 class SpreadOut(Schema):

@@ -447,7 +447,80 @@ def test_the_document_declares_errors_and_bounds(client, alice):
 
     for path in document["paths"].values():
         for operation in path.values():
-            assert {"400", "401", "403", "404"} < set(operation["responses"])
+            assert {"400", "401", "403", "404", "503"} < set(operation["responses"])
     key = document["components"]["schemas"]["IssueIn"]["properties"]
     assert key["label"]["maxLength"] == 80
     assert key["soft"]["anyOf"][0] == {"maximum": 1_000_000_000, "minimum": 1, "type": "integer"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("post", "teams/acme/accounts", "GET"),
+        ("options", "teams/acme/budgets", "GET"),
+        ("delete", "teams/acme/virtual-keys", "GET, POST"),
+        ("put", "teams/acme/virtual-keys/{pk}", "GET, PATCH"),
+        ("get", "teams/acme/virtual-keys/{pk}/revoke", "POST"),
+        ("post", "openapi.json", "GET, HEAD"),
+    ],
+)
+def test_s5_another_method_is_a_405_in_the_shape_of_every_error(
+    acme, mel, mels, method, path, allowed
+):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(mel)
+
+    answer = getattr(client, method)(f"/api/v1/{path.format(pk=mels.pk)}")
+
+    assert (answer.status_code, answer["Allow"]) == (405, allowed)
+    assert answer.json() == {
+        "error": f"Use {allowed}.",
+        "status": 405,
+        "code": "method",
+        "request_id": answer["X-Request-Id"],
+    }
+
+
+@pytest.mark.parametrize("body", ["[]", "[null, null]", '"label"', "5", "true", "null"])
+def test_a_body_that_is_no_object_changes_nothing(client, mel, mels, body):
+    client.force_login(mel)
+
+    answers = [
+        client.patch(f"{HERE}/{mels.pk}", body, content_type="application/json"),
+        client.post(f"{HERE}/{mels.pk}/rotate", body, content_type="application/json"),
+        client.post(HERE, body, content_type="application/json"),
+    ]
+
+    assert [answer.status_code for answer in answers] == [400, 400, 400]
+    assert {answer.json()["code"] for answer in answers} <= {"invalid", "refused"}
+    digest = mels.digest
+    mels.refresh_from_db()
+    assert mels.digest == digest
+
+
+def test_whole_numbers_are_whole_however_they_are_written(client, mel, mels):
+    client.force_login(mel)
+
+    assert patch(client, mels, hard=50.0).json()["budget"]["hard"] == 50
+    assert patch(client, mels, hard=50.5).status_code == 400
+    assert post(client, f"/{mels.pk}/rotate", overlap_hours=1.0).status_code == 200
+    assert post(client, f"/{mels.pk}/rotate", overlap_hours=True).status_code == 400
+
+
+@pytest.mark.parametrize("moment", [1_800_000_000, "1800000000"])
+def test_an_expiry_is_written_with_its_zone(client, mel, mels, moment):
+    client.force_login(mel)
+
+    answer = patch(client, mels, expires_at=moment)
+
+    assert answer.status_code == 400
+    assert [problem["field"] for problem in answer.json()["details"]] == ["expires_at"]
+
+
+def test_the_document_promises_no_value_for_what_a_change_leaves_out(client, alice):
+    schemas = client.get("/api/v1/openapi.json").json()["components"]["schemas"]
+
+    assert [
+        name for name, field in schemas["ChangeIn"]["properties"].items() if "default" in field
+    ] == []
+    assert schemas["IssueIn"]["properties"]["falls_over"]["default"] is False
