@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import replace
 
-from dashboard.sandbox.server import run
-from dashboard.sandbox.settings import BadSetting, Settings
+from dashboard.sandbox.server import add_arguments, run
+from dashboard.sandbox.settings import BadSetting
 
 
 def main() -> int:
-    """Read the settings and the arguments, then serve."""
+    """Read the arguments, then serve."""
+    parser = argparse.ArgumentParser(prog="python -m dashboard.sandbox", description=__doc__)
+    add_arguments(parser)
     try:
-        settings = Settings.from_environment()
+        return run(**vars(parser.parse_args()))
     except BadSetting as exc:
         sys.stderr.write(f"{exc}\n")
         return 2
-    parser = argparse.ArgumentParser(prog="python -m dashboard.sandbox", description=__doc__)
-    parser.add_argument("--host", default=settings.host)
-    parser.add_argument("--port", type=int, default=settings.port, help="0 takes a free one")
-    arguments = parser.parse_args()
-    try:
-        return run(replace(settings, host=arguments.host, port=arguments.port))
     except OSError as exc:
-        sys.stderr.write(f"Cannot listen on {arguments.host}:{arguments.port}: {exc.strerror}.\n")
+        sys.stderr.write(f"Cannot listen: {exc.strerror}.\n")
         return 1
 
 

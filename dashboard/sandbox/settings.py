@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
-MEGABYTE = 1024 * 1024
 
 
 class BadSetting(Exception):
@@ -17,23 +16,19 @@ class BadSetting(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that can be set; durations are seconds, sizes bytes."""
+    """Everything that can be set; durations are seconds."""
 
-    host: str = "127.0.0.1"
-    port: int = 8001
-    data_dir: Path = PROJECT / "var"
-    model: Path = PROJECT / "var" / "models" / "u2netp.onnx"
-    latency: float = 0.0
-    slow: float = 5.0
-    read_timeout: float = 10.0
-    idle_timeout: float = 75.0
-    drain_timeout: float = 30.0
-    segmentations: int = 2
-    large_wait: float = 60.0
-    connections: int = 256
-    rate_limit: int = 200
-    retry_after: str = "45"
-    body_limit: int = 64 * MEGABYTE
+    host: str
+    port: int
+    data_dir: Path
+    model: Path
+    latency: float
+    slow: float
+    read_timeout: float
+    segmentations: int
+    large_wait: float
+    rate_limit: int
+    retry_after: str
 
     @property
     def state_file(self) -> Path:
@@ -43,20 +38,19 @@ class Settings:
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
         """Read the settings; raises BadSetting naming the variable."""
         data_dir = PROJECT / environ.get("DATA_DIR", "var")
+        cores = max(2, os.cpu_count() or 1)
         return cls(
-            host=environ.get("SANDBOX_HOST", cls.host),
-            port=int(_number(environ, "SANDBOX_PORT", cls.port, most=65535)),
+            host=environ.get("SANDBOX_HOST", "127.0.0.1"),
+            port=int(_number(environ, "SANDBOX_PORT", 8001, most=65535)),
             data_dir=data_dir,
             model=PROJECT / (environ.get("SANDBOX_MODEL") or data_dir / "models" / "u2netp.onnx"),
-            latency=_number(environ, "SANDBOX_LATENCY", cls.latency),
-            slow=_number(environ, "SANDBOX_SLOW", cls.slow),
-            read_timeout=_number(environ, "SANDBOX_READ_TIMEOUT", cls.read_timeout, least=0.05),
-            segmentations=int(
-                _number(environ, "SANDBOX_SEGMENTATIONS", max(2, os.cpu_count() or 1), least=1)
-            ),
-            large_wait=_number(environ, "SANDBOX_LARGE_WAIT", cls.large_wait),
-            rate_limit=int(_number(environ, "SANDBOX_RATE_LIMIT", cls.rate_limit, most=10**9)),
-            retry_after=environ.get("SANDBOX_RETRY_AFTER", cls.retry_after),
+            latency=_number(environ, "SANDBOX_LATENCY", 0),
+            slow=_number(environ, "SANDBOX_SLOW", 5),
+            read_timeout=_number(environ, "SANDBOX_READ_TIMEOUT", 10, least=0.05),
+            segmentations=int(_number(environ, "SANDBOX_SEGMENTATIONS", cores, least=1)),
+            large_wait=_number(environ, "SANDBOX_LARGE_WAIT", 60),
+            rate_limit=int(_number(environ, "SANDBOX_RATE_LIMIT", 200, most=10**9)),
+            retry_after=environ.get("SANDBOX_RETRY_AFTER", "45"),
         )
 
 
