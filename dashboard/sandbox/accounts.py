@@ -3,8 +3,6 @@
 They are kept, with every credit, in a SQLite file of the sandbox's own.
 """
 
-from __future__ import annotations
-
 import hashlib
 import sqlite3
 import threading
@@ -36,7 +34,6 @@ CREATE TABLE IF NOT EXISTS entry (
 CREATE INDEX IF NOT EXISTS entry_of_account ON entry (account, at);
 """
 COLUMNS = "name, seen_at, membership, included, prepaid, clock"
-LEDGER = ("request_id", "account", "key", "sha256", "at", "paid_from")
 
 
 @dataclass(frozen=True)
@@ -99,6 +96,7 @@ class Accounts:
         self._database = sqlite3.connect(
             path, timeout=20, isolation_level=None, check_same_thread=False
         )
+        self._database.row_factory = sqlite3.Row
         self._database.execute("PRAGMA journal_mode=WAL")
         self._database.execute("PRAGMA synchronous=FULL")
         self._database.executescript(SCHEMA)
@@ -119,7 +117,7 @@ class Accounts:
                 f" ON CONFLICT (name) DO UPDATE SET name = name RETURNING {COLUMNS}",
                 *fresh,
             )
-        *_, clock = rows[0]
+        clock = rows[0]["clock"]
         return Account(key.profile, now if clock is None else clock, *rows[0])
 
     def answering(self, account: Account) -> Account:
@@ -239,11 +237,12 @@ class Accounts:
     def ledger(self, name: str | None) -> list[dict[str, Any]]:
         """The removals that cost a credit, oldest first; of all accounts without a name."""
         rows = self._all(
-            "SELECT request_id, account, key, sha256, at, iif(prepaid, 'prepaid', 'included')"
-            " FROM entry WHERE request_id IS NOT NULL AND (?1 IS NULL OR account = ?1) ORDER BY id",
+            "SELECT request_id, account, key, sha256, at,"
+            " iif(prepaid, 'prepaid', 'included') AS paid_from FROM entry"
+            " WHERE request_id IS NOT NULL AND (?1 IS NULL OR account = ?1) ORDER BY id",
             name,
         )
-        return [dict(zip(LEDGER, row, strict=True)) for row in rows]
+        return [dict(row) for row in rows]
 
     def forget(self, name: str | None) -> None:
         """Forget an account, or all of them without a name."""

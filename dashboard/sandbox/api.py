@@ -1,13 +1,12 @@
 """RemBG's wire: who may call, which call it is, and what it answers."""
 
-from __future__ import annotations
-
 import hashlib
 import html
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -46,17 +45,17 @@ class Sandbox:
         self._faults = Faults(settings)
         self._alone = threading.BoundedSemaphore(1)
         self._seats = threading.BoundedSemaphore(settings.segmentations)
-        self.routes: dict[str, tuple[str, Callable[[Request], Response]]] = {
+        self.routes: dict[str, tuple[str, Callable[[Request], Response | dict[str, Any]]]] = {
             "/": ("GET", self._page),
             "/page.css": ("GET", lambda _: STYLE),
-            "/healthz": ("GET", self._health),
+            "/healthz": ("GET", lambda _: {"status": "ok", "model": self.segmenter.name}),
             "/rmbg": ("POST", self._remove),
             "/api/membership-usage": ("GET", self._usage),
             "/api/openapi": ("GET", lambda _: OPENAPI),
-            "/sandbox/clock": ("PUT", self._control(controls.set_clock)),
-            "/sandbox/accounts": ("PUT", self._control(controls.change_account)),
-            "/sandbox/ledger": ("GET", self._control(controls.ledger)),
-            "/sandbox/reset": ("POST", self._control(controls.reset)),
+            "/sandbox/clock": ("PUT", partial(controls.set_clock, self._accounts)),
+            "/sandbox/accounts": ("PUT", partial(controls.change_account, self._accounts)),
+            "/sandbox/ledger": ("GET", partial(controls.ledger, self._accounts)),
+            "/sandbox/reset": ("POST", self._reset),
         }
 
     def close(self) -> None:
@@ -69,7 +68,10 @@ class Sandbox:
         method, route = self.routes[request.path]
         if method != ("GET" if request.method == "HEAD" else request.method):
             raise Refusal(405, errors.plain(405).problems, (("Allow", method),))
-        return route(request)
+        if request.path.startswith("/sandbox/"):
+            controls.require_loopback(request)
+        found = route(request)
+        return found if isinstance(found, Response) else exchange.document(found)
 
     def route_name(self, request: Request | None) -> str:
         """The address for the log, as long as it is one of ours: another might hold a secret."""
@@ -144,16 +146,6 @@ class Sandbox:
         headers = (("Content-Security-Policy", POLICY),)
         return Response(200, "text/html; charset=utf-8", content.encode(), headers)
 
-    def _health(self, request: Request) -> Response:
-        return exchange.document({"status": "ok", "model": self.segmenter.name})
-
-    def _control(
-        self, control: Callable[[Accounts, Request], dict[str, Any]]
-    ) -> Callable[[Request], Response]:
-        def answer(request: Request) -> Response:
-            controls.require_loopback(request)
-            if control is controls.reset:
-                self._faults.forget()
-            return exchange.document(control(self._accounts, request))
-
-        return answer
+    def _reset(self, request: Request) -> dict[str, Any]:
+        self._faults.forget()
+        return controls.reset(self._accounts, request)

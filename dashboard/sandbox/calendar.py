@@ -1,7 +1,5 @@
 """Billing windows: Stripe's, which follow an anchor, and UTC calendar months."""
 
-from __future__ import annotations
-
 from calendar import monthrange
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """`/sandbox/...`: clocks, values and the ledger, for tests on the same machine."""
 
-from __future__ import annotations
-
 import ipaddress
 import json
 from typing import Any

@@ -1,7 +1,5 @@
 """The error table of the RemBG API, word for word, and the refusals made from it."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

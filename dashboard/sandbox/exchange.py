@@ -1,7 +1,5 @@
 """A request as the sandbox reads it, and its response before it goes out."""
 
-from __future__ import annotations
-
 import json
 import re
 import time

@@ -1,7 +1,5 @@
 """What goes wrong: the faults of the keys `sandbox-fault-<id>`, and the short-term limit."""
 
-from __future__ import annotations
-
 import hashlib
 import threading
 import time
@@ -25,7 +23,14 @@ HTML = (
     b"<!doctype html><html><head><title>Just a moment...</title></head>"
     b"<body><h1>Bad gateway</h1></body></html>"
 )
-REDIRECT = (("Location", "https://redirected.invalid/"),)
+# The answers in place of the true one, and the one to the question for usage that differs.
+INSTEAD = {
+    "html": Response(200, "text/html; charset=utf-8", HTML),
+    "redirect": Response(302, "text/html", b"", (("Location", "https://redirected.invalid/"),)),
+    "garbage": Response(200, "image/webp", hashlib.shake_256(b"garbage").digest(4096)),
+    "reset": Response(200, "text/plain", b"", delivery=exchange.RESET),
+}
+GARBAGE = Response(200, "application/json", b'{"membership": "Premium-20000", "cred')
 
 
 class Faults:
@@ -66,18 +71,9 @@ class Faults:
             raise errors.row(key.fault)
         if key.fault == "flaky" and self._fails(key.text, call):
             raise errors.busy("The service is temporarily unavailable. Please try again.")
-        match key.fault:
-            case "html":
-                return Response(200, "text/html; charset=utf-8", HTML)
-            case "redirect":
-                return Response(302, "text/html", b"", REDIRECT)
-            case "garbage" if call == "rmbg":
-                return Response(200, "image/webp", hashlib.shake_256(b"garbage").digest(4096))
-            case "garbage":
-                return Response(200, "application/json", b'{"membership": "Premium-20000", "cred')
-            case "reset":
-                return Response(200, "text/plain", b"", delivery=exchange.RESET)
-        return None
+        if key.fault == "garbage" and call == "usage":
+            return GARBAGE
+        return INSTEAD.get(key.fault)
 
     def _fails(self, key: str, call: str) -> bool:
         """The first call fails, the following work, until a minute passes without any."""

@@ -1,7 +1,5 @@
 """The form of `POST /rmbg`, read as a stream: parameters, and the picture on disk when large."""
 
-from __future__ import annotations
-
 import io
 import re
 import tempfile
@@ -85,42 +83,35 @@ def _fill(form: Form, request: Request, boundary: bytes) -> None:
 def _names(head: bytes) -> tuple[str, str | None]:
     """A part's name and filename, None without one; the plain one counts (RFC 7578, 4.2)."""
     part = message_from_string(head.decode("utf-8", "replace"))
-    if part.defects:
+    name = part.get_param("name", "", header="content-disposition")
+    filename = part.get_param("filename", header="content-disposition")
+    if part.defects or b"\0" in head:
         raise errors.plain(400, UNREADABLE)
-    name, filename = (
-        part.get_param(each, header="content-disposition") for each in ("name", "filename")
-    )
-    return (
-        collapse_rfc2231_value(name or ""),
-        None if filename is None else collapse_rfc2231_value(filename),
-    )
+    decoded = None if filename is None else collapse_rfc2231_value(filename)
+    return collapse_rfc2231_value(name), decoded
 
 
 def _parts(request: Request, boundary: bytes) -> Iterator[tuple[bytes | None, bytes]]:
     """The heads of the parts, each followed by its data in pieces, which come without a head.
 
-    As RFC 2046 (5.1.1) allows, there may be a preamble, and padding behind boundaries.
+    As RFC 2046 (5.1.1) allows, there may be padding behind boundaries, and data before all heads.
     """
     delimiter = re.compile(rb"\r\n--" + re.escape(boundary) + rb"(?:--|[ \t]*\r\n)")
     # What may be the begin of a delimiter is kept until the rest of it is there.
     kept = len(boundary) + 256
-    waiting, begun, in_head = b"\r\n", False, False
+    waiting, in_head = b"\r\n", False
     while data := request.read():
         waiting += data
         while match := (HEAD_END if in_head else delimiter).search(waiting):
-            if in_head:
-                yield waiting[2 : match.end()], b""
-                waiting = waiting[match.end() :]
-            else:
-                yield None, waiting[: match.start()] if begun else b""
-                if match[0].endswith(b"--"):
-                    return
-                # Its line end stays, as the head may be empty.
-                waiting = waiting[match.end() - 2 :]
-            begun, in_head = True, not in_head
-        if in_head and len(waiting) > MAX_HEAD:
-            break
-        if not in_head and len(waiting) > kept:
-            yield None, waiting[:-kept] if begun else b""
+            yield (waiting[2 : match.end()], b"") if in_head else (None, waiting[: match.start()])
+            if match[0].endswith(b"--"):
+                return
+            # Behind a delimiter its line end stays, as the head may be empty.
+            waiting = waiting[match.end() - (0 if in_head else 2) :]
+            in_head = not in_head
+        if not in_head:
+            yield None, waiting[:-kept]
             waiting = waiting[-kept:]
+        elif len(waiting) > MAX_HEAD:
+            break
     raise errors.plain(400, UNREADABLE)

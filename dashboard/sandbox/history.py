@@ -1,7 +1,5 @@
 """What an account used before and beside us: made up, but the same for everybody who asks."""
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """`GET /api/membership-usage` in all its modes."""
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, datetime
 from functools import partial
@@ -18,18 +16,18 @@ DIGITS = re.compile(r"[0-9]{1,12}", re.ASCII)
 
 def answer(accounts: Accounts, account: Account, query: str) -> dict[str, Any]:
     """The JSON answer for an account; raises Refusal. A list of cycles ignores all the rest."""
-    pairs = parse_qsl(query, keep_blank_values=True, encoding="utf-8", errors="replace")
-    values = dict(reversed(pairs))
+    # Of a repeated one the first counts.
+    values = dict(reversed(parse_qsl(query, keep_blank_values=True)))
     if _is_set(values.get("listBillingCycles", "")):
         return {"billingCycles": [_bounds(each) for each in accounts.cycles(account)]}
     numbers = _numbers(values)
     if "periodStartUnix" in numbers:
-        window = _window(accounts, account, numbers["periodStartUnix"])
-        top = current = accounts.counter(account, window)
+        start = numbers["periodStartUnix"]
+        top = current = accounts.counter(account, _window(accounts, account, start))
     else:
         now = datetime.fromtimestamp(account.at, UTC)
-        year, month = numbers.get("year", now.year), numbers.get("month", now.month)
-        top = accounts.month(account, year, month)
+        year = numbers.get("year", now.year)
+        top = accounts.month(account, year, numbers.get("month", now.month))
         current = accounts.counter(account, account.current_window())
     document = {
         "membership": account.plan.membership,
@@ -38,10 +36,14 @@ def answer(accounts: Accounts, account: Account, query: str) -> dict[str, Any]:
         "app_usage": top.app,
         "api_usage": top.api,
     }
-    flags = [flag.strip() for flag in values.get("expand", "").split(",")]
-    if "billing_cycle" in flags or _is_set(values.get("includeBillingCycle", "")):
+    if _asks_for_cycle(values):
         document["billingCycle"] = _block(account, current)
     return document
+
+
+def _asks_for_cycle(values: dict[str, str]) -> bool:
+    flags = [flag.strip() for flag in values.get("expand", "").split(",")]
+    return "billing_cycle" in flags or _is_set(values.get("includeBillingCycle", ""))
 
 
 def _is_set(text: str) -> bool:

@@ -1,7 +1,5 @@
 """Fetch the u2netp model: `python -m dashboard.sandbox.model`."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """What `POST /rmbg` may be asked for, and RemBG's sentence for what it may not."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Callable, Mapping

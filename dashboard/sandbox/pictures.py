@@ -1,7 +1,5 @@
 """An uploaded picture: checked as RemBG does, then decoded upright and in sRGB."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import itertools
@@ -217,8 +215,9 @@ def decode(picture: Picture, size: Size) -> Image.Image:
         source.load()
     except BROKEN:
         raise errors.row("signature") from None
-    pixels = _averageable(source, picture.depth)
-    profile = source.info.get("icc_profile", b"")
+    pixels, profile = _averageable(source, picture.depth), source.info.get("icc_profile", b"")
+    # It may take 100 MB, as the result may.
+    del source
     result = _in_srgb(resized(pixels, stored, drafted[1] if drafted else None), profile)
     return result.transpose(TURNS[picture.orientation]) if picture.orientation in TURNS else result
 
@@ -271,7 +270,11 @@ def _in_srgb(pixels: Image.Image, icc: bytes) -> Image.Image:
             color = mode
     except (*BROKEN, ImageCms.PyCMSError):
         pass
-    result = transform.apply(pixels.convert(color)) if transform else pixels.convert("RGB")
-    if pixels.mode in ("LA", "RGBA"):
+    has_alpha = pixels.mode in ("LA", "RGBA")
+    if transform is None:
+        wanted = "RGBA" if has_alpha else "RGB"
+        return pixels if pixels.mode == wanted else pixels.convert(wanted)
+    result = transform.apply(pixels.convert(color))
+    if has_alpha:
         result.putalpha(pixels.getchannel("A"))
     return result

@@ -1,21 +1,11 @@
 """What a key of the sandbox stands for: an account and perhaps a fault."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from itertools import pairwise
 
 from dashboard.sandbox import errors
-from dashboard.sandbox.calendar import (
-    CALENDAR,
-    DAY,
-    LAST_MOMENT,
-    STRIPE,
-    Anchor,
-    Epoch,
-    month_at,
-)
+from dashboard.sandbox.calendar import CALENDAR, DAY, LAST_MOMENT, STRIPE, Anchor, Epoch, month_at
 from dashboard.sandbox.history import NOTHING, History, Shape, make
 
 NAME = re.compile(r"sandbox-[A-Za-z0-9_.-]{1,80}", re.ASCII)

@@ -4,8 +4,6 @@ Orient by EXIF, cut out, mask or background, size, angle, encode. Decoding and c
 the size that is asked for where that is smaller, so that memory follows the result.
 """
 
-from __future__ import annotations
-
 import math
 import tempfile
 from typing import IO, Any

@@ -1,7 +1,5 @@
 """Where the subject of a picture is: by the u2netp model, or by a plain cut without one."""
 
-from __future__ import annotations
-
 import itertools
 import os
 import threading

@@ -22,7 +22,8 @@ from dashboard.sandbox import errors, exchange
 from dashboard.sandbox.api import Sandbox
 from dashboard.sandbox.errors import Refusal
 from dashboard.sandbox.exchange import MEGABYTE, PIECE, Request, Response
-from dashboard.sandbox.settings import Settings
+from dashboard.sandbox.segmentation import NO_MODEL
+from dashboard.sandbox.settings import BadSetting, Settings
 
 DRIPS = 20
 CONNECTIONS = 256
@@ -32,6 +33,11 @@ IDLE_TIMEOUT, SEND_TIMEOUT, LINGER = 75.0, 30.0, 2.0
 RST = b"\x01\x00\x00\x00\x00\x00\x00\x00"
 # malloc.h: the size from which glibc maps memory of its own for a block.
 M_MMAP_THRESHOLD = -3
+ALWAYS = (
+    ("X-RemBG-Sandbox", "1"),
+    ("Cache-Control", "no-store"),
+    ("X-Content-Type-Options", "nosniff"),
+)
 FAILED = exchange.refusal(errors.plain(500))
 TOO_SLOW = exchange.refusal(errors.plain(408))
 CUT_OFF = exchange.refusal(errors.plain(400, "The request was cut off."))
@@ -124,19 +130,16 @@ class Handler(BaseHTTPRequestHandler):
         body = io.BytesIO(response.body) if isinstance(response.body, bytes) else response.body
         length = body.seek(0, io.SEEK_END)
         body.seek(0)
-        headers = {
-            "X-RemBG-Sandbox": "1",
-            "X-RemBG-Sandbox-Model": self.server.sandbox.segmenter.name,
-            "X-Request-Id": request_id,
-            "Content-Type": response.content_type,
-            "Content-Length": str(length),
-            "Connection": "close" if self.close_connection else "keep-alive",
-            "Cache-Control": "no-store",
-            "X-Content-Type-Options": "nosniff",
-            **dict(response.headers),
-        }
         self.send_response(response.status)
-        for name, value in headers.items():
+        for name, value in (
+            *ALWAYS,
+            ("X-RemBG-Sandbox-Model", self.server.sandbox.segmenter.name),
+            ("X-Request-Id", request_id),
+            ("Content-Type", response.content_type),
+            ("Content-Length", str(length)),
+            ("Connection", "close" if self.close_connection else "keep-alive"),
+            *response.headers,
+        ):
             self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
@@ -248,22 +251,23 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(host: str | None, port: int | None) -> int:
     """Serve until SIGTERM or Ctrl-C; 0 when everything begun was finished.
 
-    Without a host or port there are those of the settings. Raises BadSetting, OSError.
+    Without a host or port there are those of the settings.
     """
-    settings = Settings.from_environment()
-    if host is not None:
-        settings = replace(settings, host=host)
-    if port is not None:
-        settings = replace(settings, port=port)
     # Give large buffers back to the system when they are freed, where the C library can (glibc):
     # otherwise the memory of one 100-megapixel picture stays with the process.
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(M_MMAP_THRESHOLD, MEGABYTE)
-    server = Server(settings)
+    try:
+        settings = Settings.from_environment()
+        port = settings.port if port is None else port
+        server = Server(replace(settings, host=host or settings.host, port=port))
+    except (BadSetting, OSError) as exc:
+        sys.stderr.write(f"Cannot start: {exc}\n")
+        return 2 if isinstance(exc, BadSetting) else 1
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.stop())
-    if server.sandbox.segmenter.name == "none":
+    if server.sandbox.segmenter.name == NO_MODEL:
         server.log(warning="no model: pictures get a plain cut", fix="dashboard.sandbox.model")
     sys.stdout.write(f"listening on {server.address}\n")
     sys.stdout.flush()

@@ -1,13 +1,22 @@
 """What the sandbox takes from the environment; a wrong value stops the start."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
 PROJECT = Path(__file__).resolve().parents[2]
+# Default, least and most.
+NUMBERS = {
+    "port": (8001, 0, 65535),
+    "latency": (0.0, 0, 3600),
+    "slow": (5.0, 0, 3600),
+    "read_timeout": (10.0, 0.05, 3600),
+    "segmentations": (max(2, os.cpu_count() or 1), 1, 3600),
+    "large_wait": (60.0, 0, 3600),
+    "rate_limit": (200, 0, 10**9),
+}
 
 
 class BadSetting(Exception):
@@ -35,28 +44,25 @@ class Settings:
         return self.data_dir / "sandbox" / "state.sqlite3"
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
         """Read the settings; raises BadSetting naming the variable."""
         data_dir = PROJECT / environ.get("DATA_DIR", "var")
-        cores = max(2, os.cpu_count() or 1)
         return cls(
             host=environ.get("SANDBOX_HOST", "127.0.0.1"),
-            port=int(_number(environ, "SANDBOX_PORT", 8001, most=65535)),
             data_dir=data_dir,
             model=PROJECT / (environ.get("SANDBOX_MODEL") or data_dir / "models" / "u2netp.onnx"),
-            latency=_number(environ, "SANDBOX_LATENCY", 0),
-            slow=_number(environ, "SANDBOX_SLOW", 5),
-            read_timeout=_number(environ, "SANDBOX_READ_TIMEOUT", 10, least=0.05),
-            segmentations=int(_number(environ, "SANDBOX_SEGMENTATIONS", cores, least=1)),
-            large_wait=_number(environ, "SANDBOX_LARGE_WAIT", 60),
-            rate_limit=int(_number(environ, "SANDBOX_RATE_LIMIT", 200, most=10**9)),
             retry_after=environ.get("SANDBOX_RETRY_AFTER", "45"),
+            **{
+                name: _number(environ, f"SANDBOX_{name.upper()}", *NUMBERS[name])
+                for name in NUMBERS
+            },
         )
 
 
 def _number(
-    environ: Mapping[str, str], name: str, default: float, *, least: float = 0, most: float = 3600
-) -> float:
+    environ: Mapping[str, str], name: str, default: float, least: float, most: float
+) -> Any:
+    """A number of the default's type."""
     text = environ.get(name, str(default))
     try:
         value = float(text)
@@ -64,4 +70,4 @@ def _number(
         raise BadSetting(f"{name}={text!r}: use a number.") from None
     if not least <= value <= most:
         raise BadSetting(f"{name}={text!r}: use a number from {least:g} to {most:g}.")
-    return value
+    return type(default)(value)

@@ -1,14 +1,12 @@
 """`manage.py sandbox`: the sandbox alone, in this process."""
 
-from __future__ import annotations
-
+import sys
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 
 from dashboard.sandbox.server import add_arguments, run
-from dashboard.sandbox.settings import BadSetting
 
 
 class Command(BaseCommand):
@@ -19,9 +17,4 @@ class Command(BaseCommand):
         add_arguments(parser)
 
     def handle(self, *args: Any, host: str | None, port: int | None, **options: Any) -> None:
-        try:
-            run(host, port)
-        except BadSetting as exc:
-            raise CommandError(str(exc)) from None
-        except OSError as exc:
-            raise CommandError(f"Cannot listen: {exc.strerror}.") from exc
+        sys.exit(run(host, port))
