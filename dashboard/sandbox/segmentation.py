@@ -1,6 +1,5 @@
 """Where the subject of a picture is: by the u2netp model, or by a plain cut without one."""
 
-import itertools
 import os
 import threading
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from onnxruntime.capi.onnxruntime_pybind11_state import (
     InvalidGraph,
     InvalidProtobuf,
 )
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image
 
 Floats = NDArray[np.float32]
 SIDE = 320
@@ -23,8 +22,6 @@ SIDE = 320
 MEAN = np.array((0.485, 0.456, 0.406), dtype=np.float32)
 DEVIATION = np.array((0.229, 0.224, 0.225), dtype=np.float32)
 NO_MODEL = "none"
-# The plain cut's: a colour that photos do not have, and a sum of differences over three channels.
-BACKGROUND, LIKE_A_CORNER = (255, 0, 254), 100
 # The guided filter (He, Sun, Tang: "Guided image filtering"), in pixels of the small picture.
 GUIDE_RADIUS = 3
 GUIDE_SMOOTHNESS = 2e-4
@@ -108,16 +105,42 @@ def _tensor(picture: Image.Image) -> Floats:
 
 
 def plain_cut(picture: Image.Image) -> Floats:
-    """Cut without a model: what reaches a corner in the corner's colour is background.
+    """Cut without a model: what reaches the border in the border's colours is background.
 
-    Where that leaves next to nothing, nothing is cut.
+    Where that leaves next to nothing, or nearly everything, an ellipse is taken instead.
     """
-    small = picture.filter(ImageFilter.MedianFilter(7)).reduce(2)
-    for corner in itertools.product((0, small.width - 1), (0, small.height - 1)):
-        ImageDraw.floodfill(small, corner, BACKGROUND, thresh=LIKE_A_CORNER)
-    subject = (np.asarray(small) != BACKGROUND).any(axis=2)
-    matte = Image.fromarray(np.float32(subject if subject.mean() > 0.02 else subject | True))
+    side = SIDE // 2
+    pixels = np.asarray(picture.resize((side, side), Image.Resampling.BOX), dtype=np.float32)
+    ground = _flood(_distance_to_border(pixels) < 40.0)
+    if not 0.02 < ground.mean() < 0.98:
+        across = np.linspace(-1, 1, side)
+        ground = np.hypot(across[:, np.newaxis], across[np.newaxis, :]) > 0.825
+    matte = Image.fromarray((~ground).astype(np.float32))
     return np.asarray(matte.resize(picture.size, Image.Resampling.BILINEAR))
+
+
+def _distance_to_border(pixels: Floats) -> Floats:
+    """Distance of each pixel's colour from the nearest of the border's main colours."""
+    border = np.concatenate((pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]))
+    strip = Image.fromarray(border.astype(np.uint8)[np.newaxis])
+    palette = strip.quantize(4).convert("RGB").getcolors(8) or []
+    common = [color for count, color in palette if count > len(border) // 10]
+    distances = [np.linalg.norm(pixels - np.array(color), axis=2) for color in common]
+    nearest: Floats = np.min(distances, axis=0).astype(np.float32)
+    return nearest
+
+
+def _flood(similar: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The similar pixels that are connected with the border."""
+    ground = np.zeros_like(similar)
+    ground[[0, -1], :], ground[:, [0, -1]] = similar[[0, -1], :], similar[:, [0, -1]]
+    size = -1
+    while size != (size := int(ground.sum())):
+        ground[1:] |= ground[:-1] & similar[1:]
+        ground[:-1] |= ground[1:] & similar[:-1]
+        ground[:, 1:] |= ground[:, :-1] & similar[:, 1:]
+        ground[:, :-1] |= ground[:, 1:] & similar[:, :-1]
+    return ground
 
 
 def refine(small: Image.Image, coarse: Floats) -> Matte:

@@ -54,6 +54,7 @@ class Handler(BaseHTTPRequestHandler):
         super().setup()
         self.idle = True
         self.server.handlers.add(self)
+        self._is_too_many = len(self.server.handlers) > CONNECTIONS
         # One that comes in at the end is not there to be told so.
         late = self.server.settings.read_timeout
         self.connection.settimeout(late if self.server.stopping else IDLE_TIMEOUT)
@@ -80,7 +81,7 @@ class Handler(BaseHTTPRequestHandler):
         request: Request | None = None
         response = FAILED
         try:
-            if len(self.server.handlers) > CONNECTIONS:
+            if self._is_too_many:
                 raise errors.busy("The sandbox has too many connections.")
             request = Request(self)
             response = self.server.sandbox.answer(request)
