@@ -169,5 +169,7 @@ def _blur(planes: Floats, radius: int) -> Floats:
         padding = [(radius, radius) if each == axis else (0, 0) for each in range(3)]
         padded = np.pad(planes, padding, mode="edge")
         windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * radius + 1, axis=axis)
-        planes = windows.mean(axis=-1)
+        # Added plane by plane, which is several times faster than a mean over the short axis.
+        total: Floats = sum(np.moveaxis(windows, -1, 0), np.zeros_like(planes))
+        planes = total / np.float32(2 * radius + 1)
     return planes
