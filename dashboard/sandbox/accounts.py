@@ -1,93 +1,124 @@
-"""Accounts of the sandbox: what they may spend, what they spent, and in which window."""
+"""Accounts of the sandbox: what they may spend, what they spent, and in which window.
 
-from __future__ import annotations
+They are kept, with every credit, in a SQLite file of the sandbox's own.
+"""
 
 import hashlib
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from dashboard.sandbox import errors
 from dashboard.sandbox.calendar import STRIPE, Epoch, Span, Window, month
-from dashboard.sandbox.history import HOUR, History
-from dashboard.sandbox.profiles import Key, Plan
-from dashboard.sandbox.state import AccountRow, Charge, State
+from dashboard.sandbox.history import HOUR
+from dashboard.sandbox.profiles import Key, Plan, Profile
 
 QUARTER = 15 * 60
 STALE = 2 * HOUR
-
-
-@dataclass(frozen=True)
-class Counter:
-    """Included credits used in a window, by the web editor and by API keys."""
-
-    window: Window
-    app: int
-    api: int
-
-    @property
-    def used(self) -> int:
-        return self.app + self.api
-
-    def inferred(self, starts: list[int]) -> Counter:
-        """The same with the end that the next of these starts (ascending) leaves the window."""
-        end = next((each for each in starts if each > self.window.start), self.window.end)
-        return replace(self, window=replace(self.window, end=end))
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS account (
+    name TEXT PRIMARY KEY, seen_at INTEGER NOT NULL, membership TEXT NOT NULL,
+    included INTEGER NOT NULL CHECK (included >= 0),
+    prepaid INTEGER NOT NULL CHECK (prepaid >= 0), clock INTEGER
+) STRICT;
+CREATE TABLE IF NOT EXISTS entry (
+    id INTEGER PRIMARY KEY, account TEXT NOT NULL REFERENCES account, at INTEGER NOT NULL,
+    app INTEGER NOT NULL DEFAULT 0, api INTEGER NOT NULL DEFAULT 0,
+    prepaid INTEGER NOT NULL DEFAULT 0, key TEXT, request_id TEXT UNIQUE, sha256 TEXT
+) STRICT;
+-- Counters: the entries of an account in a window.
+CREATE INDEX IF NOT EXISTS entry_of_account ON entry (account, at);
+"""
+COLUMNS = "name, seen_at, membership, included, prepaid, clock"
 
 
 @dataclass(frozen=True)
 class Account:
-    """An account at one moment `at` (its test clock's, if it has one), Unix seconds."""
+    """An account as stored, at one moment `at`: its test clock's, if it has one. Unix seconds."""
 
-    key: Key
-    row: AccountRow
+    profile: Profile
     at: int
+    name: str
+    seen_at: int
+    membership: str
+    included: int
+    prepaid: int
+    clock: int | None
 
     @property
     def plan(self) -> Plan:
         """Today's plan: the one that was set, or else what upgrades have made of it."""
-        profile, seen_at = self.key.profile, self.row.seen_at
-        stored = Plan(self.row.membership, self.row.included)
-        untouched = stored == profile.plan_at(seen_at, seen_at)
-        return profile.plan_at(seen_at, self.at) if untouched else stored
-
-    @property
-    def epochs(self) -> tuple[Epoch, ...]:
-        return self.key.profile.epochs(self.row.seen_at)
-
-    @property
-    def history(self) -> History:
-        return self.key.profile.history(self.row.name, self.row.seen_at)
-
-    @property
-    def begins_at(self) -> int:
-        return self.key.profile.begins_at(self.row.seen_at)
+        stored = Plan(self.membership, self.included)
+        untouched = stored == self.profile.plan_at(self.seen_at, self.seen_at)
+        return self.profile.plan_at(self.seen_at, self.at) if untouched else stored
 
     def epoch_at(self, at: int) -> Epoch:
         """How the account is billed at a moment; nobody knows yet what comes after its own."""
         moment = min(at, self.at)
-        return next(each for each in self.epochs if each.start <= moment < each.end)
+        epochs = self.profile.epochs(self.seen_at)
+        return next(each for each in epochs if each.start <= moment < each.end)
 
     def current_window(self) -> Window:
         """The window that a removal is counted in now."""
         return self.epoch_at(self.at).counting_at(self.at)
 
 
-class Accounts:
-    """The accounts in the state file. Counters are computed, so two calls cannot disagree."""
+@dataclass(frozen=True)
+class Counter:
+    """Included credits used in a window, by the web editor and by API keys.
 
-    def __init__(self, state: State) -> None:
-        self._state = state
+    One that stands at 0 may have `moved`.
+    """
+
+    window: Window
+    app: int
+    api: int
+    moved: bool
+
+    @property
+    def used(self) -> int:
+        return self.app + self.api
+
+
+class Accounts:
+    """All accounts; safe from any thread, and what a call wrote is on disk when it returns.
+
+    Counters are computed, so two calls cannot disagree.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.RLock()
+        self._database = sqlite3.connect(
+            path, timeout=20, isolation_level=None, check_same_thread=False
+        )
+        self._database.row_factory = sqlite3.Row
+        self._database.execute("PRAGMA journal_mode=WAL")
+        self._database.execute("PRAGMA synchronous=FULL")
+        self._database.executescript(SCHEMA)
+
+    def close(self) -> None:
+        with self._lock:
+            self._database.close()
 
     def find(self, key: Key, *, now: int) -> Account:
         """The account of a key as of its clock, or as of `now`; it begins when first seen."""
-        row = self._state.account(key.account)
-        if row is None:
-            plan, prepaid = key.profile.plan_at(now, now), key.profile.prepaid
-            fresh = AccountRow(key.account, now, plan.membership, plan.included, prepaid, None)
-            with self._state.transaction():
-                self._state.add_account(fresh)
-                row = self._state.account(key.account) or fresh
-        return Account(key, row, now if row.clock is None else row.clock)
+        rows = self._all(f"SELECT {COLUMNS} FROM account WHERE name = ?", key.account)
+        if not rows:
+            plan = key.profile.plan_at(now, now)
+            fresh = (key.account, now, plan.membership, plan.included, key.profile.prepaid)
+            # Whoever was first made it; in any case the row comes back.
+            rows = self._all(
+                f"INSERT INTO account ({COLUMNS}) VALUES (?, ?, ?, ?, ?, NULL)"
+                f" ON CONFLICT (name) DO UPDATE SET name = name RETURNING {COLUMNS}",
+                *fresh,
+            )
+        clock = rows[0]["clock"]
+        return Account(key.profile, now if clock is None else clock, *rows[0])
 
     def answering(self, account: Account) -> Account:
         """The account that a question is answered from: now and then a replica, two hours old.
@@ -98,11 +129,11 @@ class Accounts:
         quarter = str(account.at // QUARTER)
         old = hashlib.sha256(quarter.encode()).hexdigest()[0] in "01"
         at = account.at - STALE
-        if not (account.key.profile.stale and old and at >= account.begins_at):
+        begins_at = account.profile.begins_at(account.seen_at)
+        if not (account.profile.stale and old and at >= begins_at):
             return account
-        spent = self._state.prepaid_used(account.row.name, at + 1, account.at + 1)
-        row = replace(account.row, prepaid=account.row.prepaid + spent)
-        return replace(account, row=row, at=at)
+        _, _, spent, _ = self._entries(account, at + 1, account.at + 1)
+        return replace(account, at=at, prepaid=account.prepaid + spent)
 
     def month(self, account: Account, year: int, number: int) -> Counter:
         """A UTC calendar month: everything used in it, whatever window it was counted in."""
@@ -124,22 +155,24 @@ class Accounts:
         newest window, which no other one follows.
         """
         current = account.current_window()
-        listed = []
-        for window, spans in self.windows(account).items():
-            counter = self._counter(account, window, spans)
-            runs = window == current and window.kind == STRIPE
-            if runs or counter.used or self._was_counted(account, spans):
-                listed.append((counter, runs))
-        starts = sorted(counter.window.start for counter, _ in listed)
-        cycles = [each if runs else each.inferred(starts) for each, runs in listed]
+        running = current if current.kind == STRIPE else None
+        counters = [self._counter(account, *each) for each in self.windows(account).items()]
+        listed = [each for each in counters if each.moved or each.used or each.window == running]
+        starts = sorted(each.window.start for each in listed)
+        cycles = []
+        for each in listed:
+            later = [start for start in starts if start > each.window.start]
+            end = later[0] if later and each.window != running else each.window.end
+            cycles.append(replace(each, window=replace(each.window, end=end)))
         return sorted(cycles, key=lambda each: each.window, reverse=True)
 
     def windows(self, account: Account) -> dict[Window, list[Span]]:
         """Every window since the account's history began, with the spans that it counted."""
-        entry = self._state.first_entry_at(account.row.name)
-        first = min(account.begins_at, account.at if entry is None else entry, account.at)
+        entry = self._all("SELECT min(at) FROM entry WHERE account = ?", account.name)[0][0]
+        begins_at = account.profile.begins_at(account.seen_at)
+        first = min(begins_at, account.at if entry is None else entry, account.at)
         found: dict[Window, list[Span]] = {}
-        for epoch in account.epochs:
+        for epoch in account.profile.epochs(account.seen_at):
             for span in epoch.spans(first, account.at):
                 found.setdefault(span.window, []).append(span)
         return found
@@ -149,75 +182,102 @@ class Accounts:
         counter = self.counter(account, account.current_window())
         if counter.used < account.plan.included:
             return False
-        if account.row.prepaid < 1:
-            raise errors.RATE_MONTHLY.refusal()
+        if account.prepaid < 1:
+            raise errors.row("rate_monthly")
         return True
 
     def charge(self, key: Key, *, request_id: str, sha256: str, now: int) -> None:
-        """Take one credit, included ones first; raises Refusal when none is left."""
-        with self._state.transaction():
+        """Take one credit, included ones first; raises Refusal when none is left.
+
+        A request id can be charged only once.
+        """
+        with self._transaction():
             account = self.find(key, now=now)
             prepaid = self.require_credit(account)
-            self._state.charge(
-                Charge(key.account, account.at, key.text, request_id, sha256, prepaid)
+            self._all(
+                "INSERT INTO entry (account, at, api, prepaid, key, request_id, sha256)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                *(account.name, account.at, not prepaid, prepaid, key.text, request_id, sha256),
+            )
+            self._all(
+                "UPDATE account SET prepaid = prepaid - ? WHERE name = ?", prepaid, account.name
             )
 
     def set_clock(self, key: Key, clock: int | None, *, now: int) -> Account:
         """Let the account answer as of `clock`; one not seen before begins then."""
-        with self._state.transaction():
-            row = self.find(key, now=now if clock is None else clock).row
-            self._state.change_account(replace(row, clock=clock))
+        with self._transaction():
+            name = self.find(key, now=now if clock is None else clock).name
+            self._all("UPDATE account SET clock = ? WHERE name = ?", clock, name)
             return self.find(key, now=now)
 
-    def change(self, key: Key, changes: AccountChanges, *, now: int) -> Account:
-        """Set an account's values; counters are those of the present window."""
-        with self._state.transaction():
+    def change(self, key: Key, changes: dict[str, Any], *, now: int) -> Account:
+        """Set an account's values as a test names them; counters are those of its present window.
+
+        Of a plan that is set in part, the rest is today's.
+        """
+        with self._transaction():
             account = self.find(key, now=now)
-            row = replace(account.row, **changes.columns(account.plan))
-            self._state.change_account(row)
+            sets_plan = "membership" in changes or "included_credits" in changes
+            plan = account.plan if sets_plan else Plan(account.membership, account.included)
+            self._all(
+                "UPDATE account SET membership = ?, included = ?, prepaid = ? WHERE name = ?",
+                changes.get("membership", plan.membership),
+                changes.get("included_credits", plan.included),
+                changes.get("prepaid_credits", account.prepaid),
+                account.name,
+            )
             counter = self.counter(account, account.current_window())
-            app = 0 if changes.app_usage is None else changes.app_usage - counter.app
-            api = 0 if changes.api_usage is None else changes.api_usage - counter.api
+            app = changes.get("app_usage", counter.app) - counter.app
+            api = changes.get("api_usage", counter.api) - counter.api
             if app or api:
-                self._state.correct(row.name, account.at, app=app, api=api)
+                statement = "INSERT INTO entry (account, at, app, api) VALUES (?, ?, ?, ?)"
+                self._all(statement, account.name, account.at, app, api)
             return self.find(key, now=now)
+
+    def ledger(self, name: str | None) -> list[dict[str, Any]]:
+        """The removals that cost a credit, oldest first; of all accounts without a name."""
+        rows = self._all(
+            "SELECT request_id, account, key, sha256, at,"
+            " iif(prepaid, 'prepaid', 'included') AS paid_from FROM entry"
+            " WHERE request_id IS NOT NULL AND (?1 IS NULL OR account = ?1) ORDER BY id",
+            name,
+        )
+        return [dict(row) for row in rows]
+
+    def forget(self, name: str | None) -> None:
+        """Forget an account, or all of them without a name."""
+        with self._transaction():
+            self._all("DELETE FROM entry WHERE ?1 IS NULL OR account = ?1", name)
+            self._all("DELETE FROM account WHERE ?1 IS NULL OR name = ?1", name)
 
     def _counter(self, account: Account, window: Window, spans: list[Span]) -> Counter:
         """What was used in these spans, as far as the account's moment has come."""
-        app = api = 0
+        history = account.profile.history(account.name, account.seen_at)
+        app, api, moved = 0, 0, False
         for span in spans:
-            made_up = account.history.used(span.start, min(span.end, account.at))
-            end = min(span.end, account.at + 1)
-            real = self._state.used(account.row.name, span.start, end)
+            made_up = history.used(span.start, min(span.end, account.at))
+            real = self._entries(account, span.start, min(span.end, account.at + 1))
             app, api = app + made_up[0] + real[0], api + made_up[1] + real[1]
-        return Counter(window, max(0, app), max(0, api))
+            moved = moved or bool(real[3])
+        return Counter(window, max(0, app), max(0, api), moved)
 
-    def _was_counted(self, account: Account, spans: list[Span]) -> bool:
-        """Say whether a counter that stands at 0 was ever moved."""
-        return any(
-            self._state.has_counted(account.row.name, span.start, min(span.end, account.at + 1))
-            for span in spans
-        )
+    def _entries(self, account: Account, start: int, end: int) -> tuple[int, int, int, int]:
+        """Credits (app, API, prepaid) of `[start, end)`, and whether a counter was moved."""
+        row: tuple[int, int, int, int] = self._all(
+            "SELECT coalesce(sum(app), 0), coalesce(sum(api), 0), coalesce(sum(prepaid), 0),"
+            " coalesce(max(app <> 0 OR api <> 0), 0) FROM entry"
+            " WHERE account = ? AND at >= ? AND at < ?",
+            *(account.name, start, end),
+        )[0]
+        return row
 
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Do all of it or nothing; alone in this process and in the file."""
+        with self._lock, self._database:
+            self._database.execute("BEGIN IMMEDIATE")
+            yield
 
-@dataclass(frozen=True)
-class AccountChanges:
-    """What a test sets on an account; None leaves it."""
-
-    included_credits: int | None = None
-    prepaid_credits: int | None = None
-    membership: str | None = None
-    app_usage: int | None = None
-    api_usage: int | None = None
-
-    def columns(self, plan: Plan) -> dict[str, Any]:
-        """What is to be stored; of a plan that is set in part, the rest is today's."""
-        values: dict[str, Any] = {}
-        if self.prepaid_credits is not None:
-            values["prepaid"] = self.prepaid_credits
-        if self.membership is not None or self.included_credits is not None:
-            values["membership"] = self.membership or plan.membership
-            values["included"] = (
-                plan.included if self.included_credits is None else self.included_credits
-            )
-        return values
+    def _all(self, statement: str, *values: Any) -> list[Any]:
+        with self._lock:
+            return self._database.execute(statement, values).fetchall()

@@ -1,7 +1,5 @@
 """Billing windows: Stripe's, which follow an anchor, and UTC calendar months."""
 
-from __future__ import annotations
-
 from calendar import monthrange
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -22,11 +20,6 @@ class Window:
     end: int
     kind: str
 
-    @property
-    def last_second(self) -> int:
-        """The second before the next renewal: RemBG's `periodEndUnix`."""
-        return self.end - 1
-
 
 def month(year: int, number: int) -> Window:
     """A UTC calendar month of the years 1 to 9999."""
@@ -38,13 +31,6 @@ def month_at(at: int) -> Window:
     """The UTC calendar month that holds this moment."""
     moment = datetime.fromtimestamp(at, UTC)
     return month(moment.year, moment.month)
-
-
-def months_back(at: int, count: int) -> Window:
-    """The UTC calendar month `count` before the one that holds this moment."""
-    moment = datetime.fromtimestamp(at, UTC)
-    year, number = divmod(moment.year * 12 + moment.month - 1 - count, 12)
-    return month(year, number + 1)
 
 
 @dataclass(frozen=True)

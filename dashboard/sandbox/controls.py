@@ -1,18 +1,14 @@
 """`/sandbox/...`: clocks, values and the ledger, for tests on the same machine."""
 
-from __future__ import annotations
-
 import ipaddress
 import json
 from typing import Any
 from urllib.parse import parse_qs
 
-from dashboard.sandbox import errors, exchange, membership, profiles
-from dashboard.sandbox.accounts import Account, AccountChanges, Accounts
+from dashboard.sandbox import errors, membership, profiles
+from dashboard.sandbox.accounts import Account, Accounts
 from dashboard.sandbox.calendar import LAST_MOMENT
-from dashboard.sandbox.exchange import Request, Response
-from dashboard.sandbox.profiles import Key
-from dashboard.sandbox.state import State
+from dashboard.sandbox.exchange import Request
 
 MAX_DOCUMENT = 64 * 1024
 MAX_CREDITS = 10**12
@@ -28,59 +24,49 @@ def require_loopback(request: Request) -> None:
         raise errors.plain(403, "These controls answer this machine only.")
 
 
-def set_clock(accounts: Accounts, request: Request) -> Response:
+def set_clock(accounts: Accounts, request: Request) -> dict[str, Any]:
     """Let an account answer as of `now`; null is real time again."""
-    content = _content(request, ("key", "now"))
+    content = _content(request, "key", "now")
     clock = content.get("now")
     if clock is not None:
-        clock = _whole(content, "now", most=LAST_MOMENT - 1)
-    return _account(accounts, accounts.set_clock(_key(content), clock, now=request.now))
+        _require_whole("now", clock, most=LAST_MOMENT - 1)
+    key = profiles.read(content.get("key"))
+    return _account(accounts, accounts.set_clock(key, clock, now=request.now))
 
 
-def change_account(accounts: Accounts, request: Request) -> Response:
-    """Set an account's credits, label and counters of the present window."""
-    content = _content(request, ("key", "membership", *COUNTS))
-    label = content.get("membership")
+def change_account(accounts: Accounts, request: Request) -> dict[str, Any]:
+    """Set an account's credits, label and counters of the present window; null leaves one."""
+    content = _content(request, "key", "membership", *COUNTS)
+    changes = {name: value for name, value in content.items() if value is not None}
+    label = changes.get("membership")
     if label is not None and not (isinstance(label, str) and 0 < len(label) <= 100):
         raise errors.plain(400, "'membership' must be a text of at most 100 characters.")
-    values = {name: _whole(content, name) for name in COUNTS if content.get(name) is not None}
-    changes = AccountChanges(membership=label, **values)
-    return _account(accounts, accounts.change(_key(content), changes, now=request.now))
+    for name in COUNTS:
+        _require_whole(name, changes.get(name, 0))
+    key = profiles.read(changes.pop("key", None))
+    return _account(accounts, accounts.change(key, changes, now=request.now))
 
 
-def ledger(state: State, request: Request) -> Response:
+def ledger(accounts: Accounts, request: Request) -> dict[str, Any]:
     """The removals that cost a credit, of one key's account or of all, oldest first."""
     text = parse_qs(request.query).get("key", [""])[0]
-    key = profiles.read(text)
-    if text and key is None:
-        raise errors.BAD_KEY.refusal()
-    charges = [
-        {
-            "request_id": each.request_id,
-            "account": each.account,
-            "key": each.key,
-            "sha256": each.sha256,
-            "at": each.at,
-            "paid_from": "prepaid" if each.prepaid else "included",
-        }
-        for each in state.charges(key.account if key else None)
-    ]
-    return exchange.document({"charges": charges, "count": len(charges)})
+    charges = accounts.ledger(profiles.read(text).account if text else None)
+    return {"charges": charges, "count": len(charges)}
 
 
-def reset(state: State, request: Request) -> Response:
+def reset(accounts: Accounts, request: Request) -> dict[str, Any]:
     """Forget an account, or all of them: the next call begins anew."""
-    content = _content(request, ("key",))
-    state.forget(None if content.get("key") is None else _key(content).account)
-    return exchange.document({"reset": content.get("key")})
+    text = _content(request, "key").get("key")
+    accounts.forget(None if text is None else profiles.read(text).account)
+    return {"reset": text}
 
 
-def _content(request: Request, known: tuple[str, ...]) -> dict[str, Any]:
+def _content(request: Request, *known: str) -> dict[str, Any]:
     # A page of another site cannot send this type without asking first (CORS).
     if (request.header("content-type") or "").partition(";")[0].strip() != "application/json":
         raise errors.plain(415, "Send application/json.")
     text = b""
-    while part := request.body.read():
+    while part := request.read():
         text += part
         if len(text) > MAX_DOCUMENT:
             raise errors.plain(413)
@@ -93,29 +79,16 @@ def _content(request: Request, known: tuple[str, ...]) -> dict[str, Any]:
     return content
 
 
-def _key(content: dict[str, Any]) -> Key:
-    text = content.get("key")
-    key = profiles.read(text) if isinstance(text, str) else None
-    if key is None:
-        raise errors.BAD_KEY.refusal()
-    return key
-
-
-def _whole(content: dict[str, Any], name: str, *, most: int = MAX_CREDITS) -> int:
-    value = content[name]
+def _require_whole(name: str, value: object, *, most: int = MAX_CREDITS) -> None:
     if type(value) is not int or not 0 <= value <= most:
         raise errors.plain(400, f"'{name}' must be a whole number from 0 to {most}.")
-    return value
 
 
-def _account(accounts: Accounts, account: Account) -> Response:
-    question = membership.Question(expand=True)
-    return exchange.document(
-        {
-            "account": account.row.name,
-            "seenAtUnix": account.row.seen_at,
-            "clockUnix": account.row.clock,
-            "nowUnix": account.at,
-            **membership.answer(accounts, account, question),
-        }
-    )
+def _account(accounts: Accounts, account: Account) -> dict[str, Any]:
+    return {
+        "account": account.name,
+        "seenAtUnix": account.seen_at,
+        "clockUnix": account.clock,
+        "nowUnix": account.at,
+        **membership.answer(accounts, account, "expand=billing_cycle"),
+    }

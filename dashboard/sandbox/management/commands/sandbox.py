@@ -1,15 +1,12 @@
 """`manage.py sandbox`: the sandbox alone, in this process."""
 
-from __future__ import annotations
-
+import sys
 from argparse import ArgumentParser
-from dataclasses import replace
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 
-from dashboard.sandbox.server import run
-from dashboard.sandbox.settings import BadSetting, Settings
+from dashboard.sandbox.server import add_arguments, run
 
 
 class Command(BaseCommand):
@@ -17,20 +14,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--host")
-        parser.add_argument("--port", type=int, help="0 takes a free one")
+        add_arguments(parser)
 
     def handle(self, *args: Any, host: str | None, port: int | None, **options: Any) -> None:
-        try:
-            settings = Settings.from_environment()
-        except BadSetting as exc:
-            raise CommandError(str(exc)) from None
-        settings = replace(
-            settings,
-            host=settings.host if host is None else host,
-            port=settings.port if port is None else port,
-        )
-        try:
-            run(settings)
-        except OSError as exc:
-            raise CommandError(f"Cannot listen: {exc.strerror}.") from exc
+        sys.exit(run(host, port))
