@@ -40,7 +40,8 @@ class OpenBreaker(models.Model):
 class Rows:
     """Openings as rows, read once a second at most by each process. Thread-safe.
 
-    A database that does not answer opens and closes nothing: the call itself finds out.
+    A database that does not answer opens and closes nothing: the call itself finds out. Whoever
+    asks waits for RemBG next, and so gives the connection back.
     """
 
     def __init__(self) -> None:
@@ -61,6 +62,8 @@ class Rows:
             row = OpenBreaker.objects.filter(pk=name).first()
         except DatabaseError:
             return None
+        finally:
+            let_go()
         return row.opening if row else None
 
     def swap(self, name: str, before: Opening | None, after: Opening | None) -> bool:

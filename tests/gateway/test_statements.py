@@ -254,4 +254,5 @@ def test_a_call_asks_at_most_eight_statements(client, key, mine, settings, stage
         for query in asked.captured_queries
         if "openbreaker" not in query["sql"]
     ]
-    assert len([word for word in said if "SAVEPOINT" not in word and word != "RELEASE"]) == 8, said
+    held = connection.vendor == "postgresql"  # The team's row: SQLite has one writer anyway.
+    assert len([word for word in said if word not in ("SAVEPOINT", "RELEASE")]) == 8 + held, said
