@@ -358,11 +358,14 @@ def test_r11_memory_does_not_grow_with_uploads(transactional_db, start_gateway, 
     """
     gateway = start_gateway()
 
+    # A smaller one would be that of an account without credits, which is not asked again.
+    answer = subject("WEBP", size=(500, 375))
+
     def play(scene):
         left = int(scene.headers["Content-Length"])
         while left:
             left -= len(scene.rfile.read(min(left, MB)))
-        scene.give(ANSWER)
+        scene.give(answer)
 
     # Small pictures first, as many under way at once: what their threads take is taken by then.
     with ThreadPoolExecutor(20) as pool, stage.holding():
@@ -374,12 +377,13 @@ def test_r11_memory_does_not_grow_with_uploads(transactional_db, start_gateway, 
     gateway.forget_peak()
     base = gateway.memory()
 
-    seen = at_once(20, lambda _: gateway.send(secret, form).status_code)
+    told = at_once(20, lambda _: gateway.send(secret, form))
+    seen = [answer.status_code for answer in told]
 
     peak = gateway.memory("VmHWM")
-    assert seen == [200] * 20
+    assert seen == [200] * 20, [answer.text for answer in told if answer.status_code != 200]
     assert peak < 400 * MB
-    assert peak - base <= 20 * MB
+    assert peak - base <= 20 * MB, (peak - base) / MB
 
 
 def test_r6_asked_to_stop_it_finishes_what_is_under_way(
