@@ -44,7 +44,8 @@ class Rows:
     asks waits for RemBG next, and so gives the connection back.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, fresh: float = FRESH) -> None:
+        self._fresh = fresh
         self._openings: dict[str, Opening] = {}
         self._good_until = 0.0
         self._lock = threading.Lock()
@@ -78,7 +79,7 @@ class Rows:
     def _read(self) -> None:
         with suppress(DatabaseError):  # Then what was read before is the best there is.
             self._openings = {row.name: row.opening for row in OpenBreaker.objects.order_by("pk")}
-        self._good_until = time.monotonic() + FRESH
+        self._good_until = time.monotonic() + self._fresh
         let_go()
 
 

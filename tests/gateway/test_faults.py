@@ -673,20 +673,22 @@ def test_f28_an_open_breaker_sends_nothing(gate, serve):
     assert (server.connections, gate.taken()) == (LEAST, LEAST)
 
 
+def reset_for_a_failing_key(line: Line) -> None:
+    """Answer every key but those that say of themselves that they fail."""
+    line.request()
+    if b"failing-key" in line.server.heads[-1]:
+        line.reset()
+    else:
+        line.send(http(200, CUTOUT, Content_Type=WEBP))
+
+
 def test_r20_one_teams_failing_keys_stop_nobody_else(gate, serve, evil, mallory):
     for label in ("One", "Two"):
         add_key(evil.accounts.create(label=label), f"failing-key-{label}", label)
     _, secret = issued(Membership.objects.get(team=evil, user=mallory))
     theirs = Gate(gate.url, gate.key, secret, gate.upstream)
 
-    def script(line: Line) -> None:
-        line.request()
-        if b"failing-key" in line.server.heads[-1]:
-            line.reset()
-        else:
-            line.send(http(200, CUTOUT, Content_Type=WEBP))
-
-    with serve(script):
+    with serve(reset_for_a_failing_key):
         statuses = Counter(theirs.call().status_code for _ in range(100))
         ours = [gate.call(PHOTO).status_code for _ in range(30)]
 
@@ -698,14 +700,7 @@ def test_r20_one_teams_failing_keys_stop_nobody_else(gate, serve, evil, mallory)
 def test_f28_a_failing_account_is_taken_after_the_others(gate, serve, acme):
     add_key(acme.accounts.create(label="Alone", spendable_credits=9_000), "failing-key", "Alone")
 
-    def script(line: Line) -> None:
-        line.request()
-        if b"failing-key" in line.server.heads[-1]:
-            line.reset()
-        else:
-            line.send(http(200, CUTOUT, Content_Type=WEBP))
-
-    with serve(script):
+    with serve(reset_for_a_failing_key):
         statuses = [gate.call(PHOTO).status_code for _ in range(LEAST + 10)]
 
     assert set(statuses[:LEAST]) <= {502, 504}

@@ -23,10 +23,9 @@ def clock():
 
 
 @pytest.fixture
-def processes(db, clock, monkeypatch):
+def processes(db, clock):
     """Two processes, each with a memory of its own; what they read is never old."""
-    monkeypatch.setattr("dashboard.keys.breakers.FRESH", 0.0)
-    return [Breakers(Rows(), clock=clock) for _ in range(2)]
+    return [Breakers(Rows(fresh=0.0), clock=clock) for _ in range(2)]
 
 
 def call(breakers, *, good=True):
