@@ -85,6 +85,7 @@ def body_cap(get_response: Handler) -> Handler:
         if request.accepts("text/html") and not request.path.startswith("/api/"):
             return render(request, "413.html", {"sentence": sentence}, status=413)
         answer = {"error": sentence, "status": 413, "code": "body_size"}
+        answer["request_id"] = request.id  # type: ignore[attr-defined]
         return JsonResponse(answer, status=413)
 
     return middleware
