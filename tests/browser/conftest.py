@@ -25,6 +25,13 @@ FLAGS += ["--no-sandbox"] if os.getuid() == 0 else []
 AXE = (Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js").read_text()
 START_SECONDS = 10 * SECONDS  # Seeding alone takes minutes on a busy machine.
 WAIT = 1000 * SECONDS  # In milliseconds, for what a page does by itself.
+# What the console says, through htmx and for a `fetch`, where a server or the line is cut off.
+UNREACHABLE = (
+    "htmx:afterRequest",
+    "htmx:sendError",
+    "ERR_FAILED",
+    "ERR_INTERNET_DISCONNECTED",
+)
 OURS = ("PORT", "SANDBOX_PORT", "SITE_URL", "SECRET_KEY", "ENCRYPTION_KEYS", "LOG_LEVEL", "DEMO")
 
 

@@ -7,12 +7,11 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, Response, Route, expect
 
-from tests.browser.conftest import WAIT, Demo, provokes
+from tests.browser.conftest import UNREACHABLE, WAIT, Demo, provokes
 from tests.browser.deeds import charts_drawn, picture
 from tests.browser.people import Person, fresh, signed_up
 
 REPLACED = ("htmx:afterRequest", "htmx:sendAbort")
-UNREACHABLE = ("htmx:afterRequest", "htmx:sendError", "ERR_FAILED")
 NOTE_SHOWN = """() => {
   window.shown = [];
   new MutationObserver((records) => {

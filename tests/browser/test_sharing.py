@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import expect
 
-from tests.browser.conftest import provokes, violations
+from tests.browser.conftest import UNREACHABLE, provokes, violations
 from tests.browser.deeds import charts_drawn
 
 SHARING = "/teams/demo/sharing/"
@@ -48,7 +48,7 @@ def test_a_wall_refreshes_itself_says_when_it_cannot_and_ends_with_its_link(visi
     assert refreshed.value.status == 200
     expect(late).to_be_hidden()
 
-    provokes(wall, "htmx:afterRequest", "htmx:sendError", "ERR_FAILED")
+    provokes(wall, *UNREACHABLE)
     wall.route("**/shared/**", lambda route: route.abort())
     wall.clock.run_for(3 * MINUTE)
     expect(late).to_be_visible()
