@@ -32,6 +32,7 @@ EXAMPLES: dict[type, Callable[[int], Any]] = {
     datetime: lambda number: datetime(1931, 7, 13, microsecond=number, tzinfo=UTC),
     UUID: lambda number: UUID(int=0xE5A3 << 96 | number),
 }
+PLAIN = (str, int, type(None))  # No JSON field of a removal holds one of these.
 ADAPTED: dict[type, Field[Any, Any]] = {datetime: DateTimeField(), UUID: UUIDField()}
 
 
@@ -183,11 +184,7 @@ def take(spending: Spending, *, below: int | None) -> bool:
 
 def insert(removal: Removal) -> None:
     """Write a new row, as `save(force_insert=True)` does (1 query)."""
-    fields = _columns(Removal)
-    values = [
-        field.get_db_prep_save(field.pre_save(removal, add=True), connection) for field in fields
-    ]
-    _changed(INSERT, values)
+    _changed(INSERT, [_saved(each, getattr(removal, each.attname)) for each in _columns(Removal)])
     removal._state.adding, removal._state.db = False, DEFAULT_DB_ALIAS
 
 
@@ -195,7 +192,7 @@ def finish(removal: Removal, *, at: datetime, **result: Any) -> bool:
     """Write down a result, as `Removal.finish` does (2 queries)."""
     changes = removal.finished(at=at, **result)
     fields = {field.attname: field for field in _columns(Removal)}
-    values = [fields[name].get_db_prep_save(value, connection) for name, value in changes.items()]
+    values = [_saved(fields[name], value) for name, value in changes.items()]
     columns = ", ".join(f"{fields[name].column} = %s" for name in changes)
     where = f"id = %s AND attempt = %s AND state IN ({', '.join('%s' for _ in PAID_FROM)})"
     ours = [_adapted(removal.pk), _adapted(removal.attempt), *PAID_FROM]
@@ -224,6 +221,11 @@ def _columns(model: type[Model]) -> list[Field[Any, Any]]:
 def _kind(field: Field[Any, Any]) -> str:
     other = field.related_model
     return other._meta.pk.get_internal_type() if other else field.get_internal_type()
+
+
+def _saved(field: Field[Any, Any], value: Any) -> Any:
+    """Return a field's value as the database's driver takes it; the plain ones as they are."""
+    return value if isinstance(value, PLAIN) else field.get_db_prep_save(value, connection)
 
 
 def _adapted(value: Any) -> Any:

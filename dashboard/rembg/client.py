@@ -211,14 +211,14 @@ class Client:
                 response.close()
 
     def _send(self, exchange: Exchange, method: str, url: str) -> requests.Response:
-        headers = {"x-api-key": self._key, "Accept-Encoding": "identity", "User-Agent": AGENT}
+        headers = {"x-api-key": self._key, "Accept": "*/*", "Accept-Encoding": "identity"}
+        headers["User-Agent"] = AGENT
         if exchange.body is not None:
             headers["Content-Type"] = exchange.body.content_type
-        return self._session.request(
-            method,
-            url,
-            data=exchange.body,
-            headers=headers,
+        # Without what a session merges in (cookies, .netrc, parameters): nothing of it is ours.
+        request = requests.Request(method, url, data=exchange.body, headers=headers).prepare()
+        return self._session.send(
+            request,
             timeout=(min(self._timeouts.connect, self._timeouts.total), self._timeouts.read),
             allow_redirects=False,
             stream=True,
