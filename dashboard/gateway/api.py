@@ -28,7 +28,7 @@ from dashboard.gateway.schemas import (
     VirtualKeyOut,
     VirtualKeysOut,
 )
-from dashboard.gateway.standing import Standing, standing, standings
+from dashboard.gateway.standing import VirtualKeyStanding, standing, standings
 from dashboard.keys.models import Account
 from dashboard.teams.api import also_answers, membership_for
 from dashboard.teams.audit import address_of
@@ -201,7 +201,7 @@ def _refuse(refused: deeds.Refused) -> NoReturn:
     raise HttpError(refused.status, str(refused))
 
 
-def _out(one: Standing) -> VirtualKeyOut:
+def _out(one: VirtualKeyStanding) -> VirtualKeyOut:
     return VirtualKeyOut(**_values(one))
 
 
@@ -209,7 +209,7 @@ def _with_secret(key: VirtualKey, secret: str, *, at: datetime) -> SecretOut:
     return SecretOut(**_values(standing(key, at=at)), secret=secret)
 
 
-def _values(one: Standing) -> dict[str, Any]:
+def _values(one: VirtualKeyStanding) -> dict[str, Any]:
     key, use = one.key, one.use
     same = ("id", "label", "hint", "member", "tag", "falls_over", "created_at", "expires_at")
     more = ("allowed_formats", "allowed_fields", "rotated_at", "sent_in_clear_at")

@@ -17,6 +17,7 @@ from typing import BinaryIO
 from django.db import DatabaseError, IntegrityError, transaction
 
 from dashboard.gateway import statements
+from dashboard.keys import limits
 from dashboard.keys.models import Account, ApiKey
 from dashboard.lib.pool import let_go
 from dashboard.rembg import errors, filenames, retry
@@ -291,7 +292,8 @@ def _end(
         if isinstance(error, errors.AccountRefused):
             key.note_refused(error, at=at)
         elif isinstance(error, errors.Limited):
-            sending.note_limit(key, error, retries=0, at=at)
+            pause = retry.pause(error, retries=0, random=sending.random)
+            limits.note_limited(key, error, at=at, pause=pause)
         sending.settle(lambda: removal.end(said, at=at))
     except DatabaseError as exc:
         log.error("the end of %s was not written: %s", removal.pk, type(exc).__name__)

@@ -22,7 +22,7 @@ from django.utils.translation import gettext_lazy as _
 from dashboard.gateway import issuing, terms
 from dashboard.gateway.issuing import Terms
 from dashboard.gateway.models import VirtualKey
-from dashboard.gateway.standing import KeyState, state_of
+from dashboard.gateway.standing import VirtualKeyState, state_of
 from dashboard.lib import tokens
 from dashboard.lib.redaction import remember
 from dashboard.teams.audit import record
@@ -146,7 +146,7 @@ def rotate(actor: Actor, key: VirtualKey, *, hint: str, overlap: timedelta, at: 
 
     Raises KeyOver, or RotatedMeanwhile: a page sent twice rotates once.
     """
-    if state_of(key, at=at) not in (KeyState.ACTIVE, KeyState.PAUSED):
+    if state_of(key, at=at) not in (VirtualKeyState.ACTIVE, VirtualKeyState.PAUSED):
         raise KeyOver
     if key.hint != hint:
         raise RotatedMeanwhile
@@ -194,7 +194,7 @@ def _lock(membership: Membership) -> Membership:
 def _current(key: VirtualKey, *, at: datetime) -> VirtualKey:
     rows = VirtualKey.objects.select_for_update(of=("self",)).newest_first()
     now = rows.get(pk=key.pk)
-    if state_of(now, at=at) in (KeyState.REVOKED, KeyState.LEFT):
+    if state_of(now, at=at) in (VirtualKeyState.REVOKED, VirtualKeyState.LEFT):
         raise KeyOver
     return now
 

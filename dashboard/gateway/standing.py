@@ -15,7 +15,7 @@ from dashboard.removals.budgets import Use
 from dashboard.teams.models import Role
 
 
-class KeyState(models.TextChoices):
+class VirtualKeyState(models.TextChoices):
     """Whether a virtual key opens the gateway, and if not, why."""
 
     ACTIVE = "active", _("Active")
@@ -26,16 +26,20 @@ class KeyState(models.TextChoices):
     LOWERED = "lowered", _("Only a viewer now")
 
 
-BADGES = {KeyState.ACTIVE: "ok", KeyState.PAUSED: "warn", KeyState.LOWERED: "warn"}
-IN_USE = (KeyState.ACTIVE, KeyState.PAUSED)
+BADGES = {
+    VirtualKeyState.ACTIVE: "ok",
+    VirtualKeyState.PAUSED: "warn",
+    VirtualKeyState.LOWERED: "warn",
+}
+IN_USE = (VirtualKeyState.ACTIVE, VirtualKeyState.PAUSED)
 
 
 @dataclass(frozen=True)
-class Standing:
+class VirtualKeyStanding:
     """A virtual key at a moment: its state, and what it has taken in the running cycle."""
 
     key: VirtualKey
-    state: KeyState
+    state: VirtualKeyState
     use: Use
     at: datetime
 
@@ -72,7 +76,7 @@ class Standing:
     def is_exposed(self) -> bool:
         """Say whether a secret that came unencrypted is still good (as the review has it)."""
         sent, rotated = self.key.sent_in_clear_at, self.key.rotated_at
-        if sent is None or self.state not in (*IN_USE, KeyState.LOWERED):
+        if sent is None or self.state not in (*IN_USE, VirtualKeyState.LOWERED):
             return False
         return rotated is None or rotated < sent or self.old_until is not None
 
@@ -92,12 +96,12 @@ class Standing:
     @property
     def can_pause(self) -> bool:
         """Say whether there is something to pause."""
-        return self.state == KeyState.ACTIVE
+        return self.state == VirtualKeyState.ACTIVE
 
     @property
     def can_resume(self) -> bool:
         """Say whether there is a pause to end."""
-        return self.state == KeyState.PAUSED
+        return self.state == VirtualKeyState.PAUSED
 
     @property
     def can_rotate(self) -> bool:
@@ -107,34 +111,34 @@ class Standing:
     @property
     def can_change(self) -> bool:
         """Say whether other terms would be of use; an expired key lives again with a later end."""
-        return self.state in (*IN_USE, KeyState.EXPIRED)
+        return self.state in (*IN_USE, VirtualKeyState.EXPIRED)
 
     @property
     def can_revoke(self) -> bool:
         """Say whether it is not over for good."""
-        return self.state != KeyState.REVOKED
+        return self.state != VirtualKeyState.REVOKED
 
 
-def state_of(key: VirtualKey, *, at: datetime) -> KeyState:
+def state_of(key: VirtualKey, *, at: datetime) -> VirtualKeyState:
     """Return a key's state; its membership must be loaded."""
     if key.revoked_at is not None:
-        return KeyState.REVOKED
+        return VirtualKeyState.REVOKED
     if key.membership is None:
-        return KeyState.LEFT
+        return VirtualKeyState.LEFT
     if key.expires_at is not None and key.expires_at <= at:
-        return KeyState.EXPIRED
+        return VirtualKeyState.EXPIRED
     if not key.membership.may(Role.MEMBER):
-        return KeyState.LOWERED
-    return KeyState.ACTIVE if key.paused_at is None else KeyState.PAUSED
+        return VirtualKeyState.LOWERED
+    return VirtualKeyState.ACTIVE if key.paused_at is None else VirtualKeyState.PAUSED
 
 
-def standings(keys: Iterable[VirtualKey], *, at: datetime) -> list[Standing]:
+def standings(keys: Iterable[VirtualKey], *, at: datetime) -> list[VirtualKeyStanding]:
     """Return where each of these keys stands, in their order."""
     found = list(keys)
     uses = {use.budget.pk: use for use in budgets.uses([key.budget for key in found], at=at)}
-    return [Standing(key, state_of(key, at=at), uses[key.budget_id], at) for key in found]
+    return [VirtualKeyStanding(key, state_of(key, at=at), uses[key.budget_id], at) for key in found]
 
 
-def standing(key: VirtualKey, *, at: datetime) -> Standing:
+def standing(key: VirtualKey, *, at: datetime) -> VirtualKeyStanding:
     """Return where one key stands."""
     return standings([key], at=at)[0]

@@ -21,9 +21,10 @@ CHECK_CREDITS = _("It is not chosen by itself until that is settled on the accou
 
 
 @dataclass(frozen=True)
-class Standing:
-    """A key's state: the kind of its badge, a word, why, and what to do; `until` for a rest."""
+class KeyState:
+    """A key, the kind of its badge, a word, why, and what to do; `until` for a rest."""
 
+    key: ApiKey
     kind: str
     word: Text
     reason: Text = ""
@@ -36,36 +37,28 @@ class Standing:
         return self.kind in ("bad", "warn")
 
 
-@dataclass(frozen=True)
-class Row:
-    """A key and how it stands."""
-
-    key: ApiKey
-    standing: Standing
-
-
-def rows(keys: Iterable[ApiKey], *, at: datetime) -> list[Row]:
-    """Return each key with its standing; while all are locked, none is tried."""
+def key_states(keys: Iterable[ApiKey], *, at: datetime) -> list[KeyState]:
+    """Return how each key stands; while all are locked, none is tried."""
     if locks.locked():
-        return [Row(key, Standing("bad", _("Locked"))) for key in keys]
-    return [Row(key, standing(key, at=at)) for key in keys]
+        return [KeyState(key, "bad", _("Locked")) for key in keys]
+    return [key_state(key, at=at) for key in keys]
 
 
-def standing(key: ApiKey, *, at: datetime) -> Standing:
+def key_state(key: ApiKey, *, at: datetime) -> KeyState:
     """Return how one key stands; what does not open is written into the audit trail, once (K18)."""
     if reason := locks.unreadable(key):
         locks.alarm(key, at=at)
-        return Standing("bad", _("Locked"), reason)
+        return KeyState(key, "bad", _("Locked"), reason)
     if key.refusals:
         refusal = explain(key.refusal)
         word = _("Refused, not used any more") if key.paused_at else _("Refused once")
         kind = "bad" if key.paused_at else "warn"
-        return Standing(kind, word, refusal.title, refusal.next_step)
+        return KeyState(key, kind, word, refusal.title, refusal.next_step)
     if key.account.degraded_at:
-        return Standing("bad", _("Small pictures"), DEGRADED, CHECK_CREDITS)
+        return KeyState(key, "bad", _("Small pictures"), DEGRADED, CHECK_CREDITS)
     if key.resting_until and key.resting_until > at:
-        refusal = explain(key.rest_reason)
-        return Standing("info", _("Resting"), refusal.title, refusal.next_step, key.resting_until)
-    if key.accepted_at:
-        return Standing("ok", _("Fine"))
-    return Standing("neutral", _("Not tested yet"))
+        rest = explain(key.rest_reason)
+        return KeyState(key, "info", _("Resting"), rest.title, rest.next_step, key.resting_until)
+    if key.tested_at:
+        return KeyState(key, "ok", _("Fine"))
+    return KeyState(key, "neutral", _("Not tested yet"))

@@ -1,10 +1,10 @@
 """Trying a key out: one question to RemBG, which costs nothing."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.utils.translation import gettext as _
 
-from dashboard.keys import locks
+from dashboard.keys import limits, locks
 from dashboard.keys.models import ApiKey
 from dashboard.keys.refusals import Refusal, explain, explain_question
 from dashboard.lib.sealing import SealError
@@ -27,8 +27,7 @@ def test_key(key: ApiKey, *, at: datetime) -> Refusal | None:
         key.note_refused(error, at=at)
         return explain(error)
     except errors.Limited as error:
-        if error.retry_after:
-            key.rest(until=at + timedelta(seconds=error.retry_after), reason=error.code)
+        limits.note_limited(key, error, at=at)
         return explain(error)
     except RembgError as error:
         return _nothing_learnt(error)

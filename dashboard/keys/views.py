@@ -14,7 +14,7 @@ from django_htmx.http import trigger_client_event
 
 from dashboard.keys import locks, testing
 from dashboard.keys.forms import LabelForm
-from dashboard.keys.standing import rows
+from dashboard.keys.standing import key_states
 from dashboard.teams.access import TeamRequest, team_view
 from dashboard.teams.audit import record_for
 from dashboard.teams.models import Role, Team
@@ -88,10 +88,10 @@ def _changed(request: TeamRequest, team: Team, *, outcome: str, **more: Any) -> 
 
 def _context(request: TeamRequest, team: Team) -> dict[str, Any]:
     at = timezone.now()
-    found = rows(team.api_keys.active().by_account().select_related("team"), at=at)
+    states = key_states(team.api_keys.active().by_account().select_related("team"), at=at)
     return {
-        "rows": found,
-        "needy": sum(row.standing.needs_somebody for row in found),
+        "states": states,
+        "needy": sum(state.needs_somebody for state in states),
         "may_act": request.membership.may(Role.ADMIN),
         "lock": locks.locked(),
     }

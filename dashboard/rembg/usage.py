@@ -35,6 +35,23 @@ class Window:
     api_usage: int | None
 
 
+def used_of(app: int | None, api: int | None, upstream: int | None) -> int | None:
+    """Return app and API credits together; upstream's own sum where one is unknown."""
+    return upstream if app is None or api is None else app + api
+
+
+def left_of(included: int | None, remaining: int | None, used: int | None) -> int | None:
+    """Return the included credits left, by the contract's formula where upstream is silent."""
+    if remaining is not None:
+        return remaining
+    return None if included is None or used is None else max(0, included - used)
+
+
+def spendable_of(left: int | None, prepaid: int | None) -> int | None:
+    """Return the included credits left and the prepaid ones; None unless both are known."""
+    return None if left is None or prepaid is None else left + prepaid
+
+
 @dataclass(frozen=True)
 class BillingCycle:
     """The `billingCycle` object; credits, and `[start_at, end_at)` in UTC."""
@@ -52,16 +69,12 @@ class BillingCycle:
     @property
     def used(self) -> int | None:
         """Credits used in the window by both counters; upstream's own sum where one is unknown."""
-        if self.app_usage is None or self.api_usage is None:
-            return self.used_included_credits
-        return self.app_usage + self.api_usage
+        return used_of(self.app_usage, self.api_usage, self.used_included_credits)
 
     @property
     def spendable(self) -> int | None:
         """Credits left of the plan and prepaid, or None unless both are known."""
-        if self.remaining_included_credits is None or self.prepaid_credits is None:
-            return None
-        return self.remaining_included_credits + self.prepaid_credits
+        return spendable_of(self.remaining_included_credits, self.prepaid_credits)
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,14 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any, BinaryIO
 
 from django.conf import settings
 from django.db import DatabaseError, OperationalError
 
+from dashboard.keys import limits
 from dashboard.keys.models import ApiKey
 from dashboard.rembg import errors, retry
 from dashboard.rembg.answer import Notice, Removed
@@ -35,8 +36,6 @@ NO_CONNECTION = (errors.Unreachable, errors.ConnectTimeout, errors.BreakerOpen)
 MOST_ATTEMPTS_AT_UNKNOWN_LIMIT = 5  # F20
 LONGEST_WAIT = timedelta(hours=24)
 NO_ROOM_PAUSE = timedelta(minutes=1)
-# Nobody tells when a month's credits come back; asking again costs nothing (F19).
-MONTHLY_REST = timedelta(hours=6)
 # The moment of the answer is worth more than a second's wait for a busy database.
 SETTLE_TRIES, SETTLE_PAUSE = 5, 1.0
 
@@ -247,31 +246,9 @@ def _settle_error(removal: Removal, key: ApiKey, error: errors.RembgError, *, at
 
 def _settle_limit(removal: Removal, key: ApiKey, error: errors.Limited, *, at: datetime) -> None:
     """Let the key rest; another key, or another account, may do it at once (F17-F20)."""
-    note_limit(key, error, retries=removal.attempts - 1, at=at)
+    pause = retry.pause(error, retries=removal.attempts - 1, random=random)
+    limits.note_limited(key, error, at=at, pause=pause)
     _put_off(removal, error, until=at, at=at)
-
-
-def note_limit(key: ApiKey, error: errors.Limited, *, retries: int, at: datetime) -> None:
-    """Let a key rest until its limit is over, as far as that is known (F17-F20)."""
-    if isinstance(error, errors.RateDaily):
-        until = (at.astimezone(UTC) + timedelta(days=1)).replace(
-            hour=0, minute=0, second=0, microsecond=0
-        )
-    elif isinstance(error, errors.RateMonthly):
-        until = at + MONTHLY_REST
-    else:
-        pause = retry.pause(error, retries=retries, random=random)
-        until = at + timedelta(seconds=pause or error.retry_after or 30)
-    _rest(key, error, until=until)
-
-
-def _rest(key: ApiKey, error: errors.Limited, *, until: datetime) -> None:
-    """Let a key rest, and with it, where the limit is the account's, the account's other keys."""
-    keys = [key]
-    if not error.retriable:
-        keys = list(ApiKey.objects.active().filter(account=key.account_id))
-    for each in keys:
-        each.rest(until=until, reason=error.code)
 
 
 def _within_allowance(key: ApiKey, until: datetime, at: datetime) -> datetime:

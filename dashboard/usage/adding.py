@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 
+from dashboard.keys import limits
 from dashboard.keys.duplicates import find_same
 from dashboard.keys.models import Account, ApiKey
 from dashboard.lib.redaction import remember
@@ -263,10 +264,12 @@ def _keep_refused(
         _refuse_double(team, secret)
         made = account or _make_account(team, account_label or label, at=place.at)
         key = _seal(made, label, secret, place=place)
-        key.accepted_at = None
-        key.save(update_fields=["accepted_at"])
+        key.tested_at = key.accepted_at = None
+        key.save(update_fields=["tested_at", "accepted_at"])
         if isinstance(error, errors.AccountRefused):
             key.note_refused(error, at=place.at)
+        elif isinstance(error, errors.Limited):
+            limits.note_limited(key, error, at=place.at)
         readings.write_error(Asked(made, key, CURRENT, place.at, place.at), error)
     return Added(key, made, refusal=error)
 

@@ -16,9 +16,10 @@ from django.db.models import OuterRef, Q, Subquery
 
 from dashboard.keys.models import Account, AccountQuerySet
 from dashboard.lib.prepared import Prepared
+from dashboard.rembg.usage import left_of, used_of
 from dashboard.teams.models import Team
 from dashboard.usage.models import Snapshot, SnapshotQuerySet
-from dashboard.usage.models.reading import USABLE, left_of, used_of
+from dashboard.usage.models.reading import USABLE
 from dashboard.usage.outlook import Kept
 
 OF_LISTED = ("pk", "label", "same_as__label", "same_as", "removed_credits", "degraded_at")

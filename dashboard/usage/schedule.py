@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -280,8 +280,3 @@ def _is_due(asked_at: datetime | None, end: datetime, *, at: datetime) -> bool:
         return True
     # An old answer, soon after the end, may lack the last hours (D18).
     return end <= asked_at < end + OLD_ANSWERS <= at
-
-
-def end_of_day(at: datetime) -> datetime:
-    """Return the next 00:00 UTC, when a daily limit ends (F18)."""
-    return datetime.combine(at.date() + timedelta(days=1), time(), tzinfo=at.tzinfo)

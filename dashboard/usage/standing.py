@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from dashboard.keys.models import Account
-from dashboard.rembg.usage import LESS_LEFT
+from dashboard.rembg.usage import LESS_LEFT, spendable_of
 from dashboard.teams.models import Team
 from dashboard.usage.forecast import Forecast, RunOut, Verdict
 from dashboard.usage.models import Kind, Snapshot
@@ -72,9 +72,7 @@ class Standing:
     @property
     def spendable(self) -> int | None:
         """Return the included credits left and the prepaid ones, None unless both are known."""
-        if self.remaining is None or self.prepaid is None:
-            return None
-        return self.remaining + self.prepaid
+        return spendable_of(self.remaining, self.prepaid)
 
     @property
     def adds_up(self) -> bool:

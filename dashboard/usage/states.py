@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from dashboard.keys.models import ApiKey
-from dashboard.keys.refusals import explain, explain_question
+from dashboard.keys.refusals import explain_question
 from dashboard.rembg.errors import WrongAnswer
 from dashboard.usage.schedule import OURS
 from dashboard.usage.standing import Standing
@@ -78,16 +76,6 @@ class Note:
     text: str
 
 
-@dataclass(frozen=True)
-class KeyState:
-    """A key and how it stands: the kind of its badge, a word, and why."""
-
-    key: ApiKey
-    kind: str
-    word: str
-    reason: str = ""
-
-
 def problem_sentences(problems: Iterable[Mapping[str, str]]) -> list[str]:
     """Return what was odd about a reading, a sentence each, with the field and its value."""
     return [
@@ -134,23 +122,3 @@ def failure(standing: Standing) -> str:
     if standing.last_error:
         return str(explain_question(standing.last_error))
     return str(explain_question(WrongAnswer.code)) if standing.failed_at else ""
-
-
-def key_states(keys: Iterable[ApiKey], *, at: datetime) -> list[KeyState]:
-    """Return how each key stands, from its row alone; the keys' own page looks closer."""
-    return [_key_state(key, at=at) for key in keys]
-
-
-def _key_state(key: ApiKey, *, at: datetime) -> KeyState:
-    if key.unreadable_at:
-        return KeyState(key, "bad", _("Locked"), _("It does not open."))
-    if key.refusals:
-        kind, word = ("bad", _("Refused")) if key.paused_at else ("warn", _("Refused once"))
-        return KeyState(key, kind, word, str(explain(key.refusal)))
-    if key.account.degraded_at:
-        return KeyState(key, "bad", _("Small pictures"), str(DEGRADED))
-    if key.resting_until and key.resting_until > at:
-        return KeyState(key, "info", _("Resting"), str(explain(key.rest_reason)))
-    if key.accepted_at:
-        return KeyState(key, "ok", _("Fine"))
-    return KeyState(key, "neutral", _("Not accepted yet"))

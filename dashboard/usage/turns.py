@@ -15,7 +15,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from dashboard.keys import locks
+from dashboard.keys import limits, locks
 from dashboard.keys.models import Account, ApiKeyQuerySet
 from dashboard.lib.prepared import Prepared
 from dashboard.lib.sealing import SealError
@@ -168,8 +168,7 @@ class Turn:
         if isinstance(error, errors.AccountRefused):
             key.note_refused(error, at=asked.at)
         elif isinstance(error, errors.Limited):
-            until = rest_until(self.account, error, at=asked.at)
-            key.rest(until=until, reason=error.code)
+            until = limits.note_limited(key, error, at=asked.at)
             if not isinstance(error, errors.RateMonthly):
                 self.not_before = until
 
@@ -182,15 +181,3 @@ class Turn:
             if locked
             else _("The account has no key that can be used."),
         )
-
-
-def rest_until(account: Account, error: errors.Limited, *, at: datetime) -> datetime:
-    """Return when a limit is over: after the pause it asks for, at 00:00 UTC, at the renewal."""
-    if isinstance(error, errors.RateDaily):
-        return schedule.end_of_day(at)
-    if isinstance(error, errors.RateMonthly):
-        renewal = (
-            account.cycles.running(at=at).order_by("-start_at").values_list("end_at", flat=True)
-        )
-        return renewal.first() or schedule.end_of_day(at)
-    return at + timedelta(seconds=error.retry_after or 30)

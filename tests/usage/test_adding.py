@@ -110,6 +110,14 @@ def test_k4_a_refused_key_is_saved_as_such_when_the_user_says_so(as_alice, sandb
     assert Snapshot.objects.get().error == "bad_key"
 
 
+def test_f18_a_key_kept_while_it_is_limited_rests_and_is_not_called_tested(as_alice, sandbox):
+    post(as_alice, secret="sandbox-fault-rate_daily", anyway="on")
+
+    key = ApiKey.objects.get()
+    assert (key.rest_reason, key.tested_at, key.accepted_at) == ("rate_daily", None, None)
+    assert "Resting" in as_alice.get("/teams/acme/keys/").text
+
+
 def test_k3_the_same_key_twice_in_a_team_is_named_but_not_across_teams(
     as_alice, client, mallory, evil, wire
 ):

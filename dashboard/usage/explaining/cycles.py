@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from django.utils.translation import gettext as _
 
 from dashboard.lib.explanation import Explanation, Operand
+from dashboard.rembg.usage import used_of
 from dashboard.usage import phrases
 from dashboard.usage.account_page import AccountPage
 from dashboard.usage.columns import in_mean, mean_of
@@ -85,7 +86,7 @@ def months(page: AccountPage) -> Explanation:
         tuple(
             Operand(
                 phrases.month(datetime(one.year, one.month, 1, tzinfo=UTC)),
-                _sum(one.app_usage, one.api_usage),
+                used_of(one.app_usage, one.api_usage, None),
                 page.reading_url(one.snapshot_id),
                 one.asked_at,
             )
@@ -144,7 +145,3 @@ def _kept(page: AccountPage) -> str:
             "the finest that is left."
         )
     return _("Nobody read this cycle while it ran, so its course is not known.")
-
-
-def _sum(app: int | None, api: int | None) -> int | None:
-    return None if app is None or api is None else app + api

@@ -12,7 +12,7 @@ from django.db.models.expressions import RawSQL
 from django.utils.translation import gettext_lazy as _
 
 from dashboard.keys.models import Account, ApiKey
-from dashboard.rembg.usage import LESS_LEFT
+from dashboard.rembg.usage import LESS_LEFT, left_of, spendable_of, used_of
 
 USABLE = ("ok", "partial")
 LATE = timedelta(hours=1)  # An answer about a window may arrive a little after its end.
@@ -157,23 +157,9 @@ class Snapshot(models.Model):
     @property
     def spendable(self) -> int | None:
         """Return the included credits left and the prepaid ones, None unless both are known."""
-        if self.left is None or self.prepaid_credits is None:
-            return None
-        return self.left + self.prepaid_credits
+        return spendable_of(self.left, self.prepaid_credits)
 
     @property
     def left(self) -> int | None:
         """Return the included credits left, by the contract's formula where upstream is silent."""
         return left_of(self.included_credits, self.remaining_included_credits, self.used)
-
-
-def used_of(app: int | None, api: int | None, upstream: int | None) -> int | None:
-    """Return app and API credits together; upstream's own sum where one is unknown."""
-    return upstream if app is None or api is None else app + api
-
-
-def left_of(included: int | None, remaining: int | None, used: int | None) -> int | None:
-    """Return the included credits left, by the contract's formula where upstream is silent."""
-    if remaining is not None:
-        return remaining
-    return None if included is None or used is None else max(0, included - used)

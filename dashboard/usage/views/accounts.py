@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from dashboard.keys.models import Account, ApiKey
+from dashboard.keys.standing import key_states
 from dashboard.teams.access import TeamRequest, team_view
 from dashboard.teams.audit import record_for
 from dashboard.teams.models import Role, Team
@@ -19,7 +20,7 @@ from dashboard.usage.account_page import AccountPage
 from dashboard.usage.accounts import rename
 from dashboard.usage.forms import AccountLabelForm, PickForm
 from dashboard.usage.standing import standings, total
-from dashboard.usage.states import DEGRADED, key_states, notes
+from dashboard.usage.states import DEGRADED, notes
 
 # What stands beside an account, and is loaded with it.
 BESIDE = ("same_as", "outlook", "rolled_up")
