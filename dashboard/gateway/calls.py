@@ -13,9 +13,9 @@ from typing import BinaryIO, cast
 
 from django.conf import settings
 
-from dashboard.gateway import at_once, refusals
+from dashboard.gateway import immediate, refusals
 from dashboard.gateway.answer_file import AnswerFile
-from dashboard.gateway.at_once import Caller, Order, SameOrder
+from dashboard.gateway.immediate import Caller, Order, SameOrder
 from dashboard.gateway.models import VirtualKey
 from dashboard.lib.form_reader import BLOCK, Form, Slice
 from dashboard.lib.pool import let_go
@@ -27,6 +27,7 @@ from dashboard.removals import files
 from dashboard.removals.budgets import Use
 from dashboard.removals.models import Charged, Removal, State
 from dashboard.removals.picture_form import picture_of
+from dashboard.removals.queueing import Wish
 
 Clock = Callable[[], datetime]
 
@@ -82,7 +83,7 @@ def remove(
     answered again and never charged again. What certainly cost nothing is not remembered.
     """
     filename, _, content = picture_of(form)
-    image, picture = _inspected(content, filename)
+    picture, image = pictures.without_metadata(cast(BinaryIO, content), filename=filename)
     asked = Parameters.parse(form.texts)
     if name := key.forbidden(asked):
         raise refusals.not_allowed(name)
@@ -91,7 +92,7 @@ def remove(
     while True:
         target = cast(BinaryIO, AnswerFile())
         try:
-            done = at_once.remove(
+            done = immediate.remove(
                 caller_of(key), order, image, target, clock=clock, has_left=has_left
             )
         except SameOrder as same:
@@ -114,17 +115,7 @@ def caller_of(key: VirtualKey) -> Caller:
         member=str(user) if user else key.member,
         virtual_key=key.spender_id,
         virtual_key_label=key.label,
-        tag=key.tag,
     )
-
-
-def _inspected(content: Slice, filename: str) -> tuple[BinaryIO, Picture]:
-    """Return the picture to send, without its metadata (U17), and what it is."""
-    image = cast(BinaryIO, content)
-    picture, layout = pictures.examine(image, filename=filename)
-    if pictures.is_clean(layout, picture.size):
-        return image, picture
-    return cast(BinaryIO, pictures.Spliced(image, layout)), picture
 
 
 def _sha256(content: Slice) -> str:
@@ -150,12 +141,9 @@ def _order(
     kept = at + timedelta(days=key.team.retention_days) if key.team.keeps_api_pictures else None
     replayed = at + REPLAYED_FOR if idempotency_key else None
     return Order(
-        filename=filename,
-        picture=picture,
-        asked=asked,
-        account=key.account,
+        Wish(filename, asked, key.account, _nonce(key, idempotency_key), key.tag),
+        picture,
         falls_over=key.falls_over,
-        nonce=_nonce(key, idempotency_key),
         sha256=sha256,
         request_id=request_id,
         picture_until=kept,
@@ -172,9 +160,9 @@ def _nonce(key: VirtualKey, idempotency_key: str) -> str:
 def _replayed(first: Removal, order: Order, *, at: datetime) -> Done | None:
     """Return the first call's answer again; None where the order may be tried anew."""
     if first.queued_at <= at - REPLAYED_FOR or _cost_nothing(first):
-        Removal.objects.filter(pk=first.pk, nonce=order.nonce).update(nonce=uuid.uuid4().hex)
+        Removal.objects.filter(pk=first.pk, nonce=order.wish.nonce).update(nonce=uuid.uuid4().hex)
         return None
-    if (first.picture_sha256, first.parameters) != (order.sha256, asdict(order.asked)):
+    if (first.picture_sha256, first.parameters) != (order.sha256, asdict(order.wish.asked)):
         raise refusals.another_body()
     first = _ended(first)
     if _cost_nothing(first):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from dashboard.keys.models import Account, ApiKey
-from dashboard.lib.renewals import renewal_after
+from dashboard.lib.renewals import end_of_day, next_month
 from dashboard.rembg import errors
 
 DEFAULT_PAUSE = 30.0  # seconds, where RemBG does not say how long
@@ -38,19 +38,8 @@ def rest_until(
         return end_of_day(at)
     if isinstance(error, errors.RateMonthly):
         renewal = account.cycle_end_at
-        return renewal if renewal and renewal > at else _end_of_month(at)
+        return renewal if renewal and renewal > at else next_month(at)
     return at + timedelta(seconds=pause or error.retry_after or DEFAULT_PAUSE)
-
-
-def end_of_day(at: datetime) -> datetime:
-    """Return the next 00:00 UTC."""
-    day = at.astimezone(UTC) + timedelta(days=1)
-    return day.replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-def _end_of_month(at: datetime) -> datetime:
-    start = at.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    return renewal_after(start, months=1, day=1)
 
 
 def _others(key: ApiKey) -> list[ApiKey]:

@@ -1,10 +1,13 @@
-"""When a subscription renews: the same day and time of each period, or a short month's last day."""
+"""When a subscription renews, and calendar months and days in UTC.
+
+A renewal is on the same day and time of each period, or on a short month's last day.
+"""
 
 from __future__ import annotations
 
 from calendar import monthrange
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 # No month is so long, and no year so short.
 BETWEEN = timedelta(days=200)
@@ -32,6 +35,25 @@ def renewal_after(start: datetime, *, months: int, day: int) -> datetime:
     """Return the renewal so many months after the one at `start`, for this day of the month."""
     year, index = divmod(start.year * 12 + start.month - 1 + months, 12)
     return start.replace(year=year, month=index + 1, day=min(day, _last_day(year, index + 1)))
+
+
+def end_of_day(moment: datetime) -> datetime:
+    """Return the next 00:00 UTC."""
+    return _midnight(moment) + timedelta(days=1)
+
+
+def month_start(moment: datetime) -> datetime:
+    """Return the first moment of the UTC calendar month."""
+    return _midnight(moment).replace(day=1)
+
+
+def next_month(moment: datetime) -> datetime:
+    """Return the first moment of the next UTC calendar month."""
+    return renewal_after(month_start(moment), months=1, day=1)
+
+
+def _midnight(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _last_day(year: int, month: int) -> int:

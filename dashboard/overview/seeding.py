@@ -115,10 +115,9 @@ def send(team: Team, wanted: Wanted, *, nonce: str, at: datetime) -> None:
     email = f"{wanted.person}@{TEAM}.example"
     by = team.memberships.select_related("user").get(user__email=email)
     with (PICTURES / wanted.picture).open("rb") as image:
-        picture = pictures.inspect(image, filename=wanted.picture)
-        image.seek(0)
+        picture, content = pictures.without_metadata(image, filename=wanted.picture)
         wish = Wish(wanted.picture, wanted.parameters, None, nonce, wanted.tag)
-        accept(by, image, picture, wish, at=at)
+        accept(by, content, picture, wish, at=at)
 
 
 def virtual_key(team: Team, label: str, *, at: datetime) -> None:

@@ -6,10 +6,8 @@ import base64
 import binascii
 import io
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -31,13 +29,11 @@ def prepared(
     `pictures.inspect`.
     """
     with _opened(image) as (source, filename):
-        picture = pictures.inspect(source, filename=filename)
         if keep_metadata:
-            yield source, picture
-            return
-        with tempfile.TemporaryFile() as copy:
-            stripped = pictures.strip(source, copy)
-            yield copy, replace(picture, size=stripped.size)
+            yield source, pictures.inspect(source, filename=filename)
+        else:
+            picture, kept = pictures.without_metadata(source, filename=filename)
+            yield kept, picture
 
 
 @contextmanager

@@ -31,9 +31,10 @@ class OpenChoice(forms.ChoiceField):
 
 
 class RemovalForm(forms.Form):
-    """One picture and what is asked for it; `file`, `picture`, `asked` are there once it is valid.
+    """One picture and what is asked for it.
 
-    The rules are those of `rembg.parameters` and `rembg.pictures`; `problems` are their errors.
+    The rules are those of `rembg.parameters` and `rembg.pictures`; `problems` are their errors. The
+    attributes below are there once it is valid.
     """
 
     image = forms.FileField(required=False, allow_empty_file=True)
@@ -64,6 +65,7 @@ class RemovalForm(forms.Form):
 
     file: FilePart
     picture: Picture
+    content: BinaryIO
     asked: Parameters
 
     def __init__(self, *args: Any, team: Team, upload: Form | None = None, **kwargs: Any) -> None:
@@ -84,7 +86,7 @@ class RemovalForm(forms.Form):
         except RembgError as problem:
             self._complain(problem)
         try:
-            self.picture = self._look()
+            self.picture, self.content = self._look()
         except RembgError as problem:
             self._complain(problem)
         return self.cleaned_data
@@ -111,10 +113,11 @@ class RemovalForm(forms.Form):
             pairs.append(("expand", "false"))
         return pairs
 
-    def _look(self) -> Picture:
-        """Return what the picture is; raise why it is refused (SAFETY U)."""
+    def _look(self) -> tuple[Picture, BinaryIO]:
+        """Return what the picture is and what of it may leave; raise why it is refused."""
         self.file = picture_of(self.upload or Form())
-        return pictures.inspect(cast(BinaryIO, self.file.content), filename=self.file.filename)
+        content = cast(BinaryIO, self.file.content)
+        return pictures.without_metadata(content, filename=self.file.filename)
 
     def _complain(self, problem: RembgError) -> None:
         self.problems.append(problem)

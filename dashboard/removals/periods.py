@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import QuerySet
 
 from dashboard.keys.models import Account
-from dashboard.lib.renewals import anchor_day, months_in, renewal_after
+from dashboard.lib.renewals import anchor_day, month_start, months_in, next_month, renewal_after
 from dashboard.removals.models import Budget
 
 
@@ -57,5 +57,4 @@ def running_cycle(account: Account, *, at: datetime) -> Period:
 
 def calendar_month(at: datetime) -> Period:
     """Return the UTC calendar month of a moment."""
-    start = at.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    return Period(start, renewal_after(start, months=1, day=1))
+    return Period(month_start(at), next_month(at))

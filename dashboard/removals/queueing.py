@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import uuid
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from io import BytesIO
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from dashboard.keys.models import Account
-from dashboard.rembg import filenames, pictures
+from dashboard.rembg import filenames
 from dashboard.rembg.parameters import Parameters
 from dashboard.rembg.pictures import Picture
 from dashboard.removals import budgets, failpoints, files
@@ -37,25 +38,17 @@ class Wish:
 def accept(
     by: Membership, image: BinaryIO, picture: Picture, wish: Wish, *, at: datetime
 ) -> Removal:
-    """Store a picture without its metadata and queue it; the same wish again is the same removal.
+    """Store a picture, whole as given, and queue it; the same wish again is the same removal.
 
     Raises Busy, NoSpace or OverBudget.
     """
     team = by.team
     check_room(team)
     name = files.name_for("pictures", team.pk, picture.extension)
-    size, digest = _store(image, name)
-    removal = Removal(
-        **_common(team, by.user, wish, at=at),
-        picture=name,
-        picture_type=picture.content_type,
-        picture_bytes=size,
-        picture_sha256=digest,
-        width=picture.width,
-        height=picture.height,
-        orientation=picture.orientation,
-    )
-    return _queue(removal)
+    digest = _store(image, name)
+    asked = {**wish_fields(team, by.user, wish, at=at), **picture_fields(picture, sha256=digest)}
+    keep_until = at + timedelta(days=team.retention_days)
+    return _queue(Removal(**asked, picture=name, keep_until=keep_until))
 
 
 def run_again(removal: Removal, user: User, *, nonce: str, at: datetime) -> Removal:
@@ -70,18 +63,10 @@ def run_again(removal: Removal, user: User, *, nonce: str, at: datetime) -> Remo
     except FileNotFoundError:
         raise PictureGone from None
     wish = Wish(removal.filename, removal.asked, removal.wanted_account, nonce, removal.tag)
-    again = Removal(
-        **_common(removal.team, user, wish, at=at),
-        picture=name,
-        picture_type=removal.picture_type,
-        picture_bytes=removal.picture_bytes,
-        picture_sha256=removal.picture_sha256,
-        width=removal.width,
-        height=removal.height,
-        orientation=removal.orientation,
-        again_of=removal,
-    )
-    return _queue(again)
+    asked = wish_fields(removal.team, user, wish, at=at)
+    asked |= picture_fields(removal.original, sha256=removal.picture_sha256)
+    keep_until = at + timedelta(days=removal.team.retention_days)
+    return _queue(Removal(**asked, picture=name, keep_until=keep_until, again_of=removal))
 
 
 def check_room(team: Team) -> None:
@@ -92,7 +77,8 @@ def check_room(team: Team) -> None:
         raise NoSpace
 
 
-def _common(team: Team, user: User, wish: Wish, *, at: datetime) -> dict[str, object]:
+def wish_fields(team: Team, user: User | None, wish: Wish, *, at: datetime) -> dict[str, Any]:
+    """Return what a new row says of who asks, for what, and since when."""
     return {
         "team": team,
         "user": user,
@@ -104,19 +90,30 @@ def _common(team: Team, user: User, wish: Wish, *, at: datetime) -> dict[str, ob
         "parameters": asdict(wish.asked),
         "queued_at": at,
         "not_before_at": at,
-        "keep_until": at + timedelta(days=team.retention_days),
     }
 
 
-def _store(image: BinaryIO, name: str) -> tuple[int, str]:
-    """Write the stripped picture down for good; return its size in bytes and its SHA-256."""
+def picture_fields(picture: Picture, *, sha256: str) -> dict[str, Any]:
+    """Return what a new row says of the picture that is sent."""
+    return {
+        "picture_type": picture.content_type,
+        "picture_bytes": picture.size,
+        "picture_sha256": sha256,
+        "width": picture.width,
+        "height": picture.height,
+        "orientation": picture.orientation,
+    }
+
+
+def _store(image: BinaryIO, name: str) -> str:
+    """Write the picture down for good; return its SHA-256."""
     with files.no_space(), files.writing(name) as target:
-        stripped = pictures.strip(image, target)
+        shutil.copyfileobj(image, target)
         failpoints.reach("after_picture_draft")
         target.seek(0)
         digest = hashlib.file_digest(cast(BytesIO, target), "sha256").hexdigest()
     failpoints.reach("after_picture_stored")
-    return stripped.size, digest
+    return digest
 
 
 def _queue(removal: Removal) -> Removal:

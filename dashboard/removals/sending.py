@@ -214,6 +214,7 @@ def _remove(
         picture,
         target,
         removal.asked,
+        picture=removal.original,
         on_upload=reporter.up,
         on_download=reporter.down,
         on_phase=reporter.change,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from typing import Any, BinaryIO, cast
+from typing import Any
 from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
@@ -24,7 +24,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from dashboard.lib.form_reader import Form, UnreadableForm
 from dashboard.rembg.errors import FieldProblem
 from dashboard.rembg.parameters import PARSERS
-from dashboard.removals import afterwards, answers, budgets, picture_form, queueing, wording
+from dashboard.removals import actions, answers, budgets, picture_form, queueing, wording
 from dashboard.removals.budgets import Use
 from dashboard.removals.errors import Busy, NoKey, NoSpace, OverBudget
 from dashboard.removals.forms import FilterForm, RemovalForm, accounts_with_keys
@@ -113,7 +113,7 @@ def detail(request: TeamRequest, team: Team, pk: str) -> HttpResponse:
         "runs": removal.runs_again.order_by("queued_at", "pk"),
         "nonce": uuid.uuid4(),
         "may_run_again": request.membership.may(Role.MEMBER),
-        "may_delete": afterwards.may_delete(request, removal),
+        "may_delete": actions.may_delete(request, removal),
         "sees_answers": request.membership.may(Role.ADMIN),
     }
     if not request.htmx:
@@ -137,9 +137,7 @@ def _accept(request: TeamRequest, team: Team, form: RemovalForm) -> Removal:
     given = form.cleaned_data
     wish = Wish(form.file.filename, form.asked, given["account"], given["nonce"], given["tag"])
     by: Membership = request.membership
-    return queueing.accept(
-        by, cast(BinaryIO, form.file.content), form.picture, wish, at=timezone.now()
-    )
+    return queueing.accept(by, form.content, form.picture, wish, at=timezone.now())
 
 
 def _refuse(

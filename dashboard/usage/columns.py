@@ -11,10 +11,11 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from dashboard.lib.renewals import next_month
 from dashboard.usage import phrases
 from dashboard.usage.charts import Chart, Frame, Series, chart, column, line
 from dashboard.usage.models import CalendarMonth, Kind
-from dashboard.usage.windows import Window, gaps, months_before, next_month, overlapping
+from dashboard.usage.windows import Window, gaps, months_before, overlapping
 
 MOST_COLUMNS = 60
 MONTHS = 12

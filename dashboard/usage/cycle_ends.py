@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from dashboard.lib.renewals import anchor_day, months_in, renewal_after
+from dashboard.lib.renewals import anchor_day, month_start, months_in, renewal_after
 from dashboard.usage.models import Cycle, EndSource, Kind
-from dashboard.usage.windows import TOUCHING, month_start
+from dashboard.usage.windows import TOUCHING
 
 # What is settled of a row.
 SETTLED = ("kind", "end_at", "end_source")

@@ -17,8 +17,9 @@ from enum import Enum, IntEnum
 from itertools import groupby, pairwise
 from typing import NamedTuple
 
+from dashboard.lib.renewals import month_start
 from dashboard.usage.models import Kind, Snapshot
-from dashboard.usage.windows import Window, month_start
+from dashboard.usage.windows import Window
 
 NEVER = datetime.min.replace(tzinfo=UTC)
 # A plan, an allowance or a balance may have changed between readings further apart.

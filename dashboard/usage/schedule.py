@@ -18,12 +18,13 @@ from django.db.models.functions import Coalesce
 
 from dashboard.keys.models import Account, AccountQuerySet, ApiKey, ApiKeyQuerySet
 from dashboard.lib.prepared import Prepared, PreparedUpdate
+from dashboard.lib.renewals import next_month
 from dashboard.rembg import errors
 from dashboard.rembg.usage import Month
 from dashboard.usage.bringing import OLD_ANSWERS
 from dashboard.usage.models import SURE_ENDS, CalendarMonth, Refresh, Snapshot
 from dashboard.usage.readings import Question
-from dashboard.usage.windows import months_before, next_month
+from dashboard.usage.windows import months_before
 
 JITTER = 0.1
 LONGEST = timedelta(hours=1)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
+from dashboard.lib.renewals import month_start, next_month
 from dashboard.usage.models import LATE, SURE_ENDS, Cycle, EndSource, Kind
 
 PLAUSIBLE_YEARS = range(2000, 2100)
@@ -114,17 +115,6 @@ class Window:
     def last_second(self) -> datetime:
         """Return the end as upstream counts it: the second before the next renewal."""
         return self.end_at - TOUCHING
-
-
-def month_start(moment: datetime) -> datetime:
-    """Return the first moment of the UTC calendar month."""
-    return moment.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-
-
-def next_month(moment: datetime) -> datetime:
-    """Return the first moment of the next UTC calendar month."""
-    start = month_start(moment)
-    return start.replace(year=start.year + start.month // 12, month=start.month % 12 + 1)
 
 
 def months_before(moment: datetime, count: int) -> list[datetime]:

@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from dashboard.rembg import errors
-from dashboard.rembg.pictures import inspect, strip
+from dashboard.rembg.pictures import inspect, without_metadata
 from tests.examples import examples
 from tests.rembg import samples
 
@@ -21,10 +20,10 @@ XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/">CANARY</x:xmpmeta>'
 
 
 def stripped(data):
-    target = io.BytesIO()
-    result = strip(io.BytesIO(data), target)
-    assert result.size == len(target.getvalue())
-    return target.getvalue(), result
+    result, kept = without_metadata(io.BytesIO(data), filename="")
+    left = kept.read()
+    assert result.size == len(left)
+    return left, result
 
 
 def shown(data):
@@ -70,15 +69,6 @@ def test_u17_a_jpeg_keeps_pixels_profile_and_orientation_only(orientation, progr
     assert_same_picture(data, after)
     assert result.orientation == orientation
     assert inspect(io.BytesIO(after), filename="").orientation == orientation
-    assert set(result.dropped) == {
-        "exif",
-        "xmp",
-        "iptc",
-        "thumbnail",
-        "comment",
-        "application data",
-        "trailer",
-    }
     with Image.open(io.BytesIO(after)) as picture:
         assert picture.info["icc_profile"] == samples.icc()
         assert picture.info["jfif_density"] == (1, 1)
@@ -94,7 +84,6 @@ def test_u17_the_previews_behind_a_phone_picture_are_cut():
     after, result = stripped(data)
 
     assert_same_picture(data, after)
-    assert set(result.dropped) >= {"previews", "trailer"}
     assert after.count(b"\xff\xd9") == 1
 
 
@@ -106,7 +95,6 @@ def test_u17_comments_between_the_scans_go_too():
     after, result = stripped(spoilt)
 
     assert CANARY not in after
-    assert result.dropped == ("comment",)
     assert_same_picture(data, after)
 
 
@@ -158,7 +146,6 @@ def test_u17_a_png_keeps_pixels_and_what_shows_them(mode):
     assert CANARY not in after
     assert_same_picture(data, after)
     assert result.orientation == 6
-    assert set(result.dropped) == {"text", "time", "exif", "application data", "trailer"}
     with Image.open(io.BytesIO(after)) as picture:
         assert picture.info["icc_profile"] == samples.icc()
         assert picture.info["gamma"] == 0.45455
@@ -198,7 +185,6 @@ def test_u16_a_profile_that_is_not_one_is_dropped(profile):
     tracemalloc.stop()
 
     assert after == data
-    assert result.dropped == ("icc",)
     assert peak < 5_000_000
 
 
@@ -230,7 +216,6 @@ def test_u17_a_webp_keeps_pixels_profile_and_orientation_only(mode, lossless, or
     assert CANARY not in after
     assert_same_picture(data, after)
     assert result.orientation == orientation
-    assert set(result.dropped) == {"exif", "xmp"}
     with Image.open(io.BytesIO(after)) as picture:
         assert picture.info["icc_profile"] == samples.icc()
         assert "xmp" not in picture.info
@@ -245,7 +230,6 @@ def test_u17_a_simple_webp_has_nothing_behind_its_picture():
     after, result = stripped(spoilt)
 
     assert after == data
-    assert result.dropped == ("exif", "application data", "icc")
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "1", "L"])
@@ -256,7 +240,6 @@ def test_u10_a_bmp_ends_with_its_pixels(mode):
     after, result = stripped(data + b"<script>" + CANARY)
 
     assert after == data
-    assert result.dropped == ("trailer",)
 
 
 @pytest.mark.parametrize("kind", samples.KINDS)
@@ -266,17 +249,6 @@ def test_u10_a_picture_without_anything_to_drop_stays_as_it_is(kind):
     after, result = stripped(data)
 
     assert after == data
-    assert result.dropped == ()
-
-
-@pytest.mark.parametrize("kind", samples.KINDS)
-def test_nothing_is_written_of_a_picture_that_is_refused(kind):
-    target = io.BytesIO()
-
-    with pytest.raises(errors.PictureRefused):
-        strip(io.BytesIO(samples.saved(kind)[:-1]), target)
-
-    assert target.getvalue() == b""
 
 
 def test_u19_malformed_exif_is_dropped():
@@ -286,22 +258,20 @@ def test_u19_malformed_exif_is_dropped():
     after, result = stripped(samples.with_segments(data, samples.segment(0xE1, block)))
 
     assert after == data
-    assert result.dropped == ("exif",)
 
 
-def test_a_large_picture_is_copied_in_the_memory_of_a_block():
-    small = samples.saved("jpeg")
+def test_a_large_picture_is_lent_in_the_memory_of_a_block():
+    small = samples.with_segments(samples.saved("jpeg"), samples.segment(0xFE, CANARY))
     data = small[:-2] + b"\x12\x34" * 8_000_000 + small[-2:]
     source = io.BytesIO(data)
 
-    class Sink(io.RawIOBase):
-        def write(self, part):
-            return len(part)
-
     tracemalloc.start()
-    assert strip(source, Sink()).size == len(data)
+    picture, kept = without_metadata(source, filename="")
+    length = sum(map(len, iter(lambda: kept.read(65536), b"")))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
+
+    assert length == picture.size < len(data)
     assert peak < 2_000_000
 
 

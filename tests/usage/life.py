@@ -11,11 +11,11 @@ from typing import Any
 from django.db import connection
 
 from dashboard.keys.models import Account
+from dashboard.lib.renewals import month_start, next_month
 from dashboard.rembg import usage
 from dashboard.usage import bringing, rolling
 from dashboard.usage.history.values import Reading
 from dashboard.usage.models import RollUp, Snapshot
-from dashboard.usage.windows import month_start, next_month
 from tests.usage.test_random_sums import Upstream, row
 
 SECOND, DAY = timedelta(seconds=1), timedelta(days=1)

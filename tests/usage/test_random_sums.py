@@ -15,12 +15,13 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from dashboard.keys.models import Account
+from dashboard.lib.renewals import month_start, next_month
 from dashboard.usage import rolling
 from dashboard.usage.history import asking, buckets
 from dashboard.usage.history.buckets import Rolled, day_edges, rolled
 from dashboard.usage.history.values import Closing, Course, Place, Reading, floor_hour
 from dashboard.usage.models import Cycle, Kind, Snapshot
-from dashboard.usage.windows import Window, month_start, next_month
+from dashboard.usage.windows import Window
 from tests.examples import QUICK, examples
 
 SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)

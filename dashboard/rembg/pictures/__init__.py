@@ -1,7 +1,7 @@
 """Pictures as RemBG takes them, read by their headers alone: no pixel is ever decoded here.
 
-`inspect` says what a file is or why it is refused; `strip` copies it without metadata; `head` and
-`complete` are the cheap checks of an answer.
+`inspect` says what a file is or why it is refused; `without_metadata` lends what of it may leave;
+`head` and `complete` are the cheap checks of an answer.
 """
 
 from dashboard.rembg.pictures.inspection import (
@@ -14,8 +14,7 @@ from dashboard.rembg.pictures.inspection import (
     inspect,
 )
 from dashboard.rembg.pictures.source import Layout, Source
-from dashboard.rembg.pictures.spliced import Spliced
-from dashboard.rembg.pictures.stripping import Stripped, is_clean, strip, write
+from dashboard.rembg.pictures.spliced import Spliced, without_metadata
 
 __all__ = [
     "MAX_BYTES",
@@ -24,12 +23,9 @@ __all__ = [
     "Picture",
     "Source",
     "Spliced",
-    "Stripped",
     "complete",
     "examine",
     "head",
     "inspect",
-    "is_clean",
-    "strip",
-    "write",
+    "without_metadata",
 ]

@@ -70,7 +70,6 @@ def layout(source: Source) -> Layout:
         orientation=exif.UPRIGHT,
         has_alpha=_has_alpha(source, header),
         parts=(b"BM", declared, Span(6, end)),
-        dropped=() if whole else ("trailer",),
     )
 
 

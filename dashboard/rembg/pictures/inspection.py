@@ -55,7 +55,7 @@ def inspect(file: BinaryIO, *, filename: str) -> Picture:
 
 
 def examine(file: BinaryIO, *, filename: str) -> tuple[Picture, Layout]:
-    """Do what `inspect` does, and say also which of its bytes are the picture (see `strip`)."""
+    """Do what `inspect` does, and say also which of its bytes are kept (see `without_metadata`)."""
     source = Source(file)
     try:
         _check_size(source.size)

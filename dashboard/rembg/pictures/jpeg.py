@@ -106,7 +106,6 @@ def layout(source: Source) -> Layout:
         orientation=orientation,
         has_alpha=False,
         parts=joined(parts),
-        dropped=_dropped(source, segments, kept),
     )
 
 
@@ -224,22 +223,6 @@ def _kept(source: Source, segment: Segment, kept: frozenset[str]) -> list[Part]:
     if name == "adobe":  # says how CMYK is meant
         return [_written(APP14, source.at(segment.payload, ADOBE_BYTES))]
     return [segment.span] if name in kept and name != "jfif" else []
-
-
-def _dropped(source: Source, segments: list[Segment], kept: frozenset[str]) -> tuple[str, ...]:
-    names = [_name(source, segment) for segment in segments]
-    if any(
-        name == "jfif" and segment.size > JFIF_BYTES
-        for name, segment in zip(names, segments, strict=True)
-    ):
-        names.append("thumbnail")
-    starts = (segment.span.start for segment in segments)
-    ends = (len(SOI), *(segment.span.end for segment in segments))
-    if any(start > end for start, end in zip(starts, ends, strict=False)):
-        names.append("padding")
-    if segments[-1].span.end < source.size:
-        names.append("trailer")
-    return tuple(name for name in dict.fromkeys(names) if name not in kept)
 
 
 def _written(marker: int, payload: bytes) -> bytes:

@@ -111,7 +111,6 @@ def layout(source: Source) -> Layout:
         orientation=orientation,
         has_alpha=source.at(25, 1) in (b"\x04", b"\x06") or b"tRNS" in kinds,
         parts=joined(parts),
-        dropped=_dropped(source, chunks, kept),
     )
 
 
@@ -188,14 +187,6 @@ def _is_small_profile(source: Source, chunk: Chunk) -> bool:
     except zlib.error:
         return False
     return inflater.eof and profile.is_profile(header, inflated)
-
-
-def _dropped(source: Source, chunks: list[Chunk], kept: list[Chunk]) -> tuple[str, ...]:
-    gone = (chunk.kind for chunk in chunks if chunk not in kept)
-    names = [NAMES.get(kind, "application data") for kind in gone]
-    if chunks[-1].span.end < source.size:
-        names.append("trailer")
-    return tuple(dict.fromkeys(names))
 
 
 def _written(kind: bytes, data: bytes) -> bytes:

@@ -25,7 +25,7 @@ Part = bytes | Span
 
 @dataclass(frozen=True)
 class Layout:
-    """What a complete file holds: how to show it, what to keep of it, what else was in it.
+    """What a complete file holds: how to show it, and what to keep of it.
 
     The picture ends at the offset `end`; what follows it is a trailer.
     """
@@ -34,7 +34,6 @@ class Layout:
     orientation: int
     has_alpha: bool | None
     parts: tuple[Part, ...]
-    dropped: tuple[str, ...]
 
 
 class Source:
@@ -68,11 +67,6 @@ class Source:
                 return offset + match.start()
             offset += len(block) - 1
         return None
-
-    def copy(self, span: Span, target: BinaryIO) -> None:
-        """Write a span of the file to another one, a block at a time."""
-        for offset in range(span.start, span.end, BLOCK):
-            target.write(self._read(offset, min(BLOCK, span.end - offset)))
 
     def _read(self, offset: int, count: int) -> bytes:
         self._file.seek(offset)

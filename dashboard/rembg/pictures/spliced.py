@@ -4,10 +4,25 @@ from __future__ import annotations
 
 import io
 from bisect import bisect_right
+from dataclasses import replace
 from itertools import accumulate
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
+from dashboard.rembg.pictures.inspection import Picture, examine
 from dashboard.rembg.pictures.source import Layout, Part, Span
+
+
+def without_metadata(file: BinaryIO, *, filename: str) -> tuple[Picture, BinaryIO]:
+    """Say what picture a file holds, and lend it without what it tells of its maker (U10, U17).
+
+    The coded pixels, colour profile and orientation stay as they are; place, camera, previews and
+    what follows the picture's end do not. Takes no memory to speak of. Raises what `inspect` does.
+    """
+    picture, layout = examine(file, filename=filename)
+    if layout.parts == (Span(0, picture.size),):
+        return picture, file
+    kept = Spliced(file, layout)
+    return replace(picture, size=kept.size), cast(BinaryIO, kept)
 
 
 class Spliced(io.RawIOBase):

@@ -70,7 +70,6 @@ def layout(source: Source) -> Layout:
         orientation=orientation,
         has_alpha=bool(flags & ALPHA) or _has_alpha_bit(source, frames[0]),
         parts=_parts(source, kept, flags, orientation),
-        dropped=_dropped(chunks, kept) + (("trailer",) if end < source.size else ()),
     )
 
 
@@ -160,11 +159,6 @@ def _parts(source: Source, kept: list[Chunk], flags: int, orientation: int) -> t
         parts.append(_written(b"EXIF", exif.minimal(orientation)))
     total = sum(part.end - part.start if isinstance(part, Span) else len(part) for part in parts)
     return joined([b"RIFF" + struct.pack("<I", 4 + total) + b"WEBP", *parts])
-
-
-def _dropped(chunks: list[Chunk], kept: list[Chunk]) -> tuple[str, ...]:
-    gone = (chunk.kind for chunk in chunks if chunk not in kept)
-    return tuple(dict.fromkeys(NAMES.get(kind, "application data") for kind in gone))
 
 
 def _written(kind: bytes, data: bytes) -> bytes:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import BinaryIO
 
@@ -18,18 +19,18 @@ from django.db import DatabaseError, IntegrityError, transaction
 
 from dashboard.gateway import statements
 from dashboard.keys import limits
-from dashboard.keys.models import Account, ApiKey
+from dashboard.keys.models import ApiKey
 from dashboard.lib.pool import let_go
-from dashboard.rembg import errors, filenames, retry
+from dashboard.rembg import errors, retry
 from dashboard.rembg.answer import Notice, Removed
 from dashboard.rembg.client import Client
-from dashboard.rembg.parameters import Parameters
 from dashboard.rembg.pictures import Picture
 from dashboard.removals import budgets, files, sending, thumbnails
 from dashboard.removals.budgets import Use
 from dashboard.removals.choosing import NoneUsable, Payer, choose_for
 from dashboard.removals.errors import KeysRefused, NoKey, NoSpace, OverBudget
 from dashboard.removals.models import Charged, Phase, Removal, Source, State
+from dashboard.removals.queueing import Wish, picture_fields, wish_fields
 from dashboard.teams.models import Team, User
 
 log = logging.getLogger(__name__)
@@ -49,30 +50,26 @@ NOT_KEPT = Notice("not_stored", "The picture was answered, and could not be kept
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks: a person, by a virtual key of his (the one that it spends as), under a tag."""
+    """Who asks: a person, by a virtual key of his (the one that it spends as)."""
 
     team: Team
     user: User | None
     member: str
     virtual_key: uuid.UUID | None = None
     virtual_key_label: str = ""
-    tag: str = ""
 
 
 @dataclass(frozen=True)
 class Order:
-    """What is asked: the picture, what to do with it, who pays, and until when it is kept.
+    """A wish, the picture, whether another account may pay, and until when files are kept.
 
-    The same `nonce` again in a team is the same order. `picture_until` and `result_until` keep a
+    The same nonce again in a team is the same order. `picture_until` and `result_until` keep a
     file; None keeps none.
     """
 
-    filename: str
+    wish: Wish
     picture: Picture
-    asked: Parameters
-    account: Account | None = None
     falls_over: bool = False
-    nonce: str = ""
     sha256: str = ""
     request_id: str = ""
     picture_until: datetime | None = None
@@ -121,13 +118,13 @@ def remove(
 
 
 def _choose(caller: Caller, order: Order, *, at: datetime) -> tuple[ApiKey, Client]:
-    account = order.account.pk if order.account else None
+    account = order.wish.account.pk if order.wish.account else None
     payer = Payer(caller.team.pk, account, falls_over=order.falls_over)
     try:
         return choose_for(payer, at=at, of=statements.usable_keys)
     except NoneUsable as none:
         error = none.error
-        if order.account and order.account.archived_at and not order.falls_over:
+        if order.wish.account and order.wish.account.archived_at and not order.falls_over:
             raise NoKey(ARCHIVED) from None
         if none.until is not None:
             error.retry_after = max(1, min(3600, round((none.until - at).total_seconds())))
@@ -164,42 +161,29 @@ def _begin(
 
 
 def _look_for_same(caller: Caller, order: Order) -> None:
-    if order.nonce:
-        first = Removal.objects.filter(team=caller.team, nonce=order.nonce).first()
+    if order.wish.nonce:
+        first = Removal.objects.filter(team=caller.team, nonce=order.wish.nonce).first()
         if first is not None:
             raise SameOrder(first)
 
 
 def _new(caller: Caller, order: Order, key: ApiKey, *, at: datetime) -> Removal:
-    picture = order.picture
     keep_until = max(filter(None, (order.picture_until, order.result_until)), default=at)
+    asked = wish_fields(caller.team, caller.user, order.wish, at=at)
+    asked |= picture_fields(order.picture, sha256=order.sha256)
+    asked["member"] = caller.member
     return Removal(
-        team=caller.team,
-        user=caller.user,
-        member=caller.member,
+        **asked,
         virtual_key=caller.virtual_key,
         virtual_key_label=caller.virtual_key_label,
-        tag=caller.tag,
         source=Source.GATEWAY,
         request_id=order.request_id,
-        nonce=order.nonce or uuid.uuid4().hex,
-        wanted_account=order.account,
         account=key.account,
         api_key=key,
-        filename=filenames.safe_name(order.filename),
-        parameters=asdict(order.asked),
-        picture_type=picture.content_type,
-        picture_bytes=picture.size,
-        picture_sha256=order.sha256,
-        width=picture.width,
-        height=picture.height,
-        orientation=picture.orientation,
         state=State.SENDING,
         charged=Charged.UNKNOWN,
         attempt=uuid.uuid4(),
         attempts=1,
-        queued_at=at,
-        not_before_at=at,
         sending_at=at,
         lease_expires_at=sending.lease_end(at),
         phase=Phase.SENDING,
@@ -233,7 +217,7 @@ def _exchange(
     kept = until is not None and _keep(removal, target)
     notices = [CALLER_LEFT] if left else []
     notices += [] if kept or until is None else [NOT_KEPT]
-    try:
+    with _written_or_told(removal):
         sending.note_answer(
             removal,
             answer,
@@ -246,10 +230,20 @@ def _exchange(
             key.note_accepted(at=clock())
         if kept:
             thumbnails.make(removal)
-    except DatabaseError as exc:
-        # It is paid for, so the caller gets it; the sweeper calls the row unknown later.
-        log.error("the end of %s was not written: %s", removal.pk, type(exc).__name__)
     return answer
+
+
+@contextmanager
+def _written_or_told(removal: Removal) -> Iterator[None]:
+    """Go on where the database does not take the end: the caller hears what happened.
+
+    What is paid for is given, and nobody hears "not charged" because a row could not be written.
+    The sweeper calls such a row unknown later.
+    """
+    try:
+        yield
+    except DatabaseError as exc:
+        log.error("the end of %s was not written: %s", removal.pk, type(exc).__name__)
 
 
 def _send(
@@ -264,7 +258,7 @@ def _send(
     retries, until = 0, time.monotonic() + RECOVERY
     while True:
         try:
-            return client.remove(image, target, order.asked, picture=order.picture)
+            return client.remove(image, target, order.wish.asked, picture=order.picture)
         except (errors.Unreachable, errors.ConnectTimeout) as error:
             pause = retry.pause(error, retries=retries, random=sending.random)
             retries += 1
@@ -282,21 +276,15 @@ def _send(
 def _end(
     removal: Removal, key: ApiKey, error: errors.RembgError, *, at: datetime
 ) -> errors.RembgError:
-    """Write down how it failed; return what the caller may know of it (F15).
-
-    It is told whether or not the database takes it: the caller must not hear that nothing was
-    charged because a row could not be written. The sweeper calls such a row unknown later.
-    """
+    """Write down how it failed; return what the caller may know of it (F15)."""
     said = KeysRefused.of(error) if isinstance(error, errors.AccountRefused) else error
-    try:
+    with _written_or_told(removal):
         if isinstance(error, errors.AccountRefused):
             key.note_refused(error, at=at)
         elif isinstance(error, errors.Limited):
             pause = retry.pause(error, retries=0, random=sending.random)
             limits.note_limited(key, error, at=at, pause=pause)
         sending.settle(lambda: removal.end(said, at=at))
-    except DatabaseError as exc:
-        log.error("the end of %s was not written: %s", removal.pk, type(exc).__name__)
     return said
 
 
