@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -48,7 +49,6 @@ ENDING = (
     errors.TlsFailed,
     errors.Redirected,
 )
-NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
 FINISHING = "Finishing what is under way, for it may be paid for. Ctrl-C again gives it up."
 STOPPED = "The round was stopped before its turn."
 GIVEN_UP = "Given up while RemBG was at work."
@@ -57,18 +57,6 @@ WORDS = {Phase.SENDING: "sending", Phase.WAITING: "RemBG is working", Phase.RECE
 
 class _Stopped(Exception):
     """The round was stopped while a picture waited."""
-
-
-@dataclass(frozen=True)
-class Order:
-    """What is asked for every picture, and of whom; no client is a dry run."""
-
-    client: Client | None
-    asked: Parameters
-    stdin: BinaryIO
-    stdout: BinaryIO
-    overwrite: bool = False
-    keep_metadata: bool = False
 
 
 class _Stage:
@@ -102,26 +90,32 @@ class _Stage:
         self._bars.remove_task(self._task.id)
 
 
+@dataclass
 class Round:
-    """Works through jobs, some at once; `run` says what became of each.
+    """Works through jobs, some at once; `run` says what became of each. No client is a dry run.
 
     On a terminal the console shows how far those under way are, elsewhere why one has to wait; a
     silent round does neither.
     """
 
-    def __init__(self, order: Order, console: Console, *, workers: int, is_silent: bool) -> None:
-        self._order = order
-        self._console = console
-        self._workers = workers
-        self._is_silent = is_silent
-        self._bars = _bars(console, is_live=console.is_terminal and not is_silent)
+    client: Client | None
+    asked: Parameters
+    console: Console
+    workers: int = 1
+    overwrite: bool = False
+    keep_metadata: bool = False
+    is_silent: bool = False
+    interruptions: int = 0
+
+    def __post_init__(self) -> None:
+        is_live = self.console.is_terminal and not self.is_silent
+        self._bars = _bars(self.console, is_live=is_live)
         self._random = Random()
         self._allowance = retry.Allowance()
         self._stages: dict[Job, _Stage] = {}
         self._stopping = threading.Event()
         self._why = STOPPED
         self._not_before = 0.0
-        self.interruptions = 0
 
     def stop(self) -> None:
         """Begin no further picture; the second time, give up those under way as well."""
@@ -135,12 +129,12 @@ class Round:
         """
         left, is_told = dict.fromkeys(jobs), False
         # Its threads are daemons: one in a blocking read does not outlive a round given up.
-        with ThreadPool(min(self._workers, len(jobs))) as pool, self._bars:
+        with ThreadPool(min(self.workers, len(jobs))) as pool, self._bars:
             outcomes = pool.imap_unordered(self._one, jobs)
             while left and self.interruptions < 2:
                 if self.interruptions and not is_told:
                     is_told = True
-                    self._console.out(FINISHING, highlight=False)
+                    self.console.out(FINISHING, highlight=False)
                 try:
                     outcome = outcomes.next(timeout=TICK)
                 except TimeoutError:
@@ -164,11 +158,11 @@ class Round:
             return Outcome(job, "skipped" if job.is_done else "failed", job.refusal)
         stage = self._stages[job] = _Stage(job, self._bars)
         try:
-            source = job.source or self._order.stdin.read(MAX_BYTES + 1)
-            with prepared(source, keep_metadata=self._order.keep_metadata) as (file, picture):
-                if self._order.client is None:
+            source = job.source or sys.stdin.buffer.read(MAX_BYTES + 1)
+            with prepared(source, keep_metadata=self.keep_metadata) as (file, picture):
+                if self.client is None:
                     return Outcome.checked(job, picture)
-                return self._remove(self._order.client, stage, file, picture)
+                return self._remove(self.client, stage, file, picture)
         except _Stopped:
             return Outcome(job, "not_sent", STOPPED, advice=AGAIN, tries=stage.tries)
         except RembgError as error:
@@ -187,7 +181,7 @@ class Round:
         if place is None:
             with tempfile.TemporaryFile() as target:
                 removed = self._ask(client, stage, file, target, picture)
-                _copy(target, self._order.stdout)
+                _copy(target, sys.stdout.buffer)
         else:
             stage.draft = _draft(place)
             with stage.draft.open("w+b") as target:
@@ -196,7 +190,7 @@ class Round:
                 except BaseException:
                     stage.draft.unlink(missing_ok=True)
                     raise
-                place = _keep(target, stage.draft, place, overwrite=self._order.overwrite)
+                place = _keep(target, stage.draft, place, overwrite=self.overwrite)
         return Outcome.done(job, removed, place, tries=stage.tries)
 
     def _ask(
@@ -210,7 +204,7 @@ class Round:
                 return client.remove(
                     file,
                     target,
-                    self._order.asked,
+                    self.asked,
                     picture=picture,
                     on_upload=stage.report,
                     on_download=stage.report,
@@ -244,8 +238,8 @@ class Round:
 
     def _tell(self, stage: _Stage, why: str) -> None:
         stage.say(why)
-        if self._bars.disable and not self._is_silent:
-            self._console.out(f"waits    {visible(stage.job.name)}: {why}", highlight=False)
+        if self._bars.disable and not self.is_silent:
+            self.console.out(f"waits    {visible(stage.job.name)}: {why}", highlight=False)
 
 
 def _bars(console: Console, *, is_live: bool) -> Bars:
@@ -307,25 +301,8 @@ def _keep(file: BinaryIO, draft: Path, target: Path, *, overwrite: bool) -> Path
     try:
         file.flush()
         os.fsync(file.fileno())
-        if overwrite:
-            return draft.replace(target)
-        return next(place for place in numbered(target) if _is_placed(draft, place))
+        return draft.replace(
+            target if overwrite else next(path for path in numbered(target) if not path.exists())
+        )
     except OSError as exc:
         raise errors.NotStored(f"{exc.strerror}. The result is kept as {draft}.") from exc
-
-
-def _is_placed(draft: Path, place: Path) -> bool:
-    """Try to put the result there; a link, unlike a rename, never replaces a file."""
-    try:
-        os.link(draft, place)
-    except FileExistsError:
-        return False
-    except OSError as exc:
-        if exc.errno not in NO_LINKS:
-            raise
-        if place.exists():
-            return False
-        draft.replace(place)
-        return True
-    draft.unlink()
-    return True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import sys
 from argparse import ArgumentTypeError
 from pathlib import Path
 from typing import IO, Any, cast
@@ -16,7 +15,7 @@ from dashboard.rembg import errors
 from dashboard.rembg.client import Client
 from dashboard.rembg.commandline import plan
 from dashboard.rembg.commandline.outcomes import Outcome, summary
-from dashboard.rembg.commandline.round import Order, Round, stoppable
+from dashboard.rembg.commandline.round import Round, stoppable
 from dashboard.rembg.parameters import Parameters
 from dashboard.rembg.wire import Timeouts
 
@@ -51,18 +50,17 @@ class Command(BaseCommand):
             client, address = (None, "") if options["dry_run"] else _client(options)
         except (plan.PlanError, errors.RembgError, ValueError, OSError) as exc:
             raise CommandError(_sentence(exc)) from exc
-        order = Order(
-            client,
-            asked,
-            stdin=sys.stdin.buffer,
-            stdout=sys.stdout.buffer,
-            overwrite=options["overwrite"],
-            keep_metadata=options["keep_metadata"],
-        )
         file = cast("IO[str]", _AsItIs(self.stderr))
         console = Console(file=file, no_color=options["no_color"] or None)
-        is_silent = options["quiet"] or options["json"]
-        work = Round(order, console, workers=options["jobs"], is_silent=is_silent)
+        work = Round(
+            client,
+            asked,
+            console,
+            workers=options["jobs"],
+            overwrite=options["overwrite"],
+            keep_metadata=options["keep_metadata"],
+            is_silent=options["quiet"] or options["json"],
+        )
         outcomes = []
         with stoppable(work):
             for outcome in work.run(jobs):
