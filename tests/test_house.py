@@ -1,8 +1,12 @@
 """What must hold everywhere, tested by walking."""
 
+import ast
+import io
 import re
 import subprocess
 import sys
+import tokenize
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -143,17 +147,74 @@ def test_t24_there_is_no_admin_site(client, alice):
     assert client.get("/admin/").status_code == 404
 
 
+def listed(*patterns: str) -> list[str]:
+    """List the files of the project that fit one of the patterns."""
+    command = ["git", "ls-files", *patterns]
+    names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    return [name for name in names.stdout.split() if (ROOT / name).is_file()]
+
+
 def test_no_file_of_the_project_names_a_package_index():
     names = [".".join(parts) for parts in (("py" + "pi", "org"), ("python" + "hosted", "org"))]
-    listed = subprocess.run(
-        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, timeout=120
-    ).stdout.split()
     wrong = [
         name
-        for name in listed
-        if (ROOT / name).is_file()
-        and any(word in (ROOT / name).read_text(errors="ignore") for word in names)
+        for name in listed()
+        if any(word in (ROOT / name).read_text(errors="ignore") for word in names)
     ]
 
     assert wrong == []
     assert settings.SITE_URL.startswith("http://127.0.0.1")
+
+
+ROW = re.compile(r"\b[ADFKOPRSTUW]\d{1,2}\b")
+NO_ROWS = {"D0", "D50"}  # A byte of JPEG's, and a light.
+IN_A_NAME = re.compile(r"(?<=_)[adfkoprstuw]\d{1,2}(?=_|$)")
+SECTION = re.compile(r"\b[Pp]romises ((?:\d[\d.]*\d|\d|[A-Z]\b)(?: and \d[\d.]*)?)")
+FINDING = re.compile(r"\bfinding (\d+)")
+CONTRACT = re.compile(r"\b[Cc]ontract,? (?:(\d)(?: and (\d))?|`(\w+)`)")
+
+
+def anchors(page: str) -> set[str]:
+    return set(re.findall(r'<a id="([^"]+)"></a>', (ROOT / "docs" / page).read_text()))
+
+
+def remarks(source: str) -> Iterator[str]:
+    """Yield what is said to readers: comments, docstrings, names and ids of tests."""
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.string
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield ast.get_docstring(node) or ""
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+            yield " ".join(IN_A_NAME.findall(node.name)).upper()
+        if isinstance(node, ast.keyword) and node.arg == "id":
+            yield str(getattr(node.value, "value", ""))
+
+
+def references(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the anchors that a text names, each with its page."""
+    for row in set(ROW.findall(text)) - NO_ROWS:
+        yield "promises.md", row.lower()
+    for section in SECTION.findall(text):
+        for name in section.lower().split(" and "):
+            yield "promises.md", name
+    for number in FINDING.findall(text):
+        yield "promises.md", f"0.{number}"
+    for found in CONTRACT.findall(text):
+        yield from (("contract.md", name) for name in found if name)
+
+
+def test_what_comments_and_tests_point_to_is_there():
+    known = {(page, name) for page in ("promises.md", "contract.md") for name in anchors(page)}
+    texts = {name: (ROOT / name).read_text() for name in listed("*.py")}
+    texts |= {name: (ROOT / name).read_text() for name in listed("docs/*.md", "benchmarks/*.md")}
+    told = {
+        (name, *reference)
+        for name, text in texts.items()
+        for remark in (remarks(text) if name.endswith(".py") else SECTION.finditer(text))
+        for reference in references(remark if isinstance(remark, str) else remark[0])
+    }
+
+    assert len(told) > 500
+    assert sorted(one for one in told if one[1:] not in known) == []
