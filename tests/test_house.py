@@ -1,11 +1,8 @@
 """What must hold everywhere, tested by walking."""
 
-import ast
-import io
 import re
 import subprocess
 import sys
-import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -166,55 +163,40 @@ def test_no_file_of_the_project_names_a_package_index():
     assert settings.SITE_URL.startswith("http://127.0.0.1")
 
 
-ROW = re.compile(r"\b[ADFKOPRSTUW]\d{1,2}\b")
-NO_ROWS = {"D0", "D50"}  # A byte of JPEG's, and a light.
-IN_A_NAME = re.compile(r"(?<=_)[adfkoprstuw]\d{1,2}(?=_|$)")
-SECTION = re.compile(r"\b[Pp]romises ((?:\d[\d.]*\d|\d|[A-Z]\b)(?: and \d[\d.]*)?)")
+# What is said to readers: comments, docstrings, names and ids of tests.
+REMARK = re.compile(r'(?:^|\s)# .*|"""[\s\S]*?"""|\bid="[^"]*"|\bdef test_\w+', re.MULTILINE)
+ROW = re.compile(r"\b[ADFKOPRSTUW]\d{1,2}\b|(?<=_)[adfkoprstuw]\d{1,2}(?=_|\b)")
+NO_ROWS = {"d0", "d50"}  # A byte of JPEG's, and a light.
+SECTION = re.compile(r"\b[Pp]romises (\d[\d.]*\d|\d|[A-Z]\b)(?: and (\d))?")
 FINDING = re.compile(r"\bfinding (\d+)")
 CONTRACT = re.compile(r"\b[Cc]ontract,? (?:(\d)(?: and (\d))?|`(\w+)`)")
 
 
-def anchors(page: str) -> set[str]:
-    return set(re.findall(r'<a id="([^"]+)"></a>', (ROOT / "docs" / page).read_text()))
-
-
-def remarks(source: str) -> Iterator[str]:
-    """Yield what is said to readers: comments, docstrings, names and ids of tests."""
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.COMMENT:
-            yield token.string
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            yield ast.get_docstring(node) or ""
-        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
-            yield " ".join(IN_A_NAME.findall(node.name)).upper()
-        if isinstance(node, ast.keyword) and node.arg == "id":
-            yield str(getattr(node.value, "value", ""))
-
-
-def references(text: str) -> Iterator[tuple[str, str]]:
-    """Yield the anchors that a text names, each with its page."""
-    for row in set(ROW.findall(text)) - NO_ROWS:
-        yield "promises.md", row.lower()
-    for section in SECTION.findall(text):
-        for name in section.lower().split(" and "):
-            yield "promises.md", name
+def references(text: str) -> Iterator[str]:
+    """Yield what a text names: `promises.md#u45`, `contract.md#2`."""
+    for row in ROW.findall(text):
+        if row.lower() not in NO_ROWS:
+            yield f"promises.md#{row.lower()}"
+    for found in SECTION.findall(text):
+        yield from (f"promises.md#{name.lower()}" for name in found if name)
     for number in FINDING.findall(text):
-        yield "promises.md", f"0.{number}"
+        yield f"promises.md#0.{number}"
     for found in CONTRACT.findall(text):
-        yield from (("contract.md", name) for name in found if name)
+        yield from (f"contract.md#{name}" for name in found if name)
 
 
 def test_what_comments_and_tests_point_to_is_there():
-    known = {(page, name) for page in ("promises.md", "contract.md") for name in anchors(page)}
-    texts = {name: (ROOT / name).read_text() for name in listed("*.py")}
-    texts |= {name: (ROOT / name).read_text() for name in listed("docs/*.md", "benchmarks/*.md")}
+    known = {
+        f"{page}#{anchor}"
+        for page in ("promises.md", "contract.md")
+        for anchor in re.findall(r'<a id="([^"]+)"></a>', (ROOT / "docs" / page).read_text())
+    }
     told = {
-        (name, *reference)
-        for name, text in texts.items()
-        for remark in (remarks(text) if name.endswith(".py") else SECTION.finditer(text))
-        for reference in references(remark if isinstance(remark, str) else remark[0])
+        (name, reference)
+        for name in listed("*.py")
+        for remark in REMARK.findall((ROOT / name).read_text())
+        for reference in references(remark)
     }
 
     assert len(told) > 500
-    assert sorted(one for one in told if one[1:] not in known) == []
+    assert sorted(one for one in told if one[1] not in known) == []
