@@ -200,3 +200,10 @@ def test_what_comments_and_tests_point_to_is_there():
 
     assert len(told) > 500
     assert sorted(one for one in told if one[1] not in known) == []
+
+
+def test_nothing_points_to_pages_that_are_not_here():
+    absent = re.compile(r"\b(?:[S]AFETY|[D]ESIGN|[S]TYLE\.md|[L]OOK\.md)\b")
+
+    names = [name for name in listed("*.py", "*.md", "*.html", "*.js") if "/vendor/" not in name]
+    assert [name for name in names if absent.search((ROOT / name).read_text())] == []

@@ -1,7 +1,7 @@
 """The RemBG client: the one module that does HTTP upstream, and one method in it.
 
 No redirects (`x-api-key` would travel along), no proxies or credentials from the environment, no
-cookies, no retries; deadlines and caps on everything. SAFETY 2.6 and 5, "Client".
+cookies, no retries; deadlines and caps on everything. Promises 2.6 and 5, "Client".
 """
 
 from __future__ import annotations

@@ -112,7 +112,7 @@ class RemovalForm(forms.Form):
         return pairs
 
     def _look(self) -> Picture:
-        """Return what the picture is; raise why it is refused (SAFETY U)."""
+        """Return what the picture is; raise why it is refused (promises U)."""
         self.file = picture_of(self.upload or Form())
         return pictures.inspect(cast(BinaryIO, self.file.content), filename=self.file.filename)
 

@@ -1,4 +1,4 @@
-"""A picture without what it tells of its maker: place, camera, previews (SAFETY U10, U17)."""
+"""A picture without what it tells of its maker: place, camera, previews (promises U10, U17)."""
 
 from __future__ import annotations
 
