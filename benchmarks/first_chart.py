@@ -1,4 +1,4 @@
-"""From navigation to the first drawn chart, in headless Chromium (DESIGN 7: at most 1 second)."""
+"""From navigation to the first drawn chart, in headless Chromium (wanted: at most 1 second)."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""The gateway beside nginx `proxy_pass` to the same upstream (DESIGN 7; SAFETY R11).
+"""The gateway beside nginx `proxy_pass` to the same upstream (README.md; promises R11).
 
 Both are asked in turns, one picture size and number of clients after the other. Clients and
 upstream are on the same machine, and take their part of its processors from both alike.

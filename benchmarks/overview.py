@@ -1,4 +1,4 @@
-"""The overview of a team with 50 accounts × 36 cycles and a year of readings (DESIGN 7).
+"""The overview of a team with 50 accounts × 36 cycles and a year of readings (README.md).
 
 Beside it, in turns: the health check, the smallest page of a signed-in person, a team with one
 account, and fifty accounts with a hundredth of the history. `--quick` leaves the long year out.

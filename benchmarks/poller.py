@@ -1,6 +1,6 @@
 """A round of readings: many accounts, an upstream that thinks 200 ms, one process.
 
-`python -m benchmarks.poller [ACCOUNTS]`: 300 unless said otherwise, 10000 is DESIGN 7. Accounts
+`python -m benchmarks.poller [ACCOUNTS]`: 300 unless said otherwise, 10000 is wanted. Accounts
 are as in the middle of use: cycles and months are known, the last reading is 15 minutes old, so
 that a turn is one request. Forecasts are measured apart, for one in four readings has one.
 """

@@ -1,4 +1,4 @@
-"""Script and style that a page loads, as gzip sends them (DESIGN 7: at most 150 KB)."""
+"""Script and style that a page loads, as gzip sends them (wanted: at most 150 KB)."""
 
 import gzip
 import re

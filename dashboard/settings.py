@@ -78,7 +78,7 @@ if EMAIL_VERIFICATION not in ("none", "optional", "mandatory"):
 if not SECRET_KEY:
     SECRET_KEY = kept_secret(DATA_DIR / "secrets" / "secret_key")
 if not ENCRYPTION_KEYS and (kept := DATA_DIR / "secrets" / "encryption_keys").exists():
-    # Made by `manage.py setup`, and only while nothing is sealed yet: never silently (SAFETY K16).
+    # Made by `manage.py setup`, only while nothing is sealed yet: never silently (promises K16).
     ENCRYPTION_KEYS = kept.read_text().split(",")
 try:
     KeyRing.parse(ENCRYPTION_KEYS)
@@ -324,9 +324,9 @@ FILE_UPLOAD_HANDLERS = [
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 40
 DATA_UPLOAD_MAX_NUMBER_FILES = 2
-# A result may have 100 MB; room for two, so that what is paid for has a place (SAFETY R5).
+# A result may have 100 MB; room for two, so that what is paid for has a place (promises R5).
 ROOM_BYTES = 2 * 100 * 1024 * 1024
-# How long a second call with an Idempotency-Key waits for the first one's answer (SAFETY R18).
+# How long a second call with an Idempotency-Key waits for the first one's answer (promises R18).
 IDEMPOTENCY_WAIT_SECONDS = 10.0
 
 # ── Language, mail, log ──────────────────────────────────────────────────────

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -143,17 +144,66 @@ def test_t24_there_is_no_admin_site(client, alice):
     assert client.get("/admin/").status_code == 404
 
 
+def listed(*patterns: str) -> list[str]:
+    """List the files of the project that fit one of the patterns."""
+    command = ["git", "ls-files", *patterns]
+    names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    return [name for name in names.stdout.split() if (ROOT / name).is_file()]
+
+
 def test_no_file_of_the_project_names_a_package_index():
     names = [".".join(parts) for parts in (("py" + "pi", "org"), ("python" + "hosted", "org"))]
-    listed = subprocess.run(
-        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, timeout=120
-    ).stdout.split()
     wrong = [
         name
-        for name in listed
-        if (ROOT / name).is_file()
-        and any(word in (ROOT / name).read_text(errors="ignore") for word in names)
+        for name in listed()
+        if any(word in (ROOT / name).read_text(errors="ignore") for word in names)
     ]
 
     assert wrong == []
     assert settings.SITE_URL.startswith("http://127.0.0.1")
+
+
+# What is said to readers: comments, docstrings, names and ids of tests.
+REMARK = re.compile(r'(?:^|\s)# .*|"""[\s\S]*?"""|\bid="[^"]*"|\bdef test_\w+', re.MULTILINE)
+ROW = re.compile(r"\b[ADFKOPRSTUW]\d{1,2}\b|(?<=_)[adfkoprstuw]\d{1,2}(?=_|\b)")
+NO_ROWS = {"d0", "d50"}  # A byte of JPEG's, and a light.
+SECTION = re.compile(r"\b[Pp]romises (\d[\d.]*\d|\d|[A-Z]\b)(?: and (\d))?")
+FINDING = re.compile(r"\bfinding (\d+)")
+CONTRACT = re.compile(r"\b[Cc]ontract,? (?:(\d)(?: and (\d))?|`(\w+)`)")
+
+
+def references(text: str) -> Iterator[str]:
+    """Yield what a text names: `promises.md#u45`, `contract.md#2`."""
+    for row in ROW.findall(text):
+        if row.lower() not in NO_ROWS:
+            yield f"promises.md#{row.lower()}"
+    for found in SECTION.findall(text):
+        yield from (f"promises.md#{name.lower()}" for name in found if name)
+    for number in FINDING.findall(text):
+        yield f"promises.md#0.{number}"
+    for found in CONTRACT.findall(text):
+        yield from (f"contract.md#{name}" for name in found if name)
+
+
+def test_what_comments_and_tests_point_to_is_there():
+    known = {
+        f"{page}#{anchor}"
+        for page in ("promises.md", "contract.md")
+        for anchor in re.findall(r'<a id="([^"]+)"></a>', (ROOT / "docs" / page).read_text())
+    }
+    told = {
+        (name, reference)
+        for name in listed("*.py")
+        for remark in REMARK.findall((ROOT / name).read_text())
+        for reference in references(remark)
+    }
+
+    assert len(told) > 500
+    assert sorted(one for one in told if one[1] not in known) == []
+
+
+def test_nothing_points_to_pages_that_are_not_here():
+    absent = re.compile(r"\b(?:[S]AFETY|[D]ESIGN|[S]TYLE\.md|[L]OOK\.md)\b")
+
+    names = [name for name in listed("*.py", "*.md", "*.html", "*.js") if "/vendor/" not in name]
+    assert [name for name in names if absent.search((ROOT / name).read_text())] == []

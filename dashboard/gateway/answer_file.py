@@ -13,7 +13,7 @@ IN_MEMORY = 256 * 1024  # bytes that need no file
 
 
 class AnswerFile(io.RawIOBase):
-    """In memory while small, then on disk; back in memory where the disk is full (SAFETY R5).
+    """In memory while small, then on disk; back in memory where the disk is full (promises R5).
 
     Unbuffered, so that what the disk took and what it did not is known to the byte.
     """

@@ -21,7 +21,7 @@ BLOCK = 256 * 1024
 CREDITS = {"yes": "1", "no": "0", "unknown": "unknown"}
 PAUSE = 30  # seconds to wait where nobody says how long
 
-# The gateway column of SAFETY 2.6; a refusal of the request itself is 400, what is not here 502.
+# The gateway column of promises 2.6; a refusal of the request itself is 400, what is not here 502.
 STATUSES: dict[type[RembgError], int] = {
     errors.Refused: 400,
     errors.Limited: 429,

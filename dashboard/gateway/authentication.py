@@ -1,4 +1,4 @@
-"""Whose key is it: from the headers alone, before a byte of the body is read (SAFETY finding 8)."""
+"""Whose key is it: from the headers alone, before a byte of the body is read (promises 0.8)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def authenticate(request: HttpRequest, *, at: datetime) -> VirtualKey:
     """Return the virtual key of a request; raise Refusal.
 
     Cookies and `Authorization` do not count here (T16, P13). Nothing is cached: what was revoked,
-    and who left, is out at the next call (T6, T7, SAFETY finding 17).
+    and who left, is out at the next call (T6, T7, promises 0.17).
     """
     secret = _secret(request)
     # Account and parent, which few keys have, are asked for when they are wanted.

@@ -1,4 +1,4 @@
-"""How many calls of one team may be under way (SAFETY A13, R10)."""
+"""How many calls of one team may be under way (promises A13, R10)."""
 
 from __future__ import annotations
 

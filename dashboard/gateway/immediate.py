@@ -139,7 +139,7 @@ def _begin(
     *,
     at: datetime,
 ) -> tuple[Removal, list[Use]]:
-    """Reserve, and write down that bytes are about to leave, in one transaction (SAFETY 3.1)."""
+    """Reserve, and write down that bytes are about to leave, in one transaction (promises 3.1)."""
     removal = _new(caller, order, key, at=at)
     if order.picture_until:
         removal.picture = files.name_for("pictures", caller.team.pk, order.picture.extension)

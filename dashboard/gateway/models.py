@@ -73,7 +73,7 @@ class VirtualKey(models.Model):
     """A key `rbk_…` that a member or a member's program calls the gateway with.
 
     Only the digest of its secret is kept. It hangs on the membership, so that it is over at the
-    next call after the member has left (SAFETY A11, T6).
+    next call after the member has left (promises A11, T6).
     """
 
     PREFIX = "rbk"

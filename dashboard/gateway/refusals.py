@@ -98,7 +98,7 @@ def body_size() -> Refusal:
 
 
 def too_many_calls() -> Refusal:
-    """Return 429: one team may not hold all of this server (SAFETY A13)."""
+    """Return 429: one team may not hold all of this server (promises A13)."""
     sentence = "This team has too many calls under way at once. Please slow down."
     return Refusal(429, "too_many_calls", sentence, {"Retry-After": "1"})
 
@@ -140,7 +140,7 @@ def not_read_yet() -> Refusal:
 
 
 def busy_database() -> Refusal:
-    """Return 503 (SAFETY S10)."""
+    """Return 503 (promises S10)."""
     sentence = "The database is busy. Please try again."
     return Refusal(503, "database_busy", sentence, {"Retry-After": "10"})
 

@@ -176,7 +176,7 @@ def covering(budget: Budget, *, at: datetime) -> list[Spending]:
 
 
 def take(spending: Spending, *, below: int | None) -> bool:
-    """Take one credit if less than `below` are taken (SAFETY 0.6; 1 query)."""
+    """Take one credit if less than `below` are taken (promises 0.6; 1 query)."""
     if below is None:
         return bool(_changed(TAKE, [spending.pk]))
     return bool(_changed(f"{TAKE} AND taken < %s", [spending.pk, below]))

@@ -17,7 +17,7 @@ FRESH = 1.0  # seconds for which what was read is good enough
 
 
 class OpenBreaker(models.Model):
-    """A host, a team or an account that is asked seldom, because it kept failing (SAFETY F28)."""
+    """A host, a team or an account that is asked seldom, because it kept failing (promises F28)."""
 
     name = models.CharField(max_length=250, primary_key=True)
     next_at = models.DateTimeField()

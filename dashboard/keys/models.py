@@ -59,7 +59,7 @@ class Account(models.Model):
     cycles_due_at = models.DateTimeField(default=timezone.now)
     failed_polls = models.PositiveIntegerField(default=0)
     # When RemBG last said anything about it, and since when it says nothing although it was asked:
-    # all accounts together tell an outage from one account's trouble (SAFETY R2).
+    # all accounts together tell an outage from one account's trouble (promises R2).
     answered_at = models.DateTimeField(null=True)
     silent_since = models.DateTimeField(null=True)
     # Credits, as of the last good reading; the poller writes it, a removal picks an account by it.

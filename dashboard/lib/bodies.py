@@ -231,14 +231,14 @@ def environ_of(scope: Message) -> Environ:
     }
     for field, value in scope["headers"]:
         if b"_" in field:
-            continue  # It would pass for the header with a hyphen (SAFETY A20).
+            continue  # It would pass for the header with a hyphen (promises A20).
         name = field.decode("latin-1").upper().replace("-", "_")
         name = name if name in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{name}"
         text = value.decode("latin-1")
         joint = "; " if name == "HTTP_COOKIE" else ","
         environ[name] = f"{environ[name]}{joint}{text}" if environ.get(name) else text
     if "HTTP_TRANSFER_ENCODING" in environ:
-        environ["CONTENT_LENGTH"] = ""  # RFC 9112, 6.3: not believed beside chunks (SAFETY S1).
+        environ["CONTENT_LENGTH"] = ""  # RFC 9112, 6.3: not believed beside chunks (promises S1).
     return environ
 
 

@@ -1,4 +1,4 @@
-"""What to answer while the database or Redis is away: come back (SAFETY R4, R23, S10)."""
+"""What to answer while the database or Redis is away: come back (promises R4, R23, S10)."""
 
 from __future__ import annotations
 

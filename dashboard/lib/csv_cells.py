@@ -1,4 +1,4 @@
-"""Cells of a CSV file that a spreadsheet shows, and never computes (SAFETY O1, ASVS 1.2.10)."""
+"""Cells of a CSV file that a spreadsheet shows, and never computes (promises O1, ASVS 1.2.10)."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def path_without_secrets(request: HttpRequest) -> str:
 
 
 def private_answers(get_response: Handler) -> Handler:
-    """Keep answers out of every cache, unless the view said otherwise (SAFETY O5)."""
+    """Keep answers out of every cache, unless the view said otherwise (promises O5)."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)

@@ -1,4 +1,4 @@
-"""Taking known secrets out of text, by value and not by pattern (SAFETY finding 3).
+"""Taking known secrets out of text, by value and not by pattern (promises 0.3).
 
 RemBG keys look like bare UUIDs, so a pattern would hide job ids and still miss an encoded key.
 The work grows with the text, not with the number of secrets: a poller opens thousands.

@@ -1,6 +1,6 @@
 """Refuse what no view should have to see: heads that are too large, odd methods, slow bodies.
 
-The server in front takes headers of any size and every method (SAFETY S4-S6, K10). The answers
+The server in front takes headers of any size and every method (promises S4-S6, K10). The answers
 come from Django's middleware, so that they carry the same headers as all others.
 """
 
@@ -72,7 +72,7 @@ def refusals(get_response: Handler) -> Handler:
 
 
 def body_cap(get_response: Handler) -> Handler:
-    """Answer 413 to a body above 64 MB, which was not read (SAFETY U28).
+    """Answer 413 to a body above 64 MB, which was not read (promises U28).
 
     The innermost middleware: the page needs to know who asks.
     """

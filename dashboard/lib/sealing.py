@@ -1,7 +1,7 @@
 """Sealing of secrets that must be replayed: AES-256-GCM, bound to the place where they are kept.
 
 Plain Fernet has no associated data, so a ciphertext copied from one row into another would open
-(SAFETY finding 4). Here the team, the row and the field are part of what is authenticated.
+(promises 0.4). Here the team, the row and the field are part of what is authenticated.
 """
 
 from __future__ import annotations

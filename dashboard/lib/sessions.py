@@ -1,4 +1,4 @@
-"""How long a session lives: idle hours, and an end that no use puts off (SAFETY 5, ASVS 7.3)."""
+"""How long a session lives: idle hours, and an end that no use puts off (promises 5, ASVS 7.3)."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Pages for what went wrong: own words, no version, no path (SAFETY O9)."""
+"""Pages for what went wrong: own words, no version, no path (promises O9)."""
 
 import sys
 from collections.abc import Callable

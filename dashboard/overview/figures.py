@@ -1,7 +1,7 @@
 """What Prometheus is told of accounts and budgets; what is unknown has no series, never a 0.
 
 Labels are a team's slug, ids of ours and fixed words: as many as there are rows, and nothing that a
-person wrote but an account's label, which is left out where it looks like an address (SAFETY O8).
+person wrote but an account's label, which is left out where it looks like an address (promises O8).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Prometheus metrics, read from the database when asked; labels are bounded (SAFETY O8)."""
+"""Prometheus metrics, read from the database when asked; labels are bounded (promises O8)."""
 
 import hmac
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Where RemBG is: an https address, or loopback for the sandbox (SAFETY A5)."""
+"""Where RemBG is: an https address, or loopback for the sandbox (promises A5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a RemBG key looks like (SAFETY finding 2, K1, K2)."""
+"""What a RemBG key looks like (promises 0.2, K1, K2)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The RemBG client: the one module that does HTTP upstream, and one method in it.
 
 No redirects (`x-api-key` would travel along), no proxies or credentials from the environment, no
-cookies, no retries; deadlines and caps on everything. SAFETY 2.6 and 5, "Client".
+cookies, no retries; deadlines and caps on everything. Promises 2.6 and 5, "Client".
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from urllib.parse import urlencode
 import requests
 import requests.adapters
 import requests.utils
+import urllib3
 import urllib3.exceptions
 
-from dashboard.rembg import answer, apikey, errors, faults, pictures, reading, recognition, wire
+from dashboard.rembg import answer, apikey, errors, faults, pictures, recognition, wire
 from dashboard.rembg import usage as usages
 from dashboard.rembg.address import base_of
 from dashboard.rembg.answer import Removed
@@ -30,7 +31,7 @@ from dashboard.rembg.breaker import Breakers
 from dashboard.rembg.files import Image, Target, reading_end, stored, writing_end
 from dashboard.rembg.headers import AnswerHead
 from dashboard.rembg.meter import Meter, Progress
-from dashboard.rembg.multipart import MultipartBody
+from dashboard.rembg.multipart import LARGE_BLOCK, MultipartBody
 from dashboard.rembg.parameters import Parameters
 from dashboard.rembg.pictures import Picture
 from dashboard.rembg.usage import CyclesAnswer, Month, UsageAnswer
@@ -116,7 +117,7 @@ class Client:
                 self._check_head(response, head, exchange, asked)
                 phase(Phase.RECEIVING)
                 meter = Meter(on_download, total=head.size, upload=False)
-                for piece in reading.pieces(response.raw, exchange, most=MAX_ANSWER):
+                for piece in _pieces(response.raw, exchange, most=MAX_ANSWER):
                     sink.write(piece)
                     meter.at(sink.size)
                 meter.at(sink.size, last=True)
@@ -151,8 +152,8 @@ class Client:
             with self._ask(exchange, "GET", self._site_url, _path(query)) as response:
                 head = self._head(response)
                 if head.status == 200:
-                    return reading.whole(response.raw, exchange, most=usages.MAX_BODY), head
-                body = reading.beginning(response.raw, exchange, most=recognition.MAX_BODY)
+                    return _whole(response.raw, exchange, most=usages.MAX_BODY), head
+                body = _beginning(response.raw, exchange, most=recognition.MAX_BODY)
                 if usages.is_plausible(body):
                     return body, head
                 self._refuse(body, head)
@@ -166,7 +167,7 @@ class Client:
     ) -> None:
         """Raise unless status, type and announced size are those of a picture."""
         if head.status != 200 or not answer.is_expected_type(head.content_type, asked):
-            body = reading.beginning(response.raw, exchange, most=recognition.MAX_BODY)
+            body = _beginning(response.raw, exchange, most=recognition.MAX_BODY)
             self._refuse(body, head)
         if head.size is not None and head.size > MAX_ANSWER:
             raise errors.AnswerTooLarge(status=head.status)
@@ -276,3 +277,47 @@ def _upload_reporter(meter: Meter, phase: Callable[[Phase], None]) -> Callable[[
 
 def _path(query: list[tuple[str, str]]) -> str:
     return f"{USAGE}?{urlencode(query)}" if query else USAGE
+
+
+def _pieces(answer: urllib3.BaseHTTPResponse, exchange: Exchange, *, most: int) -> Iterator[bytes]:
+    """Yield the body as it comes; raise AnswerTooLarge beyond `most` bytes, or how it broke."""
+    size = 0
+    while piece := _piece(answer, exchange):
+        size += len(piece)
+        if size > most:
+            raise errors.AnswerTooLarge(status=answer.status)
+        yield piece
+
+
+def _whole(answer: urllib3.BaseHTTPResponse, exchange: Exchange, *, most: int) -> bytes:
+    """Return the body; raise as `_pieces` does."""
+    return b"".join(_pieces(answer, exchange, most=most))
+
+
+def _beginning(answer: urllib3.BaseHTTPResponse, exchange: Exchange, *, most: int) -> bytes:
+    """Return what can be had of the first bytes of a body that explains a refusal; never raises."""
+    found = bytearray()
+    try:
+        for piece in _pieces(answer, exchange, most=most):
+            found += piece
+    except errors.RembgError:
+        pass  # A refusal is one, however its explanation ends.
+    return bytes(found)
+
+
+def _piece(answer: urllib3.BaseHTTPResponse, exchange: Exchange) -> bytes:
+    broken = undecodable = False
+    piece = b""
+    try:
+        piece = answer.read1(LARGE_BLOCK, decode_content=True)
+    except urllib3.exceptions.DecodeError:
+        undecodable = True
+    except (urllib3.exceptions.HTTPError, HTTPException, OSError):
+        broken = True
+    if undecodable:
+        raise errors.WrongAnswer(status=answer.status)
+    if broken:
+        error = faults.fault(exchange)
+        error.status = answer.status
+        raise error
+    return piece

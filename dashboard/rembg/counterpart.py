@@ -10,6 +10,7 @@ import os
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
@@ -18,12 +19,27 @@ from dashboard.rembg import errors
 from dashboard.rembg.answer import Removed
 from dashboard.rembg.client import Client
 from dashboard.rembg.meter import Progress
-from dashboard.rembg.options import Options
+from dashboard.rembg.parameters import Parameters
 from dashboard.rembg.preparing import InputImage, prepared
 from dashboard.rembg.wire import Timeouts
 
 API_URL = "https://api.rembg.com"
 Report = Callable[[Progress], None]
+RETURN_BASE64 = "return_base64"
+NAMES = {  # As callers write them, and what each is called here.
+    "format": "format",
+    "w": "w",
+    "h": "h",
+    "exact_resize": "exact_resize",
+    "angle": "angle",
+    "expand": "expand",
+    "bg_color": "bg_color",
+    "returnMask": "mask",
+    "return_mask": "mask",
+    "mask": "mask",
+    "returnBase64": RETURN_BASE64,
+    RETURN_BASE64: RETURN_BASE64,
+}
 
 
 @dataclass(frozen=True)
@@ -55,6 +71,32 @@ class Result:
         self.cleanup()
 
 
+@dataclass(frozen=True)
+class _Options:
+    """What is asked, in rembg.js's names or the wire's (contract 3), and whether back as text."""
+
+    asked: Parameters
+    return_base64: bool
+
+    @classmethod
+    def read(cls, options: Mapping[str, object]) -> _Options:
+        """Read options; None is "not set", as 0 is for `w` and `h`.
+
+        Raises TypeError for a name that is no option or comes twice, and a leaf of `errors` for a
+        value that RemBG would refuse.
+        """
+        values: dict[str, str] = {}
+        for name, value in options.items():
+            known = _known(name)
+            if known in values:
+                raise TypeError(f"The option '{known}' was given twice, as '{name}' too.")
+            values[known] = _text(value)
+        as_text = values.pop(RETURN_BASE64, "") or "false"
+        if as_text.lower() not in ("true", "false"):
+            raise errors.BadFlag(f"{RETURN_BASE64} must be true or false.")
+        return cls(Parameters.parse(values.items()), as_text.lower() == "true")
+
+
 def rembg(
     *,
     api_key: str | None,
@@ -77,7 +119,7 @@ def rembg(
             "The API key is missing. Create one in your profile on rembg.com."
         )
     client = Client(api_key, api_url=api_url, site_url=api_url, timeouts=timeouts)
-    chosen = Options.read(options or {})
+    chosen = _Options.read(options or {})
     with prepared(input_image, keep_metadata=keep_metadata) as (source, picture):
 
         def remove(target: BytesIO | Path) -> Removed:
@@ -100,8 +142,27 @@ def _as_text(remove: Callable[[BytesIO], Removed]) -> Result:
     return Result(None, f"data:{removed.content_type};base64,{text}", removed)
 
 
-def _as_file(remove: Callable[[Path], Removed], chosen: Options) -> Result:
+def _as_file(remove: Callable[[Path], Removed], chosen: _Options) -> Result:
     handle, name = tempfile.mkstemp(prefix="rembg-", suffix=f".{chosen.asked.format}")
     os.close(handle)
     path = Path(name)
     return Result(path, None, remove(path))  # Where this fails, the client deletes the file.
+
+
+def _known(name: str) -> str:
+    if name in NAMES:
+        return NAMES[name]
+    near = get_close_matches(str(name), NAMES, n=1)
+    hint = f"Did you mean '{near[0]}'?" if near else f"There are: {', '.join(NAMES)}."
+    raise TypeError(f"There is no option '{name}'. {hint}")
+
+
+def _text(value: object) -> str:
+    """Return a value as the wire has it; a whole number may come as 800.0."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)

@@ -1,4 +1,4 @@
-"""Which leaf a broken request is (SAFETY F1-F9, F24), decided by how far it came."""
+"""Which leaf a broken request is (promises F1-F9, F24), decided by how far it came."""
 
 from __future__ import annotations
 

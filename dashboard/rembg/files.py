@@ -60,7 +60,7 @@ def writing_end(target: Target) -> Iterator[Sink]:
     """Lend a place for the answer; if it fails, a path is gone again and a file is empty again.
 
     Raises OSError before anything is asked of RemBG, and only then: a disk that is full refuses the
-    cleaning up, too, and that must not hide what became of the request (SAFETY R19).
+    cleaning up, too, and that must not hide what became of the request (promises R19).
     """
     if isinstance(target, str | os.PathLike):
         with _at(Path(target)) as file:

@@ -1,6 +1,6 @@
 """A multipart body that is read while it is sent, so that a 50 MB picture costs no memory.
 
-`requests` builds such a body in memory twice over (SAFETY finding 13).
+`requests` builds such a body in memory twice over (promises 0.13).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dashboard.rembg import errors
 
 BLOCK = 64 * 1024
 # Of bodies above 1 MB: each block less is a turn of the threads less. 256 KB would be faster still,
-# and takes more than the megabyte that an upload may (SAFETY R11).
+# and takes more than the megabyte that an upload may (promises R11).
 LARGE_BLOCK, LARGE = 128 * 1024, 1024 * 1024
 
 

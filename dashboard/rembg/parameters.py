@@ -1,4 +1,4 @@
-"""The rules of POST /rmbg, for form, gateway and client alike (contract 1, SAFETY P1-P12)."""
+"""The rules of POST /rmbg, for form, gateway and client alike (contract 1, promises P1-P12)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one layer that decides whether a removal is sent again, and when (SAFETY 2.6 and 3).
+"""The one layer that decides whether a removal is sent again, and when (promises 2.6 and 3).
 
 Nothing of which a byte may have left is ever sent again by itself: it may have been charged.
 """

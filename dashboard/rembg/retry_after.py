@@ -1,4 +1,4 @@
-"""The Retry-After header, which comes in every shape (contract, `rate_short`; SAFETY F21)."""
+"""The Retry-After header, which comes in every shape (contract, `rate_short`; promises F21)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSON from a stranger: no crash, no NaN, no silent double (SAFETY finding 14, D2-D4)."""
+"""JSON from a stranger: no crash, no NaN, no silent double (promises 0.14, D2-D4)."""
 
 from __future__ import annotations
 

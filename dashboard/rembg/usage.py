@@ -1,6 +1,6 @@
 """Answers of GET /api/membership-usage, parsed so that no reading is a crash and no gap is a zero.
 
-Contract 2, SAFETY D1-D5, D10, D11, D13. What is unknown is None, and `problems` says why.
+Contract 2, promises D1-D5, D10, D11, D13. What is unknown is None, and `problems` says why.
 """
 
 from __future__ import annotations

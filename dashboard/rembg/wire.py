@@ -1,7 +1,7 @@
 """Connections that keep a total deadline and remember how far a request came.
 
 A time-out of the HTTP library starts anew with each byte, so an answer that drips would hold a
-worker for hours (SAFETY finding 14). Here each wait is cut to what is left of the whole.
+worker for hours (promises 0.14). Here each wait is cut to what is left of the whole.
 """
 
 from __future__ import annotations

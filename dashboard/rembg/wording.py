@@ -1,4 +1,4 @@
-"""Texts that came from outside, made fit to be shown and kept (SAFETY F26)."""
+"""Texts that came from outside, made fit to be shown and kept (promises F26)."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def accepted(removal: Removal) -> JsonResponse:
 def refused(
     details: Sequence[FieldProblem], *, code: str, error: str = "", status: int = 400
 ) -> JsonResponse:
-    """Say what is wrong, in RemBG's own shape (SAFETY 2)."""
+    """Say what is wrong, in RemBG's own shape (promises 2)."""
     if len(details) > 1:
         error, code = InvalidFields.sentence, InvalidFields.code
     answer: dict[str, Any] = {"error": error or details[0].message, "status": status, "code": code}

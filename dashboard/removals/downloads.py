@@ -1,4 +1,4 @@
-"""Pictures behind addresses that ask who you are (SAFETY A12, O6)."""
+"""Pictures behind addresses that ask who you are (promises A12, O6)."""
 
 from __future__ import annotations
 

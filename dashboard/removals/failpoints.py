@@ -1,4 +1,4 @@
-"""Named points at which a test lets the process die, as `kill -9` would (SAFETY R1)."""
+"""Named points at which a test lets the process die, as `kill -9` would (promises R1)."""
 
 import os
 

@@ -57,7 +57,7 @@ def no_space() -> Iterator[None]:
 class Draft:
     """A file beside the place where it is to be: `keep` puts it there, `discard` leaves nothing.
 
-    On a disk: fsync, rename, fsync of the folder (SAFETY S12). `file` is readable, too.
+    On a disk: fsync, rename, fsync of the folder (promises S12). `file` is readable, too.
     """
 
     def __init__(self, name: str) -> None:
@@ -87,7 +87,7 @@ class Draft:
         """Close it, and delete what `keep` did not put away; never raises.
 
         A full disk fails again when a buffer is emptied at the end, and an error of the cleaning up
-        would hide the one that matters (SAFETY R19).
+        would hide the one that matters (promises R19).
         """
         with suppress(OSError):
             self.file.close()

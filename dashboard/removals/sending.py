@@ -182,7 +182,7 @@ def _exchange(
     *,
     clock: Clock,
 ) -> None:
-    """Send it, keep the answer, and write down what came of it (SAFETY 3.1, R19)."""
+    """Send it, keep the answer, and write down what came of it (promises 3.1, R19)."""
     try:
         answer = _remove(removal, client, picture, draft.file, clock=clock)
     except errors.RembgError as error:
@@ -253,7 +253,7 @@ def _settle_limit(removal: Removal, key: ApiKey, error: errors.Limited, *, at: d
 
 
 def _within_allowance(key: ApiKey, until: datetime, at: datetime) -> datetime:
-    """Put a retry off further while this key's retries are used up (SAFETY 3, error budget)."""
+    """Put a retry off further while this key's retries are used up (promises 3, error budget)."""
     name = str(key.pk)
     if allowance.take(name):
         return until

@@ -34,7 +34,7 @@ class Swept:
 
 
 def sweep(*, at: datetime) -> Swept:
-    """Bring every expired lease to where it belongs (SAFETY 3.1), and delete what is kept no more.
+    """Bring each expired lease to where it belongs (promises 3.1), and delete what is kept no more.
 
     Running it twice, or twice at once, does no harm.
     """

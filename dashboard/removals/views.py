@@ -44,7 +44,7 @@ UNREADABLE: dict[str, str | Promise] = {
 FIELDS = {*PARSERS, *RemovalForm.base_fields, "csrfmiddlewaretoken"} - {picture_form.FIELD}
 
 
-@csrf_exempt  # `create` checks it itself: first who asks, then the body (SAFETY finding 8).
+@csrf_exempt  # `create` checks it itself: first who asks, then the body (promises 0.8).
 @require_http_methods(["GET", "HEAD", "POST"])
 def collection(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the list with its form, or take a picture for it."""

@@ -41,7 +41,7 @@ def team_view(*, role: str = Role.VIEWER) -> Callable[[View], View]:
 
     Someone not signed in is sent to sign in; a stranger gets 404, so that nobody learns which
     teams exist; a member without the right gets 403. The membership is read on each request, so
-    that its removal holds at once (SAFETY A11). Templates find it as `request.membership`, and
+    that its removal holds at once (promises A11). Templates find it as `request.membership`, and
     moments are shown in the team's zone.
     """
 

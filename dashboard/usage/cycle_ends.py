@@ -2,7 +2,7 @@
 
 RemBG's list tells no ends. It infers each from the next window that is *listed*: an unused cycle
 makes the one before it end a month late, and a window of the other kind cuts it short (contract 2,
-SAFETY D15). Only `billingCycle` tells an end. So an end that was told for a start stands, and only
+promises D15). Only `billingCycle` tells an end. So an end that was told for a start stands; only
 a told window of the same kind that begins earlier shortens it (an upgrade moved the renewal). Any
 other window ends after one period of the subscription, or where the next of its kind begins.
 """

@@ -1,7 +1,7 @@
 """Answers that are not believed at once: an old one, and one about a window that cannot be.
 
 RemBG answers from several machines, and one may lag behind: a counter that falls and is back within
-a few readings was such a stale answer, and is neither use nor a correction (SAFETY D18). An answer
+a few readings was a stale answer, and is neither use nor a correction (promises D18). An answer
 that names another window while one of the same kind runs is another account's, or an upgrade that
 moved the renewal: a second reading tells (D20). Until other readings confirm it such a reading is
 kept as it came, and no number is made of it.

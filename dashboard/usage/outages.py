@@ -1,6 +1,6 @@
 """While RemBG answers nobody: seen by asking one account a minute, ended for all at once.
 
-All of it is told from the accounts' rows, so that every worker sees the same (SAFETY R2).
+All of it is told from the accounts' rows, so that every worker sees the same (promises R2).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Writing readings down, as they came: a failed or an invalid one is a row too (SAFETY 2.7)."""
+"""Writing readings down, as they came: a failed or an invalid one is a row too (promises 2.7)."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Only calls to RemBG leave this thread, so that there is one connection to the database and one
 writer. A round begins with what is due; while RemBG answers nobody, one account a minute is asked
-ahead of its time, so that its return is seen (SAFETY R2, R9).
+ahead of its time, so that its return is seen (promises R2, R9).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whether two sets of answers come from one RemBG account (SAFETY D14, D19).
+"""Whether two sets of answers come from one RemBG account (promises D14, D19).
 
 Two keys of one account answer the same windows with the same counters; so, now and then, do two
 accounts. A person decides in the end: this only says what the numbers say, and proposes on strong

@@ -1,6 +1,6 @@
 """When an account is read next: jittered, claimed by one worker, later after failures.
 
-No account is asked about more than twice in 60 seconds, whoever wants it (SAFETY R2).
+No account is asked about more than twice in 60 seconds, whoever wants it (promises R2).
 """
 
 from __future__ import annotations

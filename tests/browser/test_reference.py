@@ -16,7 +16,7 @@ from tests.browser.test_meanwhile import let_go
 
 PATH = "/reference/"
 SECRET = re.compile(r"rbk_[0-9A-Za-z]{43}")
-BUDGET = 150 * 1024  # Of script and style, compressed (DESIGN 7).
+BUDGET = 150 * 1024  # Of script and style, compressed (benchmarks/README.md).
 STORED = "() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])"
 
 

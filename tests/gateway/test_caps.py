@@ -1,4 +1,4 @@
-"""Caps hold however many call at once (SAFETY R7, K11): nobody is granted what is not there."""
+"""Caps hold however many call at once (promises R7, K11): nobody is granted what is not there."""
 
 import os
 import signal

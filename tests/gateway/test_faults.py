@@ -1,4 +1,4 @@
-"""The F rows of SAFETY 2.6 through the gateway: what a program hears, what its call costs."""
+"""The F rows of promises 2.6 through the gateway: what a program hears, what its call costs."""
 
 import contextlib
 import gzip

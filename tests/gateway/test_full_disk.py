@@ -1,4 +1,4 @@
-"""A disk that is full, or fills up (SAFETY R5, U41): nothing is spent, or the picture answered."""
+"""A disk that is full, or fills up (promises R5, U41): nothing spent, or the picture answered."""
 
 import contextlib
 import io

@@ -1,4 +1,4 @@
-"""The same Idempotency-Key is the same call (SAFETY R18): answered again, never charged again."""
+"""The same Idempotency-Key is the same call (promises R18): answered again, never charged again."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Which key opens the gateway, when, and that no key is ever told (SAFETY K7-K12, T6-T21, S3)."""
+"""Which key opens the gateway, when, and that no key is ever told (promises K7-K12, T6-T21, S3)."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""The server and its wire at the edges (SAFETY S1-S9, A13, R6, R11): raw bytes, many at once."""
+"""The server and its wire at the edges (promises S1-S9, A13, R6, R11): raw bytes, many at once."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""What went through us since RemBG was read is said beside every number of its (SAFETY D21)."""
+"""What went through us since RemBG was read is said beside every number of its (promises D21)."""
 
 from __future__ import annotations
 

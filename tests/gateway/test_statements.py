@@ -1,4 +1,4 @@
-"""The gateway's statements do what the ORM does, on any database (SAFETY R7, R22)."""
+"""The gateway's statements do what the ORM does, on any database (promises R7, R22)."""
 
 import uuid
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""What comes up the wire (SAFETY U, P): refused before it costs, or passed on clean."""
+"""What comes up the wire (promises U, P): refused before it costs, or passed on clean."""
 
 import io
 import json
@@ -567,7 +567,7 @@ def test_u32_lengths_that_are_none(gateway, stage, secret, headers):
 
 # ── Before the body, and after it ────────────────────────────────────────────
 def test_a_body_is_not_read_for_a_key_that_opens_nothing(gateway, stage, secret):
-    """SAFETY finding 8: the headers are enough to say no."""
+    """Promises 0.8: the headers are enough to say no."""
     wrong = "rbk_" + "0" * 49
 
     raw = gateway.raw(request(wrong, b"--X\r\n", b"Content-Length: 50000000"), timeout=2)

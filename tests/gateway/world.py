@@ -1,6 +1,6 @@
 """The gateway behind a real socket, in this process: a caller, and what there is to see afterwards.
 
-What holds for every answer is looked at for every answer (clause "N" of SAFETY 2).
+What holds for every answer is looked at for every answer (promises N).
 """
 
 import base64

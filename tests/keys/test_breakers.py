@@ -1,4 +1,4 @@
-"""Breakers hold for the site (SAFETY R22): what one process has learnt, the others do, too."""
+"""Breakers hold for the site (promises R22): what one process has learnt, the others do, too."""
 
 import pytest
 from django.db import connection

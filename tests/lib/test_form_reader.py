@@ -1,4 +1,4 @@
-"""Forms are read the same wherever a boundary falls on the reader's blocks (SAFETY U35, U47)."""
+"""Forms are read the same wherever a boundary falls on the reader's blocks (promises U35, U47)."""
 
 import io
 

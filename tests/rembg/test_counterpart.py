@@ -311,7 +311,7 @@ def test_it_is_imported_without_django():
     code = (
         "import sys\n"
         "from dashboard.rembg import Progress, RembgError, Result, Timeouts, errors, rembg\n"
-        "import dashboard.rembg.commandline.display, dashboard.rembg.commandline.round\n"
+        "import dashboard.rembg.commandline.round\n"
         "assert 'django' not in sys.modules and 'environs' not in sys.modules\n"
     )
 

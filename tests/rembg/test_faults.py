@@ -1,4 +1,4 @@
-"""The F rows of SAFETY 2.6, over real sockets: what broke, was it sent, may it be sent again."""
+"""The F rows of promises 2.6, over real sockets: what broke, was it sent, may it be sent again."""
 
 import contextlib
 import gzip

@@ -1,4 +1,4 @@
-"""Names that strangers chose are fit to show and to save under (SAFETY U22 to U25)."""
+"""Names that strangers chose are fit to show and to save under (promises U22 to U25)."""
 
 import unicodedata
 

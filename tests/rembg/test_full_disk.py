@@ -1,4 +1,4 @@
-"""The disk fills under a client's answer (SAFETY R5, R19): what was sent is never called unsent."""
+"""The disk fills under a client's answer (promises R5, R19): what was sent is not called unsent."""
 
 import io
 from contextlib import suppress

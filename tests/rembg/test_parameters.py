@@ -1,4 +1,4 @@
-"""The rules of /rmbg in the contract's words (SAFETY P1-P12, U37)."""
+"""The rules of /rmbg in the contract's words (promises P1-P12, U37)."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""What a picture is, and why it is refused, before it costs a credit (SAFETY 2.1)."""
+"""What a picture is, and why it is refused, before it costs a credit (promises 2.1)."""
 
 import io
 import struct

@@ -1,4 +1,4 @@
-"""Pictures as cameras, phones and editors really write them (SAFETY U42 to U46)."""
+"""Pictures as cameras, phones and editors really write them (promises U42 to U46)."""
 
 import io
 import random

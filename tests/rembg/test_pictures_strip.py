@@ -1,4 +1,4 @@
-"""A picture leaves without what it tells of its maker, and with every pixel (SAFETY U10, U17)."""
+"""A picture leaves without what it tells of its maker, and with every pixel (promises U10, U17)."""
 
 import io
 import struct

@@ -1,4 +1,4 @@
-"""When a removal is sent again, and when nothing is sent at all (SAFETY 2.6 "Retry", 3, F28)."""
+"""When a removal is sent again, and when nothing is sent at all (promises 2.6 "Retry", 3, F28)."""
 
 import threading
 from collections import Counter

@@ -1,4 +1,4 @@
-"""The key is in no exception, no log line, no text that came back (SAFETY A4, F26, K1, K2, K5)."""
+"""The key is in no exception, log line or text that came back (promises A4, F26, K1, K2, K5)."""
 
 import base64
 import io

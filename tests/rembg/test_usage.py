@@ -1,4 +1,4 @@
-"""Readings of an account, however odd (SAFETY D1-D5, D8, D10, D11, D13, finding 20)."""
+"""Readings of an account, however odd (promises D1-D5, D8, D10, D11, D13, finding 20)."""
 
 import json
 from datetime import UTC, datetime

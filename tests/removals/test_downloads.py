@@ -1,4 +1,4 @@
-"""Pictures behind addresses: who gets them, and with what headers (SAFETY A12, O6)."""
+"""Pictures behind addresses: who gets them, and with what headers (promises A12, O6)."""
 
 from urllib.parse import unquote
 

@@ -1,4 +1,4 @@
-"""The life of a removal (SAFETY 3.1): what is sent once is sent once, and nothing is lost."""
+"""The life of a removal (promises 3.1): what is sent once is sent once, and nothing is lost."""
 
 import resource
 import threading

@@ -1,4 +1,4 @@
-"""An hour of answers that are wrong in themselves, row by row (SAFETY 2.7).
+"""An hour of answers that are wrong in themselves, row by row (promises 2.7).
 
 The raw answer stays, the page says what is odd, no gap is a zero, nobody is warned of what may not
 be so, and history stands.

@@ -1,4 +1,4 @@
-"""An hour without RemBG, row by row (SAFETY 2.6, R2, R3): good, then a fault, then good again.
+"""An hour without RemBG, row by row (promises 2.6, R2, R3): good, then a fault, then good again.
 
 Whatever comes, pages keep the last good numbers and say since when, nothing is overwritten, nobody
 is written to, RemBG is asked twice a minute at most, and all is well again by itself.

@@ -1,4 +1,4 @@
-"""A page costs the same whatever the length of history, before and after roll-up (DESIGN 7)."""
+"""A page costs the same whatever the length of history, before and after roll-up."""
 
 from __future__ import annotations
 

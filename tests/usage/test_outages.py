@@ -1,6 +1,6 @@
 """While RemBG is away: who is asked how often, how its return is seen, and how all come back.
 
-SAFETY R2, R14, F28; with the clock turned, and every request counted where it arrives.
+Promises R2, R14, F28; with the clock turned, and every request counted where it arrives.
 """
 
 from __future__ import annotations

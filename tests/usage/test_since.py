@@ -1,4 +1,4 @@
-"""Our removals since a reading (SAFETY D21): counted once, read soon, and RemBG not asked more."""
+"""Our removals since a reading (promises D21): counted once, read soon, RemBG not asked more."""
 
 from __future__ import annotations
 

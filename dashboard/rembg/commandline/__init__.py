@@ -1,1 +1,1 @@
-"""Removals from a command line: what to do (plan), doing it (round), telling of it. No Django."""
+"""Removals from a command line: which picture goes where, and a round over them. No Django."""

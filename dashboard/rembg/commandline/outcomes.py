@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
-from enum import StrEnum
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from dashboard.rembg import errors, wording
-from dashboard.rembg.answer import Removed
+from dashboard.rembg.answer import Notice, Removed
 from dashboard.rembg.commandline.plan import STANDARD, Job
 from dashboard.rembg.errors import Fact, RembgError
 from dashboard.rembg.pictures import Picture
@@ -37,90 +36,81 @@ ADVICE: tuple[tuple[type[RembgError], str], ...] = (
     (errors.NotStored, "Make room on the disk, and look there before running it again."),
     (errors.RembgError, "Look at the account's usage first; again may cost a second credit."),
 )
-
-
-class State(StrEnum):
-    """What became of a picture."""
-
-    DONE = "done"
-    FAILED = "failed"
-    SKIPPED = "skipped"  # There is a result already, or another's result has its place.
-    CHECKED = "checked"  # A dry run would have sent it.
-    NOT_SENT = "not_sent"  # The round ended before its turn.
+LABELS = {
+    "done": "done",
+    "failed": "FAILED",
+    "skipped": "skipped",  # There is a result already, or another's result has its place.
+    "checked": "good",  # A dry run would have sent it.
+    "not_sent": "not sent",  # The round ended before its turn.
+}
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One picture's end: its job's target is where the result really is."""
+    """What became of a picture, as `LABELS` has it; `place` is where the result really is."""
 
     job: Job
-    state: State
+    state: str
     message: str = ""
     charged: Fact = "no"
     code: str = ""
     advice: str = ""
     removed: Removed | None = None
+    place: Path | None = None
     tries: int = 0
 
     @property
     def is_failure(self) -> bool:
         """Whether the person does not have what was asked for."""
-        return self.state in (State.FAILED, State.NOT_SENT)
+        return self.state in ("failed", "not_sent")
 
     @property
-    def has_notices(self) -> bool:
-        """Whether people must look at the result."""
-        return self.removed is not None and bool(self.removed.notices)
+    def notices(self) -> tuple[Notice, ...]:
+        """What people must see of the result."""
+        return self.removed.notices if self.removed else ()
+
+    @property
+    def output(self) -> str:
+        """Where the result is, or would be."""
+        return str(self.place or self.job.target or STANDARD)
 
     @classmethod
     def done(cls, job: Job, removed: Removed, place: Path | None, *, tries: int) -> Outcome:
         """A result that is in its place."""
-        message = f"{removed.width} × {removed.height} px, {_bytes(removed.size)}, "
-        return cls(
-            replace(job, target=place),
-            State.DONE,
-            message + f"{removed.seconds:.1f} s",
-            "yes",
-            removed=removed,
-            tries=tries,
-        )
+        message = _sides(removed.width, removed.height, removed.size)
+        message += f", {removed.seconds:.1f} s"
+        return cls(job, "done", message, "yes", removed=removed, place=place, tries=tries)
 
     @classmethod
     def failed(cls, job: Job, error: RembgError, *, tries: int) -> Outcome:
         """An error of the client's."""
         advice = next(text for leaf, text in ADVICE if isinstance(error, leaf))
-        return cls(job, State.FAILED, error.message, error.charged, error.code, advice, tries=tries)
+        return cls(job, "failed", error.message, error.charged, error.code, advice, tries=tries)
 
     @classmethod
     def checked(cls, job: Job, picture: Picture) -> Outcome:
         """A picture that a dry run would have sent."""
-        size = f"{picture.shown_width} × {picture.shown_height} px, {_bytes(picture.size)}"
-        return cls(job, State.CHECKED, size)
+        sides = _sides(picture.shown_width, picture.shown_height, picture.size)
+        return cls(job, "checked", sides)
 
     def line(self) -> str:
         """Say what happened, what it cost and what to do."""
-        parts = [f"{LABELS[self.state]:<8} {visible(self.job.name)}"]
-        if self.state in (State.DONE, State.CHECKED):
-            parts.append(f" → {visible(_target(self.job))} ({self.message})")
+        text = f"{LABELS[self.state]:<8} {visible(self.job.name)}"
+        if self.state in ("done", "checked"):
+            text += f" → {visible(self.output)} ({self.message})"
         elif self.message:
-            parts.append(f": {self.message}")
-        parts.append(" · 1 credit if sent" if self.state is State.CHECKED else f" · {self.cost}")
-        notices = self.removed.notices if self.removed else ()
-        parts += [f" · {notice.message}" for notice in notices]
-        return "".join(parts) + (f" · {self.advice}" if self.advice else "")
-
-    @property
-    def cost(self) -> str:
-        """What the picture cost, in words."""
-        return COSTS[self.charged]
+            text += f": {self.message}"
+        cost = "1 credit if sent" if self.state == "checked" else COSTS[self.charged]
+        notes = [cost, *(notice.message for notice in self.notices), self.advice]
+        return " · ".join([text, *filter(None, notes)])
 
     def json(self) -> str:
         """Say the same in one line of JSON; unknown credits are null."""
         removed = self.removed
         document = {
             "input": self.job.name,
-            "output": _target(self.job),
-            "state": self.state.value,
+            "output": self.output,
+            "state": self.state,
             "credits": CREDITS[self.charged],
             "code": self.code or None,
             "message": self.message,
@@ -129,32 +119,22 @@ class Outcome:
             "height": removed.height if removed else None,
             "bytes": removed.size if removed else None,
             "seconds": round(removed.seconds, 3) if removed else None,
-            "notices": [asdict(notice) for notice in removed.notices] if removed else [],
+            "notices": [asdict(notice) for notice in self.notices],
             "request_id": (removed.request_id or None) if removed else None,
             "tries": self.tries,
         }
         return json.dumps(document)
 
 
-LABELS = {
-    State.DONE: "done",
-    State.FAILED: "FAILED",
-    State.SKIPPED: "skipped",
-    State.CHECKED: "good",
-    State.NOT_SENT: "not sent",
-}
-
-
-def summary(outcomes: Iterable[Outcome]) -> str:
+def summary(outcomes: Sequence[Outcome]) -> str:
     """Say how many of each there are, and what all of them cost."""
-    known = list(outcomes)
-    states = Counter(LABELS[one.state].lower() for one in known)
-    parts = [f"{count} {label}" for label, count in states.items()]
-    checked = sum(one.state is State.CHECKED for one in known)
+    states = Counter(LABELS[one.state].lower() for one in outcomes)
+    text = ", ".join(f"{count} {label}" for label, count in states.items())
+    checked = sum(one.state == "checked" for one in outcomes)
     if checked:
-        return ", ".join(parts) + f"; {_credits(checked)} if sent"
-    costs = Counter(one.charged for one in known)
-    text = ", ".join(parts) + f"; {_credits(costs['yes'])}"
+        return f"{text}; {_credits(checked)} if sent"
+    costs = Counter(one.charged for one in outcomes)
+    text += f"; {_credits(costs['yes'])}"
     return text + (f", unknown for {costs['unknown']}" if costs["unknown"] else "")
 
 
@@ -163,15 +143,13 @@ def visible(text: str) -> str:
     return wording.message(text)
 
 
-def _target(job: Job) -> str:
-    return STANDARD if job.target is None else str(job.target)
-
-
 def _credits(count: int) -> str:
     return f"{count} credit" if count == 1 else f"{count} credits"
 
 
-def _bytes(count: int) -> str:
-    if count < 1000:
-        return f"{count} bytes"
-    return f"{count / 1000:.0f} KB" if count < 1_000_000 else f"{count / 1_000_000:.1f} MB"
+def _sides(width: int, height: int, size: int) -> str:
+    """Return the sides in pixels and the size, in bytes, KB or MB."""
+    text = f"{size} bytes" if size < 1000 else f"{size / 1000:.0f} KB"
+    if size >= 1_000_000:
+        text = f"{size / 1_000_000:.1f} MB"
+    return f"{width} × {height} px, {text}"

@@ -5,9 +5,10 @@ No two jobs share a target, and a second run of the same command finds the first
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
@@ -16,7 +17,6 @@ from dashboard.rembg.pictures.inspection import EXTENSIONS, OTHER_NAMES
 
 STANDARD = "-"  # Standard input as INPUT, standard output as OUTPUT.
 FORMATS = {"jpg": "jpeg", "jpeg": "jpeg", "png": "png", "webp": "webp", "bmp": "bmp"}
-UNREADABLE = "This folder cannot be read."
 SUFFIXES = {"jpeg": "jpg"}  # Where a format's files are not named as the format is.
 
 
@@ -28,44 +28,33 @@ class PlanError(Exception):
 class Job:
     """One picture and its place; None stands for standard input and standard output.
 
-    `refusal` says why nothing is to be done; `is_done` that it is no failure, but done already.
+    `below` is where it stands in the folder that it was found in. `refusal` says why nothing is to
+    be done; `is_done` that it is no failure, but done already.
     """
 
     source: Path | None
-    target: Path | None
+    below: PurePath
     refusal: str = ""
     is_done: bool = False
+    target: Path | None = None
 
     @property
     def name(self) -> str:
         """The input as the person wrote it."""
         return STANDARD if self.source is None else str(self.source)
 
-
-@dataclass(frozen=True)
-class _Found:
-    """An input, and where it stands below the folder that it was found in."""
-
-    source: Path | None
-    below: PurePath
-    refusal: str = ""
-
-    def named(self, extension: str, *, whole: bool) -> PurePath:
-        """Return the result's place below OUTPUT: shoe.webp, or as a whole shoe.jpg.webp."""
+    def place(self, folder: Path, extension: str, *, whole: bool = False) -> Path:
+        """Return the result's place in a folder: shoe.webp, or as a whole shoe.jpg.webp."""
         name = f"{self.below.name}.{extension}" if whole else self.below.name
-        return self.below.with_name(download_name(name, extension=extension))
+        return folder / self.below.with_name(download_name(name, extension=extension))
 
 
 def goes_into_folder(inputs: Sequence[str], output: str) -> bool:
     """Tell whether OUTPUT is a folder: it ends in a slash, is one, or has to hold many."""
     if output == STANDARD:
         return False
-    return (
-        output.endswith((os.sep, "/"))
-        or Path(output).is_dir()
-        or len(inputs) > 1
-        or any(Path(name).is_dir() for name in inputs)
-    )
+    is_folder = output.endswith((os.sep, "/")) or Path(output).is_dir()
+    return is_folder or len(inputs) > 1 or Path(inputs[0]).is_dir()
 
 
 def format_of(inputs: Sequence[str], output: str, given: str | None) -> str:
@@ -90,120 +79,96 @@ def plan(
     """Return a job for each picture, in a lasting order; raise PlanError."""
     if inputs.count(STANDARD) > 1:
         raise PlanError("Standard input can be read once only.")
-    into_folder = goes_into_folder(inputs, output)
     if output == STANDARD and (len(inputs) > 1 or Path(inputs[0]).is_dir()):
         raise PlanError("Standard output takes one picture only.")
-    if into_folder and Path(output).exists() and not Path(output).is_dir():
+    into_folder, path = goes_into_folder(inputs, output), Path(output)
+    if into_folder and path.exists() and not path.is_dir():
         raise PlanError(f"{output} is a file, and there are several pictures.")
-    folder = Path(output) if into_folder else None
-    found = list(_once(_find(inputs, folder, recursive=recursive)))
-    if folder is None:
-        return [_single(found[0], output, overwrite=overwrite)]
-    jobs = _placed(found, folder, SUFFIXES.get(format, format))
-    return [_checked(job, overwrite=overwrite) for job in jobs]
+    found = _find(inputs, path if into_folder else None, recursive=recursive)
+    once: dict[str, Job] = {}  # What was named twice would be paid for twice.
+    for job in found:
+        once.setdefault(os.path.realpath(job.source) if job.source else STANDARD, job)
+    jobs = list(once.values())
+    if into_folder:
+        jobs = _placed(jobs, path, SUFFIXES.get(format, format))
+    elif output != STANDARD:
+        jobs = [replace(jobs[0], target=path)]
+    checked = [_checked(job, overwrite=overwrite) for job in jobs]
+    if not into_folder and checked[0].is_done:
+        raise PlanError(checked[0].refusal)  # A file that was named and is there is a mistake.
+    return checked
 
 
-def _single(found: _Found, output: str, *, overwrite: bool) -> Job:
-    """Return the one job; a file that was named and is there already is a mistake."""
-    target = None if output == STANDARD else Path(output)
-    job = _checked(Job(found.source, target, found.refusal), overwrite=overwrite)
-    if job.is_done:
-        raise PlanError(job.refusal)
-    return job
-
-
-def _find(inputs: Sequence[str], output: Path | None, *, recursive: bool) -> Iterator[_Found]:
+def _find(inputs: Sequence[str], output: Path | None, *, recursive: bool) -> Iterator[Job]:
     for name in inputs:
         path = Path(name)
+        below = PurePath(path.name or FALLBACK)
         if name == STANDARD:
-            yield _Found(None, PurePath(FALLBACK))
+            yield Job(None, PurePath(FALLBACK))
         elif path.is_dir():
-            yield from _inside(path, output, recursive=recursive)
+            pictures = list(_inside(path, output, recursive=recursive))
+            yield from pictures or [Job(path, below, "There are no pictures in this folder.")]
         elif path.is_file():
-            yield _Found(path, PurePath(path.name))
+            yield Job(path, below)
         else:
-            refusal = "This is not a file." if path.exists() else "There is no such file."
-            yield _Found(path, PurePath(path.name or FALLBACK), refusal)
+            yield Job(
+                path, below, f"{'This is not a' if path.exists() else 'There is no such'} file."
+            )
 
 
-def _inside(top: Path, output: Path | None, *, recursive: bool) -> Iterator[_Found]:
+def _inside(top: Path, output: Path | None, *, recursive: bool) -> Iterator[Job]:
     """Find the pictures in a folder, by their extension; results of ours are not looked at."""
-    if not os.access(top, os.R_OK | os.X_OK):
-        yield _Found(top, PurePath(top.name or FALLBACK), UNREADABLE)
-        return
-    is_empty = True
-    for folder, folders, names in os.walk(top):
+    unreadable: list[OSError] = []
+    for folder, folders, names in os.walk(top, onerror=unreadable.append):
         here = Path(folder)
-        kept = sorted(n for n in folders if recursive and not n.startswith("."))
-        folders[:] = [n for n in kept if not _is_same(here / n, output)]
-        for name in folders:
-            if not os.access(here / name, os.R_OK | os.X_OK):
-                yield _Found(here / name, PurePath(name), UNREADABLE)
+        kept = sorted(name for name in folders if recursive and not name.startswith("."))
+        folders[:] = [name for name in kept if not _is_same(here / name, output)]
         for name in sorted(names):
             if not name.startswith(".") and extension_of(name) in EXTENSIONS + OTHER_NAMES:
-                is_empty = False
-                yield _Found(here / name, (here / name).relative_to(top))
-    if is_empty:
-        yield _Found(top, PurePath(top.name or FALLBACK), "There are no pictures in this folder.")
+                yield Job(here / name, (here / name).relative_to(top))
+    for error in unreadable:
+        path = Path(error.filename)
+        yield Job(path, PurePath(path.name or FALLBACK), "This folder cannot be read.")
 
 
-def _once(found: Iterable[_Found]) -> Iterator[_Found]:
-    """Drop what was named twice: it would be paid for twice."""
-    seen = set()
-    for one in found:
-        place = STANDARD if one.source is None else os.path.realpath(one.source)
-        if place not in seen:
-            seen.add(place)
-            yield one
-
-
-def _placed(found: Sequence[_Found], folder: Path, extension: str) -> list[Job]:
-    """Give each a place of its own; who would share shoe.webp gets shoe.jpg.webp."""
-    plain = {one: folder / one.named(extension, whole=False) for one in found}
-    jobs, remaining = {}, []
-    results = _results(plain)
-    for one in found:
-        maker = results.get(one)
-        if maker is not None and not one.refusal:
-            refusal = f"This is where the result of {maker.source or STANDARD} goes."
-            jobs[one] = Job(one.source, plain[one], refusal, is_done=True)
-        else:
-            remaining.append(one)
-    counts = Counter(_folded(plain[one]) for one in remaining)
+def _placed(jobs: Sequence[Job], folder: Path, extension: str) -> list[Job]:
+    """Give each a place of its own; those that would share shoe.webp get shoe.jpg.webp."""
+    results = _results(jobs, folder, extension)
+    counts = Counter(_folded(j.place(folder, extension)) for j in jobs if j not in results)
     taken: set[str] = set()
-    for one in remaining:
-        whole = counts[_folded(plain[one])] > 1
-        target = _free(folder / one.named(extension, whole=whole), taken)
-        jobs[one] = Job(one.source, target, one.refusal)
-    return [jobs[one] for one in found]
+    placed = []
+    for job in jobs:
+        target = job.place(folder, extension)
+        if job in results:
+            refusal = f"This is where the result of {results[job].name} goes."
+            placed.append(replace(job, target=target, refusal=refusal, is_done=True))
+            continue
+        target = job.place(folder, extension, whole=counts[_folded(target)] > 1)
+        target = next(path for path in numbered(target) if _folded(path) not in taken)
+        taken.add(_folded(target))
+        placed.append(replace(job, target=target))
+    return placed
 
 
-def _results(plain: Mapping[_Found, Path]) -> dict[_Found, _Found]:
+def _results(jobs: Sequence[Job], folder: Path, extension: str) -> dict[Job, Job]:
     """Return which inputs stand where the result of another one goes, and of which."""
-    makers: dict[str, list[_Found]] = {}
-    for one, path in plain.items():
-        makers.setdefault(os.path.realpath(path), []).append(one)
+    makers = defaultdict(list)
+    for job in jobs:
+        makers[os.path.realpath(job.place(folder, extension))].append(job)
     return {
-        one: maker
-        for one in plain
-        if one.source is not None
-        for maker in makers.get(os.path.realpath(one.source), [])
-        if maker is not one
+        job: maker
+        for job in jobs
+        if job.source is not None and not job.refusal
+        for maker in makers[os.path.realpath(job.source)]
+        if maker is not job
     }
 
 
-def _free(path: Path, taken: set[str]) -> Path:
-    """Return the path, or its first numbered sister that is not taken, and take it."""
-    free, number = path, 2
-    while _folded(free) in taken:
-        free, number = numbered(path, number), number + 1
-    taken.add(_folded(free))
-    return free
-
-
-def numbered(path: Path, number: int) -> Path:
-    """Return shoe-2.webp for shoe.webp."""
-    return path.with_name(f"{path.stem}-{number}{path.suffix}")
+def numbered(path: Path) -> Iterator[Path]:
+    """Yield shoe.webp, shoe-2.webp, shoe-3.webp, and so on."""
+    yield path
+    for number in itertools.count(2):
+        yield path.with_name(f"{path.stem}-{number}{path.suffix}")
 
 
 def _folded(path: Path) -> str:
@@ -212,14 +177,15 @@ def _folded(path: Path) -> str:
 
 def _checked(job: Job, *, overwrite: bool) -> Job:
     """Refuse a job that would replace what must stay."""
-    if job.refusal or job.target is None:
+    target = job.target
+    if job.refusal or target is None:
         return job
-    if _is_same(job.target, job.source):
+    if _is_same(target, job.source):
         return replace(job, refusal="The result would replace the picture itself.")
-    if job.target.is_dir():
-        return replace(job, refusal=f"{job.target} is a folder.")
-    if job.target.exists() and not overwrite:
-        refusal = f"{job.target} exists already; --overwrite replaces it."
+    if target.is_dir():
+        return replace(job, refusal=f"{target} is a folder.")
+    if target.exists() and not overwrite:
+        refusal = f"{target} exists already; --overwrite replaces it."
         return replace(job, refusal=refusal, is_done=True)
     return job
 

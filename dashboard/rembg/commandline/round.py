@@ -2,32 +2,41 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import signal
+import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from queue import Empty, SimpleQueue
+from dataclasses import dataclass
+from multiprocessing import TimeoutError
+from multiprocessing.pool import ThreadPool
+from pathlib import Path
 from random import Random
 from types import FrameType
 from typing import BinaryIO
 
+from rich.console import Console
+from rich.progress import BarColumn, Task, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+from rich.table import Column
+
 from dashboard.rembg import errors, retry
 from dashboard.rembg.answer import Removed
-from dashboard.rembg.client import Client, Phase
-from dashboard.rembg.commandline.outcomes import AGAIN, Outcome, State
-from dashboard.rembg.commandline.places import Draft
-from dashboard.rembg.commandline.plan import Job
+from dashboard.rembg.client import MAX_ANSWER, Client, Phase
+from dashboard.rembg.commandline.outcomes import AGAIN, Outcome, visible
+from dashboard.rembg.commandline.plan import Job, numbered
 from dashboard.rembg.errors import Fact, RembgError
 from dashboard.rembg.meter import Progress
 from dashboard.rembg.parameters import Parameters
 from dashboard.rembg.pictures import MAX_BYTES, Picture
 from dashboard.rembg.preparing import prepared
 
-TICK = 0.1  # Seconds between two looks of the caller at what is under way.
+TICK = 0.1  # Seconds between two looks at whether a person wants to stop.
 MOST_RETRIES = 5
 # After one of these, every further picture would only hear the same.
 ENDING = (
@@ -40,173 +49,152 @@ ENDING = (
     errors.TlsFailed,
     errors.Redirected,
 )
+FINISHING = "Finishing what is under way, for it may be paid for. Ctrl-C again gives it up."
 STOPPED = "The round was stopped before its turn."
 GIVEN_UP = "Given up while RemBG was at work."
-UNFORESEEN = "This went wrong in a way that nobody foresaw."
+WORDS = {Phase.SENDING: "sending", Phase.WAITING: "RemBG is working", Phase.RECEIVING: "receiving"}
 
 
 class _Stopped(Exception):
     """The round was stopped while a picture waited."""
 
 
-@dataclass(frozen=True)
-class Order:
-    """What is asked for every picture, and of whom; no client is a dry run."""
+class _Stage:
+    """How far one picture is: its bar, its tries, and the file that its result grows in."""
 
-    client: Client | None
-    asked: Parameters
-    stdin: BinaryIO
-    stdout: BinaryIO
-    overwrite: bool = False
-    keep_metadata: bool = False
-
-
-@dataclass
-class Stage:
-    """How far one picture is; written by its worker, read by whoever shows it."""
-
-    job: Job
-    phase: Phase | None = None  # None: nothing has been sent yet.
-    progress: Progress | None = None
-    waits: str = ""
-    tries: int = 0
-    since: float = field(default_factory=time.monotonic)
-    draft: Draft | None = None
+    def __init__(self, job: Job, bars: Bars) -> None:
+        self.job = job
+        self.tries = 0
+        self.is_sent = False  # Once a byte of it may have left.
+        self.draft: Path | None = None
+        self._bars = bars
+        bar = bars.add_task(visible(job.below.name), total=None, what="checking")
+        self._task: Task = next(task for task in bars.tasks if task.id == bar)
 
     def enter(self, phase: Phase) -> None:
         """Begin a phase."""
-        self.phase, self.progress, self.waits = phase, None, ""
-        self.since = time.monotonic()
+        self.is_sent = True
+        self.say(WORDS[phase])
+
+    def say(self, what: str) -> None:
+        """Show what is happening now, for how long nobody knows."""
+        self._bars.reset(self._task.id, what=what)
+        self._task.total = None
 
     def report(self, progress: Progress) -> None:
-        """Note how far it is within the phase."""
-        self.progress = progress
+        """Show how far it is within the phase."""
+        self._bars.update(self._task.id, completed=progress.loaded, total=progress.total)
+
+    def end(self) -> None:
+        """Take the bar away."""
+        self._bars.remove_task(self._task.id)
 
 
+@dataclass
 class Round:
-    """Works through jobs with a few threads; `run` says what became of each."""
+    """Works through jobs, some at once; `run` says what became of each. No client is a dry run.
 
-    def __init__(self, order: Order, *, workers: int = 1, random: Random | None = None) -> None:
-        self._order = order
-        self._workers = workers
-        self._random = random or Random()
+    On a terminal the console shows how far those under way are, elsewhere why one has to wait; a
+    silent round does neither.
+    """
+
+    client: Client | None
+    asked: Parameters
+    console: Console
+    workers: int = 1
+    overwrite: bool = False
+    keep_metadata: bool = False
+    is_silent: bool = False
+    interruptions: int = 0
+
+    def __post_init__(self) -> None:
+        is_live = self.console.is_terminal and not self.is_silent
+        self._bars = _bars(self.console, is_live=is_live)
+        self._random = Random()
         self._allowance = retry.Allowance()
-        self._waiting: SimpleQueue[Job] = SimpleQueue()
-        self._outcomes: SimpleQueue[Outcome | None] = SimpleQueue()
+        self._stages: dict[Job, _Stage] = {}
         self._stopping = threading.Event()
-        self._interrupted = threading.Event()
-        self._given_up = threading.Event()
-        self._reason: RembgError | None = None
+        self._why = STOPPED
         self._not_before = 0.0
-        self.stages: dict[Job, Stage] = {}
-
-    @property
-    def was_interrupted(self) -> bool:
-        """Whether a person, not an answer, ended the round."""
-        return self._interrupted.is_set()
 
     def stop(self) -> None:
         """Begin no further picture; the second time, give up those under way as well."""
-        if self._interrupted.is_set():
-            self._given_up.set()
-        self._interrupted.set()
+        self.interruptions += 1
         self._stopping.set()
 
-    def run(self, jobs: Sequence[Job], *, on_tick: Callable[[], None]) -> Iterator[Outcome]:
-        """Yield each job's outcome as it comes, calling `on_tick` ten times a second meanwhile.
+    def run(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
+        """Yield each job's outcome as it comes.
 
         What is under way when the round is stopped is finished, for it may be paid for.
         """
-        for job in jobs:
-            self._waiting.put(job)
-        count = min(self._workers, len(jobs))
-        for _ in range(count):
-            # Daemons, so that a thread in a blocking read does not outlive a round given up.
-            threading.Thread(target=self._work, daemon=True).start()
-        while count and not self._given_up.is_set():
-            try:
-                outcome = self._outcomes.get(timeout=TICK)
-            except Empty:
-                on_tick()
-                continue
-            if outcome is None:
-                count -= 1
-            else:
-                yield outcome
-        yield from self._rest()
-
-    def _rest(self) -> Iterator[Outcome]:
-        """Say what became of the jobs that nobody ended, and leave no draft of theirs."""
-        while not self._outcomes.empty():
-            if outcome := self._outcomes.get():
-                yield outcome
-        for stage in list(self.stages.values()):
-            yield self._left(stage)
-        while not self._waiting.empty():
-            why = STOPPED if self._reason is None else self._reason.message
-            yield Outcome(self._waiting.get(), State.NOT_SENT, why, advice=AGAIN)
-
-    def _left(self, stage: Stage) -> Outcome:
-        if stage.draft:
-            stage.draft.path.unlink(missing_ok=True)
-        if stage.phase is None:
-            return Outcome(stage.job, State.NOT_SENT, STOPPED, advice=AGAIN)
-        why = errors.OutcomeUnknown(GIVEN_UP if self._given_up.is_set() else UNFORESEEN)
-        return Outcome.failed(stage.job, why, tries=stage.tries)
-
-    def _work(self) -> None:
-        try:
-            while not self._stopping.is_set():
+        left, is_told = dict.fromkeys(jobs), False
+        # Its threads are daemons: one in a blocking read does not outlive a round given up.
+        with ThreadPool(min(self.workers, len(jobs))) as pool, self._bars:
+            outcomes = pool.imap_unordered(self._one, jobs)
+            while left and self.interruptions < 2:
+                if self.interruptions and not is_told:
+                    is_told = True
+                    self.console.out(FINISHING, highlight=False)
                 try:
-                    job = self._waiting.get_nowait()
-                except Empty:
-                    return
-                self.stages[job] = Stage(job)
-                outcome = self._one(self.stages[job])
-                del self.stages[job]
-                self._outcomes.put(outcome)
-        finally:
-            self._outcomes.put(None)
+                    outcome = outcomes.next(timeout=TICK)
+                except TimeoutError:
+                    continue
+                del left[outcome.job]
+                yield outcome
+        yield from map(self._given_up, left)
 
-    def _one(self, stage: Stage) -> Outcome:
-        job = stage.job
+    def _given_up(self, job: Job) -> Outcome:
+        stage = self._stages.get(job)
+        if stage is None or not stage.is_sent:
+            return Outcome(job, "not_sent", STOPPED, advice=AGAIN)
+        if stage.draft:
+            stage.draft.unlink(missing_ok=True)
+        return Outcome.failed(job, errors.OutcomeUnknown(GIVEN_UP), tries=stage.tries)
+
+    def _one(self, job: Job) -> Outcome:
+        if self._stopping.is_set():
+            return Outcome(job, "not_sent", self._why, advice=AGAIN)
         if job.refusal:
-            state = State.SKIPPED if job.is_done else State.FAILED
-            return Outcome(job, state, job.refusal)
+            return Outcome(job, "skipped" if job.is_done else "failed", job.refusal)
+        stage = self._stages[job] = _Stage(job, self._bars)
         try:
-            source = job.source or self._order.stdin.read(MAX_BYTES + 1)
-            with prepared(source, keep_metadata=self._order.keep_metadata) as (file, picture):
-                if self._order.client is None:
+            source = job.source or sys.stdin.buffer.read(MAX_BYTES + 1)
+            with prepared(source, keep_metadata=self.keep_metadata) as (file, picture):
+                if self.client is None:
                     return Outcome.checked(job, picture)
-                return self._remove(self._order.client, stage, file, picture)
+                return self._remove(self.client, stage, file, picture)
         except _Stopped:
-            return Outcome(job, State.NOT_SENT, STOPPED, advice=AGAIN, tries=stage.tries)
+            return Outcome(job, "not_sent", STOPPED, advice=AGAIN, tries=stage.tries)
         except RembgError as error:
             if isinstance(error, ENDING):
-                self._reason = error
+                self._why = error.message
                 self._stopping.set()
             return Outcome.failed(job, error, tries=stage.tries)
         except OSError as exc:
-            charged: Fact = "no" if stage.phase is None else "unknown"
-            return Outcome(job, State.FAILED, exc.strerror or str(exc), charged)
+            charged: Fact = "unknown" if stage.is_sent else "no"
+            return Outcome(job, "failed", exc.strerror or str(exc), charged)
+        finally:
+            stage.end()
 
-    def _remove(self, client: Client, stage: Stage, file: BinaryIO, picture: Picture) -> Outcome:
-        job = stage.job
-        if job.target is None:
+    def _remove(self, client: Client, stage: _Stage, file: BinaryIO, picture: Picture) -> Outcome:
+        job, place = stage.job, stage.job.target
+        if place is None:
             with tempfile.TemporaryFile() as target:
                 removed = self._ask(client, stage, file, target, picture)
-                _copy(target, self._order.stdout)
-            return Outcome.done(job, removed, None, tries=stage.tries)
-        stage.draft = draft = Draft(job.target)
-        try:
-            removed = self._ask(client, stage, file, draft.file, picture)
-            place = draft.place(overwrite=self._order.overwrite)
-        finally:
-            draft.drop()
+                _copy(target, sys.stdout.buffer)
+        else:
+            stage.draft = _draft(place)
+            with stage.draft.open("w+b") as target:
+                try:
+                    removed = self._ask(client, stage, file, target, picture)
+                except BaseException:
+                    stage.draft.unlink(missing_ok=True)
+                    raise
+                place = _keep(target, stage.draft, place, overwrite=self.overwrite)
         return Outcome.done(job, removed, place, tries=stage.tries)
 
     def _ask(
-        self, client: Client, stage: Stage, file: BinaryIO, target: BinaryIO, picture: Picture
+        self, client: Client, stage: _Stage, file: BinaryIO, target: BinaryIO, picture: Picture
     ) -> Removed:
         """Send a picture, and send it again only where it is certain that this costs nothing."""
         while True:
@@ -216,7 +204,7 @@ class Round:
                 return client.remove(
                     file,
                     target,
-                    self._order.asked,
+                    self.asked,
                     picture=picture,
                     on_upload=stage.report,
                     on_download=stage.report,
@@ -226,11 +214,12 @@ class Round:
                 pause = self._pause(error, stage)
                 if pause is None:
                     raise
-                stage.phase, stage.waits = None, f"{error.message} Trying again in {pause:.0f} s."
+                stage.is_sent = False
+                self._tell(stage, f"{error.message} Trying again in {pause:.0f} s.")
                 if self._stopping.wait(pause):
                     raise
 
-    def _pause(self, error: RembgError, stage: Stage) -> float | None:
+    def _pause(self, error: RembgError, stage: _Stage) -> float | None:
         """Return the seconds until the next try, or None for none; a limit makes all wait."""
         pause = retry.pause(error, retries=stage.tries - 1, random=self._random)
         if pause is None or stage.tries > MOST_RETRIES or not self._allowance.take("key"):
@@ -239,21 +228,35 @@ class Round:
             self._not_before = max(self._not_before, time.monotonic() + pause)
         return pause
 
-    def _wait(self, stage: Stage) -> None:
+    def _wait(self, stage: _Stage) -> None:
         """Wait while a limit of the key lasts that another picture has met."""
         while (left := self._not_before - time.monotonic()) > 0:
-            stage.waits = stage.waits or f"RemBG asks for a pause of {left:.0f} s."
+            if not stage.tries:
+                self._tell(stage, f"RemBG asks for a pause of {left:.0f} s.")
             if self._stopping.wait(left):
                 raise _Stopped
 
+    def _tell(self, stage: _Stage, why: str) -> None:
+        stage.say(why)
+        if self._bars.disable and not self.is_silent:
+            self.console.out(f"waits    {visible(stage.job.name)}: {why}", highlight=False)
 
-def _copy(target: BinaryIO, stdout: BinaryIO) -> None:
-    """Write the whole result to standard output; raise NotStored."""
-    try:
-        shutil.copyfileobj(target, stdout)
-        stdout.flush()
-    except OSError as exc:
-        raise errors.NotStored(f"Standard output: {exc.strerror}.") from exc
+
+def _bars(console: Console, *, is_live: bool) -> Bars:
+    """Return a bar for each picture under way, at the bottom of a terminal."""
+    name = Column(no_wrap=True, overflow="ellipsis", max_width=28)
+    return Bars(
+        TextColumn("{task.description}", markup=False, table_column=name),
+        BarColumn(20),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[what]}", markup=False),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+        disable=not is_live,
+    )
 
 
 @contextmanager
@@ -269,3 +272,37 @@ def stoppable(one: Round) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _copy(target: BinaryIO, stdout: BinaryIO) -> None:
+    """Write the whole result to standard output; raise NotStored."""
+    try:
+        shutil.copyfileobj(target, stdout)
+        stdout.flush()
+    except OSError as exc:
+        raise errors.NotStored(f"Standard output: {exc.strerror}.") from exc
+
+
+def _draft(target: Path) -> Path:
+    """Make a file beside the result's place; raise OSError where there is no room for it (R5)."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if shutil.disk_usage(target.parent).free < MAX_ANSWER:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".rembg-", suffix=".part")
+    os.close(handle)
+    return Path(name)
+
+
+def _keep(file: BinaryIO, draft: Path, target: Path, *, overwrite: bool) -> Path:
+    """Put a whole result in its place and return that; raise NotStored, keeping the draft.
+
+    Without `overwrite`, a file that has come there meanwhile stays, and ours gets a number.
+    """
+    try:
+        file.flush()
+        os.fsync(file.fileno())
+        return draft.replace(
+            target if overwrite else next(path for path in numbered(target) if not path.exists())
+        )
+    except OSError as exc:
+        raise errors.NotStored(f"{exc.strerror}. The result is kept as {draft}.") from exc

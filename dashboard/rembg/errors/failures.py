@@ -1,4 +1,4 @@
-"""What broke on the way to RemBG or back: the F rows of SAFETY 2.6."""
+"""What broke on the way to RemBG or back: the F rows of promises 2.6."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def layout(source: Source, kind: Kind) -> Layout:
     """Say what to keep of a picture; raise Animated, Damaged, Truncated or TrailerTooLong.
 
     Cameras put films and previews behind a picture, so its trailer may be as large as itself, and
-    of 1 MB in any case (SAFETY U42).
+    of 1 MB in any case (promises U42).
     """
     found = FORMATS[kind].layout(source)
     trailer = source.size - found.end

@@ -106,7 +106,7 @@ class SpendingQuerySet(models.QuerySet["Spending"]):
         return self.filter(start_at__lte=moment, end_at__gt=moment)
 
     def take(self, *, below: int | None = None) -> bool:
-        """Take one credit if less than `below` are taken: one conditional UPDATE (SAFETY 0.6)."""
+        """Take one credit if less than `below` are taken: one conditional UPDATE (promises 0.6)."""
         open_rows = self if below is None else self.filter(taken__lt=below)
         return bool(open_rows.update(taken=F("taken") + 1))
 

@@ -251,7 +251,7 @@ class Removal(models.Model):
         at: datetime,
         states: tuple[str, ...] = (State.LEASED, State.SENDING, State.UNKNOWN),
     ) -> bool:
-        """Write down that it came to nothing, or that nobody can tell (SAFETY 3.1).
+        """Write down that it came to nothing, or that nobody can tell (promises 3.1).
 
         What was reserved is given back where it certainly cost nothing, in the same transaction.
         """

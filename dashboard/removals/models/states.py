@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class State(models.TextChoices):
-    """The job state machine of SAFETY 3.1."""
+    """The job state machine of promises 3.1."""
 
     QUEUED = "queued", _("Waiting")
     LEASED = "leased", _("Getting ready")

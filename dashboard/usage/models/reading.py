@@ -19,7 +19,7 @@ LATE = timedelta(hours=1)  # An answer about a window may arrive a little after 
 
 
 class Kind(models.TextChoices):
-    """How a billing window came to be; the two are never merged (SAFETY D8)."""
+    """How a billing window came to be; the two are never merged (promises D8)."""
 
     STRIPE = "stripe", _("Billing cycle")
     CALENDAR = "calendar", _("Calendar month (UTC)")

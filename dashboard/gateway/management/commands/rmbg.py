@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import sys
+import io
 from argparse import ArgumentTypeError
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser, OutputWrapper
+from rich.console import Console
 
 from dashboard.rembg import errors
 from dashboard.rembg.client import Client
 from dashboard.rembg.commandline import plan
-from dashboard.rembg.commandline.display import Display
-from dashboard.rembg.commandline.outcomes import Outcome, State, summary
-from dashboard.rembg.commandline.round import Order, Round, stoppable
+from dashboard.rembg.commandline.outcomes import Outcome, summary
+from dashboard.rembg.commandline.round import Round, stoppable
 from dashboard.rembg.parameters import Parameters
 from dashboard.rembg.wire import Timeouts
 
@@ -24,7 +23,6 @@ VIRTUAL = "rbk_"  # How the keys begin that we issue; our own gateway takes them
 MOST_JOBS = 16
 INTERRUPTED = 130  # What shells expect after Ctrl-C.
 FIELDS = ("w", "h", "exact_resize", "mask", "bg_color", "angle", "expand")
-FINISHING = "Finishing what is under way, for it may be paid for. Ctrl-C again gives it up."
 
 
 class Command(BaseCommand):
@@ -52,54 +50,36 @@ class Command(BaseCommand):
             client, address = (None, "") if options["dry_run"] else _client(options)
         except (plan.PlanError, errors.RembgError, ValueError, OSError) as exc:
             raise CommandError(_sentence(exc)) from exc
-        order = Order(
+        file = cast("IO[str]", _AsItIs(self.stderr))
+        console = Console(file=file, no_color=options["no_color"] or None)
+        work = Round(
             client,
             asked,
-            stdin=sys.stdin.buffer,
-            stdout=sys.stdout.buffer,
+            console,
+            workers=options["jobs"],
             overwrite=options["overwrite"],
             keep_metadata=options["keep_metadata"],
+            is_silent=options["quiet"] or options["json"],
         )
-        work = Round(order, workers=options["jobs"])
+        outcomes = []
         with stoppable(work):
-            outcomes = list(self.watched(work, jobs, options))
+            for outcome in work.run(jobs):
+                self.say(outcome, console, options)
+                outcomes.append(outcome)
         self.end(outcomes, work, address, options)
 
-    def watched(
-        self, work: Round, jobs: list[plan.Job], options: dict[str, Any]
-    ) -> Iterator[Outcome]:
-        """Run the round, say a line for each picture, and show how far the others are."""
-        is_silent = options["quiet"] or options["json"]
-        display = Display(self.write_raw, is_live=not is_silent and self.stderr.isatty())
-
-        def tick() -> None:
-            if work.was_interrupted:
-                display.note(FINISHING)
-            if not is_silent:
-                display.draw(list(work.stages.values()))
-
-        for outcome in work.run(jobs, on_tick=tick):
-            display.clear()
-            self.say(outcome, options)
-            tick()
-            yield outcome
-        display.clear()
-
-    def write_raw(self, text: str) -> None:
-        """Write to standard error as it is, and at once."""
-        self.stderr.write(text, str, ending="")
-        self.stderr.flush()
-
-    def say(self, outcome: Outcome, options: dict[str, Any]) -> None:
-        """Say what became of one picture; failures on standard error."""
+    def say(self, outcome: Outcome, console: Console, options: dict[str, Any]) -> None:
+        """Say what became of one picture; failures on standard error, above the bars."""
+        is_one_terminal = console.is_terminal and self.stdout.isatty()
         if options["json"]:
             self.stdout.write(outcome.json())
         elif outcome.is_failure:
-            self.stderr.write(outcome.line())
-        elif options["output"] == plan.STANDARD:
-            if not options["quiet"]:
-                self.stderr.write(outcome.line(), str)
-        elif not options["quiet"] or outcome.has_notices:
+            console.out(outcome.line(), style="bold red", highlight=False)
+        elif options["quiet"] and not outcome.notices:
+            pass
+        elif options["output"] == plan.STANDARD or is_one_terminal:
+            console.out(outcome.line(), highlight=False)
+        else:
             self.stdout.write(outcome.line())
         self.stdout.flush()
 
@@ -108,14 +88,31 @@ class Command(BaseCommand):
     ) -> None:
         """Say what it all came to; fail if a picture did."""
         text = summary(outcomes)
-        if address and any(one.state is State.FAILED and one.tries for one in outcomes):
+        if address and any(one.state == "failed" and one.tries for one in outcomes):
             text += f". Asked: {address}"
-        if work.was_interrupted:
+        if work.interruptions:
             raise CommandError(text, returncode=INTERRUPTED)
         if any(one.is_failure for one in outcomes):
             raise CommandError(text)
         if not options["quiet"]:
             self.stderr.write(text, str)
+
+
+class _AsItIs(io.TextIOBase):
+    """Standard error for bars: Django's own ends each piece of text as a line."""
+
+    def __init__(self, wrapper: OutputWrapper) -> None:
+        self._wrapper = wrapper
+
+    def write(self, text: str) -> int:
+        self._wrapper.write(text, str, ending="")
+        return len(text)
+
+    def flush(self) -> None:
+        self._wrapper.flush()
+
+    def isatty(self) -> bool:
+        return self._wrapper.isatty()
 
 
 def _add_wishes(parser: CommandParser) -> None:

@@ -16,7 +16,7 @@ class Command(BaseCommand):
     help = "Bring the database, the cache, static files and the encryption key up to date."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do each step; a key is never made where something is sealed already (SAFETY K16)."""
+        """Do each step; a key is never made where something is sealed already (promises K16)."""
         call_command("migrate", verbosity=0, interactive=False)
         call_command("createcachetable", verbosity=0)
         call_command("collectstatic", verbosity=0, interactive=False)
