@@ -65,7 +65,7 @@ def refusal_of(key: VirtualKey, *, at: datetime) -> Refusal | None:
             return refusals.KeyExpired()
         if each.paused_at is not None:
             return refusals.KeyPaused()
-    return None if membership.may(Role.MEMBER) else refusals.role_too_low()
+    return None if membership.may(Role.MEMBER) else refusals.RoleTooLow()
 
 
 def _secret(request: HttpRequest) -> str:

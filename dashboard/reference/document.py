@@ -55,7 +55,7 @@ class Parameter:
     @classmethod
     def of(cls, name: str, place: str, schema: Document, rule: str) -> Parameter:
         """Read a parameter's schema."""
-        kind = schema.get("type", "")
+        kind = str(schema.get("type", ""))
         options = schema.get("enum") or (kind == "string" and schema.get("examples")) or ()
         return cls(
             name=name,
@@ -132,7 +132,9 @@ def endpoints() -> dict[str, Endpoint]:
             summary=summaries[operation["tags"][0]],
             text=operation["description"],
             parameters=tuple(_parameters(operation, made)),
-            answers=tuple(Field(status, each["description"]) for status, each in answers.items()),
+            answers=tuple(
+                Field(status, each["description"]) for status, each in sorted(answers.items())
+            ),
             headers=_headers(answers, made),
             fields=tuple(_fields(_json(answers["200"]).get("schema", {}), made)),
             examples=tuple(
