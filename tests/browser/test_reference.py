@@ -343,8 +343,7 @@ def test_the_reference_is_accessible_after_a_request_and_unfolded(visit, coder):
     page.locator("#membership-usage-year").fill("abc")
     run(page, "membership-usage")
     expect(answer(page, "membership-usage").locator("pre").first).to_be_visible()
-    for summary in page.locator("main summary").all():
-        summary.click()
+    page.evaluate("document.querySelectorAll('main details').forEach((one) => (one.open = true))")
 
     check(page)
 
