@@ -14,6 +14,7 @@ from dashboard.gateway.models import VirtualKey
 from dashboard.gateway.refusals import Refusal
 from dashboard.lib.redaction import remember
 from dashboard.lib.tokens import digest, looks_valid
+from dashboard.rembg.errors import BadKey
 from dashboard.teams import audit
 from dashboard.teams.models import Role
 
@@ -23,7 +24,7 @@ REMBG_KEY = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def authenticate(request: HttpRequest, *, at: datetime) -> VirtualKey:
-    """Return the virtual key of a request; raise Refusal.
+    """Return the virtual key of a request; raise Refusal, or BadKey in RemBG's own words (K9).
 
     Cookies and `Authorization` do not count here (T16, P13). Nothing is cached: what was revoked,
     and who left, is out at the next call (T6, T7, promises 0.17).
@@ -33,9 +34,9 @@ def authenticate(request: HttpRequest, *, at: datetime) -> VirtualKey:
     key = statements.virtual_key(digest(secret), at=at)
     if settings.HTTPS and not request.is_secure():
         _note_sent_in_clear(request, key, at=at)
-        raise refusals.use_https()
+        raise refusals.HttpsNeeded
     if key is None:
-        raise refusals.bad_key()
+        raise BadKey
     refusal = refusal_of(key, at=at)
     if refusal:
         raise refusal
@@ -56,30 +57,30 @@ def refusal_of(key: VirtualKey, *, at: datetime) -> Refusal | None:
     """Return why a key opens nothing at this moment, None if it does. It must have its parent."""
     membership = key.membership
     if membership is None or not membership.user.is_active:
-        return refusals.key_revoked()
+        return refusals.KeyRevoked()
     for each in filter(None, (key, key.parent)):
         if each.revoked_at is not None:
-            return refusals.key_revoked()
+            return refusals.KeyRevoked()
         if each.expires_at is not None and each.expires_at <= at:
-            return refusals.key_expired()
+            return refusals.KeyExpired()
         if each.paused_at is not None:
-            return refusals.key_paused()
-    return None if membership.may(Role.MEMBER) else refusals.role_too_low()
+            return refusals.KeyPaused()
+    return None if membership.may(Role.MEMBER) else refusals.RoleTooLow()
 
 
 def _secret(request: HttpRequest) -> str:
     if any(name.lower() in IN_QUERY for name in request.GET):
-        raise refusals.key_in_query()
+        raise refusals.KeyInQuery
     secret = request.headers.get("x-api-key", "").strip()
     if not secret:
-        raise refusals.missing_key()
+        raise refusals.MissingKey
     if "," in secret:  # How the server joins two headers of one name.
-        raise refusals.two_keys()
+        raise refusals.TwoKeys
     if REMBG_KEY.fullmatch(secret):
         remember(secret)
-        raise refusals.rembg_key()
+        raise refusals.RembgKey
     if len(secret) > LONGEST or not looks_valid(secret, VirtualKey.PREFIX):
-        raise refusals.bad_key()
+        raise BadKey
     remember(secret)
     return secret
 

@@ -86,7 +86,7 @@ def remove(
     picture, image = pictures.without_metadata(cast(BinaryIO, content), filename=filename)
     asked = Parameters.parse(form.texts)
     if name := key.forbidden(asked):
-        raise refusals.not_allowed(name)
+        raise refusals.NotAllowed.of(name)
     sha256 = _sha256(content) if idempotency_key else ""
     order = _order(key, picture, asked, filename, sha256, idempotency_key, request_id, at=clock())
     while True:
@@ -163,18 +163,18 @@ def _replayed(first: Removal, order: Order, *, at: datetime) -> Done | None:
         Removal.objects.filter(pk=first.pk, nonce=order.wish.nonce).update(nonce=uuid.uuid4().hex)
         return None
     if (first.picture_sha256, first.parameters) != (order.sha256, asdict(order.wish.asked)):
-        raise refusals.another_body()
+        raise refusals.AnotherBody
     first = _ended(first)
     if _cost_nothing(first):
         return None
     if first.state != State.DONE:
         return Done(first)
     if not first.result:  # The disk was full when it was answered.
-        raise refusals.answer_gone()
+        raise refusals.AnswerGone
     try:
         return Done(first, files.opened(first.result))
     except FileNotFoundError:
-        raise refusals.answer_gone() from None
+        raise refusals.AnswerGone from None
 
 
 def _ended(first: Removal) -> Removal:
@@ -182,7 +182,7 @@ def _ended(first: Removal) -> Removal:
     deadline = time.monotonic() + settings.IDEMPOTENCY_WAIT_SECONDS
     while not first.is_final:
         if time.monotonic() >= deadline:
-            raise refusals.in_progress()
+            raise refusals.InProgress
         let_go()
         time.sleep(LOOK_EVERY)
         first.refresh_from_db()

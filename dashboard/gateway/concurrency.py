@@ -22,7 +22,7 @@ def counted(team_id: int) -> Iterator[None]:
     """Count a call while it lasts; raise Refusal where the team has too many."""
     with _lock:
         if _under_way[team_id] >= max(1, AT_ONCE // settings.WEB_WORKERS):
-            raise refusals.too_many_calls()
+            raise refusals.TooManyCalls
         _under_way[team_id] += 1
     try:
         yield

@@ -8,6 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from dashboard.gateway.refusals import Refusal
+from dashboard.rembg.errors import RembgError
+
 WIRE = Path(__file__).parent.parent / "openapi.json"
 OVERLAY = Path(__file__).with_name("openapi_overlay.json")
 REQUEST_ID = "6f1ab2c34d5e4f60a1b2c3d4e5f60718"
@@ -71,9 +74,17 @@ def _headers_of_every_answer() -> Document:
 
 
 def _identify_errors(answer: Document) -> None:
-    """Give each example of an error its `code`, which is its name, and a request id."""
+    """Give each example of an error its `code` and a request id.
+
+    Its name is the code of a leaf, which says the sentence and the status where the example does
+    not.
+    """
+    leaves = {leaf.code: leaf for leaf in (*Refusal.family(), *RembgError.family())}
     for content in answer["content"].values():
         for name, example in content.get("examples", {}).items():
+            if "value" not in example:
+                leaf = leaves[name]
+                example["value"] = {"error": leaf.sentence, "status": leaf.http_status}
             if "error" in example["value"]:
                 example["value"].setdefault("code", name)
                 example["value"]["request_id"] = REQUEST_ID

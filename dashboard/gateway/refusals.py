@@ -1,156 +1,282 @@
-"""What the gateway itself says no to, beside RemBG's own reasons and those of `removals.errors`."""
+"""What the gateway itself says no to, beside RemBG's own reasons and those of `removals.errors`.
+
+NotSent (of dashboard.rembg.errors: no byte left, no credit)
+└── Refusal
+    ├── the key       MissingKey, TwoKeys (K10), KeyInQuery (K7), RembgKey (K8), KeyRevoked (T6),
+    │                 KeyExpired, KeyPaused (K11), RoleTooLow, HttpsNeeded (T21), NotAllowed
+    ├── the form      WrongMediaType (U38), Malformed (U35), CutOff (U30), TooManyFields (U36),
+    │                 BodyTooLarge (U28)
+    ├── once more     BadIdempotencyKey, InProgress, AnotherBody, AnswerGone (R18)
+    ├── not now       TooManyCalls (A13), NotReadYet, DatabaseBusy (S10)
+    └── not here      MethodNotAllowed, WrongAddress
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 
-UNREADABLE = {
-    "malformed": "The multipart body could not be read.",
-    "cut": "The upload was cut off. Please try again.",
-    "fields": "This form has more in it than we read.",
-}
+from dashboard.rembg.errors import NotSent
+from dashboard.rembg.errors import gettext_noop as _
 
 
-@dataclass
-class Refusal(Exception):
-    """An answer that is not what was asked for: status, slug, sentence. It cost no credit."""
+class Refusal(NotSent):
+    """An answer that is not what was asked for. It cost no credit."""
 
-    status: int
-    code: str
-    sentence: str
-    headers: dict[str, str] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        return self.code
+    code = "refusal"
+    sentence = "The request was refused."
+    http_status = 400
+    title = ""
 
 
-def missing_key() -> Refusal:
-    """Return 401: there is no key (T16: a session does not count here)."""
-    return Refusal(401, "missing_key", "Send your key in the x-api-key header.")
+class MissingKey(Refusal):
+    """There is no key (T16: a session does not count here)."""
+
+    code = "missing_key"
+    sentence = "Send your key in the x-api-key header."
+    http_status = 401
+    to_program = _("Send your virtual key in the header x-api-key.")
+    group = "key"
 
 
-def bad_key() -> Refusal:
-    """Return 401 in RemBG's own words (contract `bad_key`, K9)."""
-    return Refusal(401, "bad_key", "invalid api key")
+class TwoKeys(Refusal):
+    """Several headers have no one meaning (K10)."""
+
+    code = "two_keys"
+    sentence = "Send one x-api-key header."
+    to_program = _("Send the header x-api-key once.")
+    group = "key"
 
 
-def two_keys() -> Refusal:
-    """Return 400: several headers have no one meaning (K10)."""
-    return Refusal(400, "two_keys", "Send one x-api-key header.")
+class KeyInQuery(Refusal):
+    """What stands in an address is logged everywhere (K7)."""
+
+    code = "key_in_query"
+    sentence = "Send the key in the x-api-key header."
+    to_program = _("Move it to the header, and have it replaced: it was seen.")
+    group = "key"
 
 
-def key_in_query() -> Refusal:
-    """Return 400: what stands in an address is logged everywhere (K7)."""
-    return Refusal(400, "key_in_query", "Send the key in the x-api-key header.")
+class RembgKey(Refusal):
+    """One of RemBG's keys does not belong here (K8)."""
 
-
-def rembg_key() -> Refusal:
-    """Return 401: one of RemBG's keys does not belong here (K8)."""
+    code = "rembg_key"
     sentence = "This looks like a RemBG key; use a virtual key (rbk_...)."
-    return Refusal(401, "rembg_key", sentence)
+    http_status = 401
+    to_program = _("Take a virtual key of your own from the team's pages.")
+    group = "key"
 
 
-def key_revoked() -> Refusal:
-    """Return 401: revoked, or its member left (T6)."""
-    return Refusal(401, "key_revoked", "This key is no longer valid.")
+class KeyRevoked(Refusal):
+    """Revoked, or its member left (T6)."""
+
+    code = "key_revoked"
+    sentence = "This key is no longer valid."
+    http_status = 401
+    to_program = _("Take a new one; if you left the team, ask to come back.")
+    group = "key"
 
 
-def key_expired() -> Refusal:
-    """Return 401: its time is over (K11)."""
-    return Refusal(401, "key_expired", "This key has expired.")
+class KeyExpired(Refusal):
+    """Its time is over (K11)."""
+
+    code = "key_expired"
+    sentence = "This key has expired."
+    http_status = 401
+    to_program = _("Take a new one.")
+    group = "key"
 
 
-def key_paused() -> Refusal:
-    """Return 403: paused until somebody resumes it (K11)."""
+class KeyPaused(Refusal):
+    """Paused until somebody resumes it (K11)."""
+
+    code = "key_paused"
     sentence = "This key is paused. Its member, or an admin of the team, can resume it."
-    return Refusal(403, "key_paused", sentence)
+    http_status = 403
+    to_program = _("Ask an admin of the team.")
+    group = "key"
 
 
-def role_too_low() -> Refusal:
-    """Return 403: a viewer may look, not remove."""
-    return Refusal(403, "role", "The role of this key's member does not include removals.")
+class RoleTooLow(Refusal):
+    """A viewer may look, not remove."""
+
+    code = "role"
+    sentence = "The role of this key's member does not include removals."
+    http_status = 403
+    to_program = _("An owner or admin makes the member of the key more than a viewer.")
+    group = "key"
 
 
-def use_https() -> Refusal:
-    """Return 403, and never a redirect: the key has been sent in clear already (T21)."""
-    return Refusal(403, "use_https", "Use https")
+class HttpsNeeded(Refusal):
+    """Never a redirect: the key has been sent in clear already (T21)."""
+
+    code = "use_https"
+    sentence = "Use https"
+    http_status = 403
+    to_program = _("Call https://, and have the key replaced: it went in clear.")
+    group = "key"
 
 
-def not_allowed(name: str) -> Refusal:
-    """Return 403: this key may not ask for this."""
-    sentence = f"This key may not ask for '{name}'. An admin of the team can change that."
-    return Refusal(403, "not_allowed", sentence)
+class NotAllowed(Refusal):
+    """This key may not ask for this field."""
+
+    code = "not_allowed"
+    sentence = "This key may not ask for this."
+    http_status = 403
+    to_program = _("Leave the field out, or ask an admin to allow it.")
+    group = "key"
+
+    @classmethod
+    def of(cls, name: str) -> NotAllowed:
+        """Return the refusal that says which field."""
+        return cls(f"This key may not ask for '{name}'. An admin of the team can change that.")
 
 
-def media_type() -> Refusal:
-    """Return 415 (U38); no address is ever fetched for anybody."""
-    return Refusal(415, "media_type", "Please send the image as multipart/form-data.")
+class WrongMediaType(Refusal):
+    """U38; no address is ever fetched for anybody."""
+
+    code = "media_type"
+    sentence = "Please send the image as multipart/form-data."
+    http_status = 415
+    to_program = _("Send a form with the file in it, not JSON or a link.")
+    group = "picture"
 
 
-def unreadable(code: str) -> Refusal:
-    """Return 400: no form (U35), one that broke off (U30), or too much in it (U36)."""
-    return Refusal(400, code, UNREADABLE[code])
+class Malformed(Refusal):
+    """No form (U35)."""
+
+    code = "malformed"
+    sentence = "The multipart body could not be read."
+    to_program = _("Let a library write the form: boundary or lengths are off.")
+    group = "picture"
 
 
-def body_size() -> Refusal:
-    """Return 413 (U28)."""
-    return Refusal(413, "body_size", "This upload is larger than 64 MB. No credit was spent.")
+class CutOff(Refusal):
+    """A form that broke off (U30)."""
+
+    code = "cut"
+    sentence = "The upload was cut off. Please try again."
+    to_program = _("Send all of it again: the upload broke off.")
+    group = "picture"
 
 
-def too_many_calls() -> Refusal:
-    """Return 429: one team may not hold all of this server (promises A13)."""
+class TooManyFields(Refusal):
+    """Too much in a form (U36)."""
+
+    code = "fields"
+    sentence = "This form has more in it than we read."
+    to_program = _("Leave out what is not in the list of fields.")
+    group = "field"
+
+
+class BodyTooLarge(Refusal):
+    """U28."""
+
+    code = "body_size"
+    sentence = "This upload is larger than 64 MB. No credit was spent."
+    http_status = 413
+    to_program = _("Send a file of at most 50 MB.")
+    group = "picture"
+
+
+class TooManyCalls(Refusal):
+    """One team may not hold all of this server (promises A13)."""
+
+    code = "too_many_calls"
     sentence = "This team has too many calls under way at once. Please slow down."
-    return Refusal(429, "too_many_calls", sentence, {"Retry-After": "1"})
+    http_status = 429
+    pause = 1
+    to_program = _("Send fewer at once, and this one again in a moment.")
+    group = "limit"
 
 
-def bad_idempotency_key() -> Refusal:
-    """Return 400: the header cannot be kept."""
+class BadIdempotencyKey(Refusal):
+    """The header cannot be kept."""
+
+    code = "idempotency_key"
     sentence = "Idempotency-Key must have 1 to 255 visible ASCII characters."
-    return Refusal(400, "idempotency_key", sentence)
+    to_program = _("Take a UUID, for example.")
+    group = "again"
 
 
-def in_progress() -> Refusal:
-    """Return 409: the first call with this Idempotency-Key has not ended (R18)."""
+class InProgress(Refusal):
+    """The first call with this Idempotency-Key has not ended (R18)."""
+
+    code = "in_progress"
     sentence = "A request with this Idempotency-Key is still in progress."
-    return Refusal(409, "in_progress", sentence, {"Retry-After": "2"})
+    http_status = 409
+    pause = 2
+    to_program = _("Wait as long as Retry-After says: the first call runs.")
+    group = "again"
 
 
-def another_body() -> Refusal:
-    """Return 409: the same Idempotency-Key came with another request (R18)."""
+class AnotherBody(Refusal):
+    """The same Idempotency-Key came with another request (R18)."""
+
+    code = "idempotency_mismatch"
     sentence = "This Idempotency-Key was used for a different request."
-    return Refusal(409, "idempotency_mismatch", sentence)
+    http_status = 409
+    to_program = _("Take a new value for another picture.")
+    group = "again"
 
 
-def answer_gone() -> Refusal:
-    """Return 410: the first call was answered, and its picture is not kept any more."""
+class AnswerGone(Refusal):
+    """The first call was answered, and its picture is not kept any more."""
+
+    code = "gone"
     sentence = "The answer to this Idempotency-Key is not kept any more. The credit was spent."
-    return Refusal(410, "gone", sentence)
+    http_status = 410
+    to_program = _("Take a new value; the first picture is among the removals.")
+    group = "again"
 
 
-def no_account() -> Refusal:
-    """Return 503: the team has no RemBG account to speak of."""
-    sentence = "This team has no RemBG key yet. An admin can add one on the keys page."
-    return Refusal(503, "no_key", sentence, {"Retry-After": "60"})
+class NotReadYet(Refusal):
+    """Unknown is not 0."""
 
-
-def not_read_yet() -> Refusal:
-    """Return 503: unknown is not 0."""
+    code = "not_read_yet"
     sentence = "This account's usage has not been read yet. Please try again in a minute."
-    return Refusal(503, "not_read_yet", sentence, {"Retry-After": "60"})
+    http_status = 503
+    pause = 60
+    to_program = _("Ask again in a minute.")
+    group = "usage"
 
 
-def busy_database() -> Refusal:
-    """Return 503 (promises S10)."""
+class DatabaseBusy(Refusal):
+    """promises S10."""
+
+    code = "database_busy"
     sentence = "The database is busy. Please try again."
-    return Refusal(503, "database_busy", sentence, {"Retry-After": "10"})
+    http_status = 503
+    pause = 10
+    to_program = _("Send it again in a moment.")
 
 
-def method(allowed: str) -> Refusal:
-    """Return 405."""
-    return Refusal(405, "method", f"Use {allowed}.", {"Allow": allowed})
+class MethodNotAllowed(Refusal):
+    """Another method than the address has."""
+
+    code = "method"
+    sentence = "This method is not allowed."
+    http_status = 405
+
+    allowed = ""
+
+    @classmethod
+    def of(cls, methods: Iterable[str]) -> MethodNotAllowed:
+        """Return the refusal that names the methods that there are."""
+        allowed = ", ".join(methods)
+        error = cls(f"Use {allowed}.")
+        error.allowed = allowed
+        return error
 
 
-def wrong_address() -> Refusal:
-    """Return 404: another service's address, or one that RemBG never had."""
+class WrongAddress(Refusal):
+    """Another service's address, or one that RemBG never had."""
+
+    code = "wrong_address"
     sentence = "This address does not exist. Send POST /rmbg with the file in the field 'image'."
-    return Refusal(404, "wrong_address", sentence)
+    http_status = 404
+
+
+# What the form's reader calls it when it gives up.
+UNREADABLE: dict[str, type[Refusal]] = {
+    leaf.code: leaf for leaf in (Malformed, CutOff, TooManyFields)
+}

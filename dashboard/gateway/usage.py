@@ -16,6 +16,7 @@ from dashboard.rembg import errors
 from dashboard.rembg.errors import FieldProblem
 from dashboard.removals import budgets
 from dashboard.removals.choosing import Payer, best_account
+from dashboard.removals.errors import NoKey
 from dashboard.usage.models import CalendarMonth, Cycle, Kind, Snapshot
 from dashboard.usage.since import since, since_newest
 
@@ -69,7 +70,7 @@ class Said:
 
 
 def answer(key: VirtualKey, query: QueryDict, *, at: datetime) -> Said:
-    """Say what was used of the account that a key draws on. Raises InvalidFields or Refusal.
+    """Say what was used of the account that a key draws on. Raises InvalidFields, NoKey or Refusal.
 
     `virtualKey` is ours: what this key may spend in its cycle, in credits, and has. So is
     `sinceReading`: the credits charged through us that are in none of the other numbers (D21).
@@ -77,14 +78,14 @@ def answer(key: VirtualKey, query: QueryDict, *, at: datetime) -> Said:
     question = Question.parse(query)
     account = key.account or best_account(Payer(key.team_id))
     if account is None:
-        raise refusals.no_account()
+        raise NoKey(retry_after=60)
     if question.lists_cycles:
         if not account.snapshots.lists().exists():
-            raise refusals.not_read_yet()
+            raise refusals.NotReadYet
         return _listed(account)
     good = account.snapshots.good().newest_first().defer("raw").first()
     if good is None:
-        raise refusals.not_read_yet()
+        raise refusals.NotReadYet
     newer = since(account.removed_credits, good.removed_credits)
     document = {
         "membership": good.membership or None,

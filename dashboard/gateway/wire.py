@@ -16,7 +16,6 @@ from django.views.decorators.csrf import csrf_exempt
 from dashboard.gateway import answers, calls, openapi, refusals, usage
 from dashboard.gateway.authentication import authenticate
 from dashboard.gateway.concurrency import counted
-from dashboard.gateway.refusals import Refusal
 from dashboard.lib.bodies import HAS_LEFT
 from dashboard.lib.form_reader import Form, UnreadableForm
 from dashboard.lib.request_limits import MAX_BODY, METHODS, content_length
@@ -35,16 +34,14 @@ def wire_view(*methods: str) -> Callable[[View], View]:
         def guarded(request: HttpRequest) -> HttpResponseBase:
             try:
                 if request.method not in methods:
-                    raise refusals.method(", ".join(methods))
+                    raise refusals.MethodNotAllowed.of(methods)
                 return view(request)
-            except Refusal as refusal:
-                return answers.refused(request, refusal)
             except UnreadableForm as unreadable:
-                return answers.refused(request, refusals.unreadable(unreadable.code))
+                return answers.failed(request, refusals.UNREADABLE[unreadable.code]())
             except RembgError as error:
                 return answers.failed(request, error)
             except (InterfaceError, OperationalError):
-                return answers.refused(request, refusals.busy_database())
+                return answers.failed(request, refusals.DatabaseBusy())
 
         return guarded
 
@@ -95,17 +92,17 @@ def document(request: HttpRequest) -> HttpResponseBase:
 @wire_view(*METHODS)
 def wrong_address(request: HttpRequest) -> HttpResponseBase:
     """Say where pictures go, at addresses that clients try by mistake."""
-    raise refusals.wrong_address()
+    raise refusals.WrongAddress
 
 
 def _form(request: HttpRequest) -> AbstractContextManager[Form]:
     length = content_length(request)
     if length > MAX_BODY:
-        raise refusals.body_size()
+        raise refusals.BodyTooLarge
     if not request.content_type and not length:
         raise NoImage
     if request.content_type != "multipart/form-data":
-        raise refusals.media_type()
+        raise refusals.WrongMediaType
     return picture_form.received(request)
 
 
@@ -114,5 +111,5 @@ def _idempotency_key(request: HttpRequest) -> str:
     if text is None:
         return ""
     if not calls.IDEMPOTENCY_KEY.fullmatch(text):
-        raise refusals.bad_idempotency_key()
+        raise refusals.BadIdempotencyKey
     return text

@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 
-from dashboard.reference.endpoints import Endpoint
+from dashboard.reference.document import Endpoint
 from dashboard.reference.snippets import LANGUAGES, Call, Picture
 
 MAX_VALUE = 200

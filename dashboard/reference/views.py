@@ -12,10 +12,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from dashboard.gateway.openapi import document
-from dashboard.reference import guide
+from dashboard.gateway import openapi
+from dashboard.reference import document
 from dashboard.reference.borrowing import lenders
-from dashboard.reference.endpoints import ENDPOINTS, FIELDS, HEADERS, Endpoint, Parameter
+from dashboard.reference.document import Endpoint, Parameter
 from dashboard.reference.forms import ConsoleForm
 from dashboard.reference.snippets import LANGUAGES, Language
 from dashboard.teams.access import LAST_TEAM, PersonRequest, signed_in
@@ -47,11 +47,9 @@ def index(request: HttpRequest) -> HttpResponse:
     _stand_in_last_team(request)
     context: dict[str, Any] = {
         "frame": "base.html" if request.user.is_authenticated else "reference/open.html",
-        "consoles": [console(endpoint, request.GET) for endpoint in ENDPOINTS.values()],
+        "consoles": [console(endpoint, request.GET) for endpoint in document.endpoints().values()],
         "languages": LANGUAGES.values(),
-        "headers": HEADERS,
-        "fields": FIELDS,
-        "groups": guide.groups(document(site_url=settings.SITE_URL)),
+        "groups": document.groups(openapi.document(site_url=settings.SITE_URL)),
         "site_url": settings.SITE_URL,
     }
     if isinstance(request.user, User):
@@ -62,9 +60,10 @@ def index(request: HttpRequest) -> HttpResponse:
 @require_safe
 def snippet(request: HttpRequest, name: str) -> HttpResponse:
     """Write a call with the present values of its form."""
-    if name not in ENDPOINTS:
+    endpoint = document.endpoints().get(name)
+    if endpoint is None:
         raise Http404
-    context = {"console": console(ENDPOINTS[name], request.GET)}
+    context = {"console": console(endpoint, request.GET)}
     return render(request, "reference/console.html#snippet", context)
 
 

@@ -19,47 +19,21 @@ MAX_DETAILS = 40
 # What the dashboard's gateway says of the cost; RemBG itself has no such header.
 CHARGED: dict[str, Fact] = {"0": "no", "1": "yes", "unknown": "unknown"}
 
-# The first pattern found in the text decides; `field` is the parameter that the text speaks of.
-REFUSALS: tuple[tuple[re.Pattern[str], type[RembgError]], ...] = tuple(
-    (re.compile(pattern, re.IGNORECASE), leaf)
-    for pattern, leaf in (
-        (r"both api key and user token|user token", errors.TwoCredentials),
-        (r"mask.{0,20}together with.{0,4}bg_color|mask.*bg_color", errors.MaskWithColor),
-        (r"no image file", errors.NoImage),
-        (r"no file selected", errors.NoFile),
-        (r"file type .{0,60}not supported", errors.FileType),
-        (r"invalid file signature|not appear to be a valid image", errors.BadSignature),
-        (r"empty \(0 bytes\)|file is empty", errors.EmptyFile),
-        (r"file size", errors.FileTooLarge),
-        (r"image width", errors.TooWide),
-        (r"image height", errors.TooTall),
-        (r"'(?P<field>[wh])'? must be an integer", errors.SizeType),
-        (r"'(?P<field>[wh])'? must be at least", errors.SizeMin),
-        (r"'(?P<field>[wh])'? must be at most", errors.SizeMax),
-        (r"angle'? must be a number", errors.AngleType),
-        (r"angle'? must be between", errors.AngleRange),
-        (r"invalid format", errors.BadFormat),
-        (r"invalid colou?r", errors.BadColor),
-        (r"'?(?P<field>\w{1,20})'? must be true or false", errors.BadFlag),
-        (r"'?(?P<field>\w{1,20})'? was sent more than once", errors.RepeatedField),
-        (r"animated images", errors.Animated),
-        (r"image file is incomplete", errors.Truncated),
-        (r"image file is damaged", errors.Damaged),
-        (r"other data follow", errors.TrailerTooLong),
-        (r"invalid api key", errors.BadKey),
-        (r"multiple validation errors", errors.InvalidFields),
+Pattern = tuple[re.Pattern[str], type[RembgError]]
+
+
+def _patterns(leaves: Iterable[type[RembgError]]) -> tuple[Pattern, ...]:
+    """Return how leaves are recognised in a text; the first that is found decides."""
+    return tuple(
+        (re.compile(leaf.pattern, re.IGNORECASE), leaf)
+        for leaf in leaves
+        if "pattern" in vars(leaf)
     )
-)
-LIMITS: tuple[tuple[re.Pattern[str], type[RembgError]], ...] = tuple(
-    (re.compile(pattern, re.IGNORECASE), leaf)
-    for pattern, leaf in (
-        (r"budget", errors.BudgetSpent),
-        (r"daily", errors.RateDaily),
-        (r"monthly", errors.RateMonthly),
-        (r"too quickly|slow down|too many requests", errors.RateShort),
-        (r"credits", errors.RateMonthly),
-    )
-)
+
+
+REFUSALS = _patterns([*errors.Refused.family(), errors.TwoCredentials, errors.BadKey])
+LIMITS = _patterns(errors.Limited.family())
+UNVERIFIED = _patterns([errors.Unverified])
 
 
 @dataclass(frozen=True)
@@ -105,8 +79,7 @@ def _leaf(status: int, said: _Said) -> tuple[type[RembgError], str | None]:
     if status == 401:
         return errors.BadKey, None
     if status == 403:
-        verified = re.search(r"verif|e-?mail", said.text, re.IGNORECASE)
-        return errors.Unverified if verified else errors.Forbidden, None
+        return _first(UNVERIFIED, said.text) or (errors.Forbidden, None)
     if status == 402:
         return errors.RateMonthly, None
     if 400 <= status < 500:
@@ -128,10 +101,8 @@ def _refusal(status: int, said: _Said) -> tuple[type[RembgError], str | None]:
     return _first(REFUSALS, said.text) or (errors.UnknownRefusal, None)
 
 
-def _first(
-    table: tuple[tuple[re.Pattern[str], type[RembgError]], ...], text: str
-) -> tuple[type[RembgError], str | None] | None:
-    for pattern, leaf in table:
+def _first(patterns: tuple[Pattern, ...], text: str) -> tuple[type[RembgError], str | None] | None:
+    for pattern, leaf in patterns:
         found = pattern.search(text)
         if found:
             return leaf, found.groupdict().get("field") or leaf.field

@@ -17,35 +17,10 @@ from dashboard.lib.request_limits import MAX_FILE, content_length
 from dashboard.rembg import errors, filenames
 from dashboard.rembg.errors import PictureRefused
 from dashboard.rembg.parameters import PARSERS
+from dashboard.removals.errors import ImageAsText, OtherField, SeveralImages
 from dashboard.removals.files import no_space
 
 FIELD = "image"
-
-
-class SeveralImages(PictureRefused):
-    """U36: more than one file; a credit for which of them?"""
-
-    code = "several_images"
-    sentence = "Please send one image per request."
-
-
-class ImageAsText(PictureRefused):
-    """U47: the bytes came, but as a text field without a file's name."""
-
-    code = "image_as_text"
-    sentence = "The image was sent as a text field. Please send it as a file, with a filename."
-
-
-class OtherField(PictureRefused):
-    """U47: a file came, but in a field of another name."""
-
-    code = "other_field"
-
-    @classmethod
-    def named(cls, name: str) -> OtherField:
-        """Return the error that says which field was found."""
-        found = filenames.display(name, 40) if name.strip() else ""
-        return cls(f"A file was found in the field '{found}'. The field must be named 'image'.")
 
 
 @contextmanager

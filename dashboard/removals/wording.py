@@ -14,45 +14,12 @@ from django.utils.translation import gettext_lazy, ngettext
 from dashboard.rembg import errors
 from dashboard.rembg.parameters import Parameters
 from dashboard.removals.budgets import Use
-from dashboard.removals.errors import (
-    Degraded,
-    KeysLocked,
-    KeysRefused,
-    NoKey,
-    NoSpace,
-    OverBudget,
-    Parked,
-    PictureGone,
-)
+from dashboard.removals.errors import OverBudget
 from dashboard.removals.models import Charged, Phase, Removal, State, Subject
 from dashboard.removals.rows import Row
 
 # Formats without transparency; RemBG puts the subject on white (contract 1).
 FLAT = ("jpeg", "bmp")
-# What must be first before the same picture may be run again.
-FIRST: dict[str, str | Promise] = {
-    errors.RateDaily.code: gettext_lazy("The limit ends at 00:00 UTC."),
-    errors.RateMonthly.code: gettext_lazy(
-        "The limit ends with the account's renewal, or once credits were bought."
-    ),
-    KeysRefused.code: gettext_lazy("Ask an admin of the team."),
-    Degraded.code: "",
-    KeysLocked.code: "",
-    NoKey.code: "",
-    NoSpace.code: "",
-    OverBudget.code: "",
-    errors.UpstreamError.code: gettext_lazy("The cause is at RemBG. Wait some minutes."),
-    errors.Unreachable.code: gettext_lazy("Wait some minutes."),
-    errors.ConnectTimeout.code: gettext_lazy("Wait some minutes."),
-    errors.BreakerOpen.code: gettext_lazy("Wait some minutes."),
-}
-INSTEAD: dict[str, str | Promise] = {
-    errors.Truncated.code: gettext_lazy("Upload the whole file again."),
-    errors.TlsFailed.code: gettext_lazy("Whoever runs this site should look at its connection."),
-    errors.NotStored.code: gettext_lazy("Whoever runs this site should look at its disk."),
-    Parked.code: gettext_lazy("Save the picture anew in another program, then upload that file."),
-    PictureGone.code: gettext_lazy("Upload the picture again."),
-}
 
 
 def asked_sentence(asked: Parameters) -> str:
@@ -100,13 +67,13 @@ def safe_sentence(removal: Removal) -> str:
 
 def next_step(removal: Removal) -> str:
     """Say what a person can do about a removal that did not work."""
-    instead = INSTEAD.get(removal.error)
-    if instead is not None:
-        return str(instead)
-    first = FIRST.get(removal.error)
-    if first is None and removal.state != State.UNKNOWN:
+    leaf = errors.named(removal.error)
+    first = _(leaf.to_person) if leaf.to_person else ""
+    if not leaf.runs_again:
+        return first
+    if leaf.to_person is None and removal.state != State.UNKNOWN:
         return _("Change what is asked, or choose another picture.")
-    return " ".join(filter(None, (str(first or ""), _again(removal))))
+    return " ".join(filter(None, (first, _again(removal))))
 
 
 def _again(removal: Removal) -> str:

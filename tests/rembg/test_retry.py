@@ -10,7 +10,6 @@ import pytest
 from dashboard.rembg import errors
 from dashboard.rembg.breaker import LEAST, PAUSE, WINDOW, Breakers
 from dashboard.rembg.retry import Allowance, pause
-from tests.rembg.test_recognition import leaves
 
 
 class Clock:
@@ -31,7 +30,7 @@ def pauses(error):
     return found
 
 
-@pytest.mark.parametrize("leaf", list(leaves()), ids=lambda leaf: leaf.__name__)
+@pytest.mark.parametrize("leaf", list(errors.RembgError.family()), ids=lambda leaf: leaf.__name__)
 def test_nothing_that_may_have_been_charged_is_sent_again(leaf):
     error = leaf(status=400 if leaf.sent == "yes" else None)
 

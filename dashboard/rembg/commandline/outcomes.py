@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from dashboard.rembg import errors, wording
+from dashboard.rembg import wording
 from dashboard.rembg.answer import Notice, Removed
 from dashboard.rembg.commandline.plan import STANDARD, Job
 from dashboard.rembg.errors import Fact, RembgError
@@ -18,24 +18,6 @@ CREDITS: dict[Fact, int | None] = {"no": 0, "yes": 1, "unknown": None}
 COSTS: dict[Fact, str] = {"no": "no credit", "yes": "1 credit", "unknown": "unknown"}
 AGAIN = "Run the same command again; what is there already is not sent twice."
 LATER = "Run the same command again in some minutes."
-# The first class that an error belongs to decides what is advised.
-ADVICE: tuple[tuple[type[RembgError], str], ...] = (
-    (errors.MalformedKey, "Check the key: it was cut, or has a character too many."),
-    (errors.Unverified, "Confirm the e-mail address of the RemBG account."),
-    (errors.AccountRefused, "Check the key, and that it belongs to the address asked."),
-    (errors.RateDaily, "The limit ends at 00:00 UTC; then run the same command again."),
-    (errors.RateMonthly, "Wait for the account's renewal or buy credits; then run it again."),
-    (errors.BudgetSpent, "Ask an owner or admin of the team to raise it."),
-    (errors.Limited, LATER),
-    (errors.TlsFailed, "Check the clock and the certificates of this machine."),
-    (errors.NotSent, LATER),
-    (errors.Truncated, "Copy the whole file again."),
-    (errors.PictureRefused, "Choose another picture."),
-    (errors.Refused, "Change what is asked."),
-    (errors.Redirected, "Check the address that was asked."),
-    (errors.NotStored, "Make room on the disk, and look there before running it again."),
-    (errors.RembgError, "Look at the account's usage first; again may cost a second credit."),
-)
 LABELS = {
     "done": "done",
     "failed": "FAILED",
@@ -84,7 +66,7 @@ class Outcome:
     @classmethod
     def failed(cls, job: Job, error: RembgError, *, tries: int) -> Outcome:
         """An error of the client's."""
-        advice = next(text for leaf, text in ADVICE if isinstance(error, leaf))
+        advice = error.to_terminal
         return cls(job, "failed", error.message, error.charged, error.code, advice, tries=tries)
 
     @classmethod

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from dashboard.rembg.errors.base import Fact, RembgError
+from dashboard.rembg.errors.base import (
+    ASK_AGAIN,
+    LOOK_AT_REMOVALS,
+    LOOK_AT_USAGE,
+    PAUSE,
+    RUN_LATER,
+    WAIT_SOME_MINUTES,
+    Fact,
+    RembgError,
+)
+from dashboard.rembg.errors.base import gettext_noop as _
+
+NOTHING_SENT = _("Nothing was sent, so no credit was spent.")
+SEND_AGAIN = _("Nothing was sent to RemBG: send it again after Retry-After, or in a minute.")
 
 
 class NotSent(RembgError):
@@ -12,6 +25,13 @@ class NotSent(RembgError):
     charged = "no"
     code = "not_sent"
     sentence = "RemBG could not be reached."
+    title = _("RemBG could not be reached")
+    meaning = NOTHING_SENT
+    to_operator = _("We try again on our own. If it stays like this, check this server's network.")
+    to_operator_by_hand = _(
+        "Try again in a few minutes. If it stays like this, check this server's network."
+    )
+    to_terminal = RUN_LATER
 
 
 class Unreachable(NotSent):
@@ -19,6 +39,11 @@ class Unreachable(NotSent):
 
     code = "unreachable"
     retriable = True
+    http_status = 503
+    pause = PAUSE
+    to_person = WAIT_SOME_MINUTES
+    to_program = SEND_AGAIN
+    group = "way"
 
 
 class ConnectTimeout(NotSent):
@@ -27,6 +52,11 @@ class ConnectTimeout(NotSent):
     code = "connect_timeout"
     sentence = "RemBG did not answer in time."
     retriable = True
+    http_status = 504
+    title = _("RemBG did not answer in time")
+    to_person = WAIT_SOME_MINUTES
+    to_program = SEND_AGAIN
+    group = "way"
 
 
 class TlsFailed(NotSent):
@@ -34,6 +64,16 @@ class TlsFailed(NotSent):
 
     code = "tls_error"
     sentence = "The secure connection to RemBG failed."
+    title = _("The secure connection to RemBG failed")
+    meaning = _("Its certificate could not be trusted, so neither key nor picture was sent.")
+    to_operator = to_operator_by_hand = _(
+        "Ask whoever runs this site to check REMBG_API_URL, REMBG_SITE_URL and the clock."
+    )
+    to_person = _("Whoever runs this site should look at its connection.")
+    runs_again = False
+    to_terminal = "Check the clock and the certificates of this machine."
+    to_program = _("Whoever runs this site looks at the way to RemBG.")
+    group = "way"
 
 
 class BreakerOpen(NotSent):
@@ -42,6 +82,15 @@ class BreakerOpen(NotSent):
     code = "breaker_open"
     sentence = "RemBG is not answering properly at the moment. We will try again shortly."
     retriable = True
+    http_status = 503
+    pause = PAUSE
+    title = _("RemBG has not been answering properly")
+    meaning = _("We are holding back for a moment; nothing was sent.")
+    to_operator = _("We try again on our own, shortly.")
+    to_operator_by_hand = ASK_AGAIN
+    to_person = WAIT_SOME_MINUTES
+    to_program = SEND_AGAIN
+    group = "way"
 
 
 class MalformedKey(NotSent):
@@ -49,6 +98,10 @@ class MalformedKey(NotSent):
 
     code = "malformed_key"
     sentence = "This does not look like a RemBG key."
+    title = _("This does not look like a RemBG key")
+    meaning = _("A key is 8 to 256 letters, digits and signs, without spaces.")
+    to_operator = to_operator_by_hand = _("Copy it again from your RemBG account, alone and whole.")
+    to_terminal = "Check the key: it was cut, or has a character too many."
 
 
 class OutcomeUnknown(RembgError):
@@ -56,12 +109,17 @@ class OutcomeUnknown(RembgError):
 
     code = "outcome_unknown"
     sentence = "The connection to RemBG broke. It is not known whether a credit was used."
+    title = _("The connection to RemBG broke")
+    to_operator = LOOK_AT_USAGE
+    to_program = LOOK_AT_REMOVALS
+    group = "way"
 
 
 class UploadCut(OutcomeUnknown):
     """F4: a write timed out or was reset in the middle of the body."""
 
     code = "upload_cut"
+    http_status = 504
 
 
 class NoAnswer(OutcomeUnknown):
@@ -75,6 +133,8 @@ class AnswerTimeout(OutcomeUnknown):
 
     code = "answer_timeout"
     sentence = "RemBG did not answer in time. It is not known whether a credit was used."
+    http_status = 504
+    title = _("RemBG did not answer in time")
 
 
 class ShortAnswer(OutcomeUnknown):
@@ -88,6 +148,8 @@ class DeadlinePassed(OutcomeUnknown):
 
     code = "deadline_passed"
     sentence = "RemBG took too long. It is not known whether a credit was used."
+    http_status = 504
+    title = _("RemBG took too long")
 
 
 class SourceChanged(OutcomeUnknown):
@@ -95,6 +157,8 @@ class SourceChanged(OutcomeUnknown):
 
     code = "source_changed"
     sentence = "The picture changed while it was being sent. Please upload it again."
+    title = _("The picture changed while it was being sent")
+    to_operator = _("Upload the picture again.")
 
 
 class BadAnswer(RembgError):
@@ -103,6 +167,10 @@ class BadAnswer(RembgError):
     sent: Fact = "yes"
     code = "bad_answer"
     sentence = "RemBG's answer could not be understood. It is not known whether a credit was used."
+    title = _("RemBG's answer could not be understood")
+    to_operator = LOOK_AT_USAGE
+    to_program = LOOK_AT_REMOVALS
+    group = "way"
 
 
 class CutPicture(BadAnswer):
@@ -110,6 +178,7 @@ class CutPicture(BadAnswer):
 
     code = "cut_picture"
     sentence = "RemBG's picture arrived incomplete."
+    title = _("RemBG's picture arrived incomplete")
 
 
 class WrongAnswer(BadAnswer):
@@ -122,6 +191,7 @@ class AnswerTooLarge(BadAnswer):
     """F11: more bytes, after decoding, than any answer may have."""
 
     code = "answer_too_large"
+    title = _("RemBG's answer was larger than any picture may be")
 
 
 class UpstreamError(BadAnswer):
@@ -129,6 +199,8 @@ class UpstreamError(BadAnswer):
 
     code = "upstream_error"
     sentence = "RemBG has a problem. It is not known whether a credit was used."
+    title = _("RemBG has a problem")
+    to_person = _("The cause is at RemBG. Wait some minutes.")
 
 
 class Redirected(BadAnswer):
@@ -137,6 +209,11 @@ class Redirected(BadAnswer):
     charged = "no"
     code = "redirected"
     sentence = "RemBG's address answered with a redirect, which is not followed."
+    title = _("RemBG's address answered with a redirect")
+    meaning = _("It is not followed, because the key would travel along. No credit was spent.")
+    to_operator = _("Ask whoever runs this site to check REMBG_API_URL and REMBG_SITE_URL.")
+    to_terminal = "Check the address that was asked."
+    to_program = _("Whoever runs this site looks at the address of RemBG.")
 
 
 class NotHttp(BadAnswer):
@@ -144,6 +221,8 @@ class NotHttp(BadAnswer):
 
     sent = "unknown"
     code = "not_http"
+    title = _("What answered did not speak as RemBG does")
+    to_operator = _("If it stays like this, ask whoever runs this site.")
 
 
 class NotStored(RembgError):
@@ -153,3 +232,9 @@ class NotStored(RembgError):
     charged = "yes"
     code = "not_stored"
     sentence = "RemBG's picture could not be written down here."
+    title = _("The picture came, and could not be written down here")
+    meaning = _("One credit was spent.")
+    to_operator = _("Ask whoever runs this site to make room on the disk.")
+    to_person = _("Whoever runs this site should look at its disk.")
+    runs_again = False
+    to_terminal = "Make room on the disk, and look there before running it again."
