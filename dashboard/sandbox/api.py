@@ -11,12 +11,12 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from dashboard.sandbox import controls, errors, exchange, membership, profiles
+from dashboard.sandbox import controls, errors, messages, profiles, usage
 from dashboard.sandbox.accounts import Accounts
 from dashboard.sandbox.errors import Refusal
-from dashboard.sandbox.exchange import Request, Response
 from dashboard.sandbox.faults import Faults
 from dashboard.sandbox.form import Form, read_form
+from dashboard.sandbox.messages import Request, Response
 from dashboard.sandbox.parameters import parse
 from dashboard.sandbox.pictures import inspect
 from dashboard.sandbox.profiles import Key
@@ -71,7 +71,7 @@ class Sandbox:
         if request.path.startswith("/sandbox/"):
             controls.require_loopback(request)
         found = route(request)
-        return found if isinstance(found, Response) else exchange.document(found)
+        return found if isinstance(found, Response) else messages.document(found)
 
     def route_name(self, request: Request | None) -> str:
         """The address for the log, as long as it is one of ours: another might hold a secret."""
@@ -125,8 +125,8 @@ class Sandbox:
         if instead is not None:
             return instead
         account = self._accounts.answering(self._accounts.find(key, now=request.now))
-        document = membership.answer(self._accounts, account, request.query)
-        return self._faults.on_the_way(key, exchange.document(document))
+        document = usage.answer(self._accounts, account, request.query)
+        return self._faults.on_the_way(key, messages.document(document))
 
     def _page(self, request: Request) -> Response:
         """The start page: says what this is, and which keys do what."""

@@ -5,10 +5,10 @@ import json
 from typing import Any
 from urllib.parse import parse_qs
 
-from dashboard.sandbox import errors, membership, profiles
+from dashboard.sandbox import errors, profiles, usage
 from dashboard.sandbox.accounts import Account, Accounts
-from dashboard.sandbox.calendar import LAST_MOMENT
-from dashboard.sandbox.exchange import Request
+from dashboard.sandbox.billing import LAST_MOMENT
+from dashboard.sandbox.messages import Request
 
 MAX_DOCUMENT = 64 * 1024
 MAX_CREDITS = 10**12
@@ -90,5 +90,5 @@ def _account(accounts: Accounts, account: Account) -> dict[str, Any]:
         "seenAtUnix": account.seen_at,
         "clockUnix": account.clock,
         "nowUnix": account.at,
-        **membership.answer(accounts, account, "expand=billing_cycle"),
+        **usage.answer(accounts, account, "expand=billing_cycle"),
     }

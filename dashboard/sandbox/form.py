@@ -10,7 +10,7 @@ from email.utils import collapse_rfc2231_value
 from typing import IO
 
 from dashboard.sandbox import errors
-from dashboard.sandbox.exchange import Request
+from dashboard.sandbox.messages import Request
 from dashboard.sandbox.parameters import READERS
 
 SPOOL = 1024 * 1024

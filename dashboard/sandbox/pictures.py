@@ -16,8 +16,8 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from dashboard.sandbox import errors
-from dashboard.sandbox.exchange import MEGABYTE
 from dashboard.sandbox.form import Form
+from dashboard.sandbox.messages import MEGABYTE
 from dashboard.sandbox.parameters import MAX_SIDE
 
 Size = tuple[int, int]

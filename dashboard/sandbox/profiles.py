@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from dashboard.sandbox import errors
-from dashboard.sandbox.calendar import CALENDAR, DAY, LAST_MOMENT, STRIPE, Anchor, Epoch, month_at
+from dashboard.sandbox.billing import CALENDAR, DAY, LAST_MOMENT, MONTHS, STRIPE, Epoch, Schedule
 from dashboard.sandbox.history import NOTHING, History, Shape, make
 
 NAME = re.compile(r"sandbox-[A-Za-z0-9_.-]{1,80}", re.ASCII)
 FAULT = re.compile(r"sandbox-fault-([a-z_]+)(-[A-Za-z0-9_.-]{1,40})?", re.ASCII)
 FAULTS = ("degraded", "slow", "reset", "truncated", "html", "garbage", "redirect", "flaky")
-ALWAYS = 0, LAST_MOMENT * 2
 # A moment of a subscription: so many days after the start of a cycle, which is counted from the
 # one that ran when the account was first seen.
 Point = tuple[int, int]
@@ -43,24 +42,23 @@ class Profile:
     late: int = 0
     stale: bool = False
 
-    def anchor(self, seen_at: int) -> Anchor:
-        """What renewals follow before the first upgrade."""
+    def schedule(self, seen_at: int) -> Schedule:
+        """What renewals follow before the first upgrade; window 0 is that of `seen_at`."""
         if self.seconds_before is None:
-            return Anchor(month_at(seen_at).start)
-        return Anchor(seen_at - self.seconds_before)
+            return Schedule(MONTHS.window_at(seen_at).start, CALENDAR)
+        return Schedule(seen_at - self.seconds_before)
 
     def begins_at(self, seen_at: int) -> int:
         """When the account's history begins, Unix seconds."""
         if self.shape is None:
             return seen_at
         # While a webhook is late the window before still counts, and the history knows none.
-        return self.anchor(seen_at).start(-self.shape.months) + self.late
+        return self.schedule(seen_at).start(-self.shape.months) + self.late
 
     def history(self, name: str, seen_at: int) -> History:
         if self.shape is None:
             return NOTHING
-        anchor = self.anchor(seen_at)
-        unused = tuple(anchor.window(number) for number in self.unused)
+        unused = tuple(self.schedule(seen_at).window(number) for number in self.unused)
         return make(name, self.shape, self.begins_at(seen_at), seen_at, unused)
 
     def plan_at(self, seen_at: int, at: int) -> Plan:
@@ -69,18 +67,18 @@ class Profile:
         return plans[-1] if plans else self.plan
 
     def epochs(self, seen_at: int) -> tuple[Epoch, ...]:
-        """The times in which windows of one kind and anchor counted, oldest first."""
-        anchor = self.anchor(seen_at)
-        turns = [(ALWAYS[0], CALENDAR if self.seconds_before is None else STRIPE, anchor)]
+        """The times in which windows of one schedule counted, oldest first."""
+        stripe = self.schedule(seen_at)
+        changes = [(0, stripe)]
         for points in self.fall_backs:
-            for kind, (cycle, days) in zip((CALENDAR, STRIPE), points, strict=True):
-                turns.append((anchor.start(cycle) + days * DAY, kind, anchor))
+            for schedule, (cycle, days) in zip((MONTHS, stripe), points, strict=True):
+                changes.append((stripe.start(cycle) + days * DAY, schedule))
         for after, _ in self.upgrades:
-            turns.append((seen_at + after, STRIPE, Anchor(seen_at + after)))
-        turns.append((ALWAYS[1], *turns[-1][1:]))
+            changes.append((seen_at + after, Schedule(seen_at + after)))
+        changes.append((2 * LAST_MOMENT, changes[-1][1]))
         return tuple(
-            Epoch(start, end, kind, anchor, self.late, upgraded=following != anchor)
-            for (start, kind, anchor), (end, _, following) in pairwise(turns)
+            Epoch(start, end, now, self.late, now != then and now.kind == then.kind == STRIPE)
+            for (start, now), (end, then) in pairwise(changes)
         )
 
 

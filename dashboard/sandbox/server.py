@@ -18,10 +18,10 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from dashboard.sandbox import errors, exchange
+from dashboard.sandbox import errors, messages
 from dashboard.sandbox.api import Sandbox
 from dashboard.sandbox.errors import Refusal
-from dashboard.sandbox.exchange import MEGABYTE, PIECE, Request, Response
+from dashboard.sandbox.messages import MEGABYTE, PIECE, Request, Response
 from dashboard.sandbox.segmentation import NO_MODEL
 from dashboard.sandbox.settings import BadSetting, Settings
 
@@ -38,9 +38,9 @@ ALWAYS = (
     ("Cache-Control", "no-store"),
     ("X-Content-Type-Options", "nosniff"),
 )
-FAILED = exchange.refusal(errors.plain(500))
-TOO_SLOW = exchange.refusal(errors.plain(408))
-CUT_OFF = exchange.refusal(errors.plain(400, "The request was cut off."))
+FAILED = messages.refusal(errors.plain(500))
+TOO_SLOW = messages.refusal(errors.plain(408))
+CUT_OFF = messages.refusal(errors.plain(400, "The request was cut off."))
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -86,7 +86,7 @@ class Handler(BaseHTTPRequestHandler):
             request = Request(self)
             response = self.server.sandbox.answer(request)
         except Refusal as exc:
-            response = exchange.refusal(exc)
+            response = messages.refusal(exc)
         except TimeoutError:
             response, self.close_connection = TOO_SLOW, True
         except (EOFError, ConnectionError):
@@ -118,11 +118,11 @@ class Handler(BaseHTTPRequestHandler):
                 seconds=round(time.monotonic() - started, 4),
                 request_id=request_id,
             )
-        if response.delivery != exchange.RESET:
+        if response.delivery != messages.RESET:
             self._end(request)
 
     def _send(self, response: Response, request_id: str) -> None:
-        if response.delivery == exchange.RESET:
+        if response.delivery == messages.RESET:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RST)
             self.close_connection = True
             self.connection.close()
@@ -147,10 +147,10 @@ class Handler(BaseHTTPRequestHandler):
             self._send_body(body, length, response.delivery)
 
     def _send_body(self, body: Any, length: int, delivery: str) -> None:
-        if delivery == exchange.CUT:
+        if delivery == messages.CUT:
             self.close_connection = True
             length //= 2
-        dripping = delivery == exchange.DRIPPING
+        dripping = delivery == messages.DRIPPING
         size = -(-length // DRIPS) if dripping else PIECE
         for start in range(0, length, size):
             if dripping:
@@ -177,7 +177,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Answer what http.server refuses by itself in RemBG's form."""
-        self._respond(exchange.refusal(errors.plain(code)), None, time.monotonic())
+        self._respond(messages.refusal(errors.plain(code)), None, time.monotonic())
 
     def version_string(self) -> str:
         return "RemBG sandbox"

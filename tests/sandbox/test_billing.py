@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.sandbox.calendar import LAST_MOMENT, STRIPE, Anchor, Epoch, month, month_at
+from dashboard.sandbox.billing import LAST_MOMENT, MONTHS, STRIPE, Epoch, Schedule, month
 from dashboard.sandbox.history import Shape, make
 from dashboard.sandbox.profiles import PROFILES
 from tests.sandbox.box import SEEN, unix
@@ -16,7 +16,7 @@ moments = st.integers(0, LAST_MOMENT - 1)
 
 @given(anchor=moments, at=moments)
 def test_a_window_holds_its_moment(anchor, at):
-    window = Anchor(anchor).window_at(at)
+    window = Schedule(anchor).window_at(at)
 
     assert window.start <= at < window.end
     assert 28 <= (window.end - window.start) / 86_400 <= 31
@@ -24,7 +24,7 @@ def test_a_window_holds_its_moment(anchor, at):
 
 @given(anchor=moments, number=st.integers(-600, 600))
 def test_windows_follow_each_other_without_gap_or_overlap(anchor, number):
-    anchor = Anchor(min(anchor, unix(2045, 1, 1)) + unix(2025, 1, 1) - unix(1970, 1, 1))
+    anchor = Schedule(min(anchor, unix(2045, 1, 1)) + unix(2025, 1, 1) - unix(1970, 1, 1))
 
     assert anchor.window(number).end == anchor.window(number + 1).start
     assert anchor.number_at(anchor.start(number)) == number
@@ -33,10 +33,10 @@ def test_windows_follow_each_other_without_gap_or_overlap(anchor, number):
 
 @given(at=moments)
 def test_calendar_months_tile_time_too(at):
-    window = month_at(at)
+    window = MONTHS.window_at(at)
 
     assert window.start <= at < window.end
-    assert month_at(window.end).start == window.end
+    assert MONTHS.window_at(window.end).start == window.end
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_calendar_months_tile_time_too(at):
     [(1, (2024, 2, 29)), (2, (2024, 3, 31)), (3, (2024, 4, 30)), (13, (2025, 2, 28))],
 )
 def test_d12_a_month_without_the_anchors_day_renews_on_its_last(number, expected):
-    anchor = Anchor(unix(2024, 1, 31, 23, 59, 59))
+    anchor = Schedule(unix(2024, 1, 31, 23, 59, 59))
 
     assert anchor.start(number) == unix(*expected, 23, 59, 59)
 
@@ -60,16 +60,17 @@ def test_the_last_month_of_all_has_an_end():
     late=st.sampled_from([0, 3600, 86_400]),
 )
 def test_the_spans_of_an_epoch_follow_each_other(first, length, anchor, late):
-    epoch = Epoch(0, LAST_MOMENT, STRIPE, Anchor(anchor), late)
+    epoch = Epoch(0, LAST_MOMENT, Schedule(anchor), late)
     last = min(first + length, LAST_MOMENT - 1)
 
     spans = list(epoch.spans(first, last))
 
-    assert spans[0].start == first
-    assert spans[-1].end > last
-    assert all(a.end == b.start for a, b in pairwise(spans))
-    assert all(a.window.end == b.window.start for a, b in pairwise(spans))
-    assert all(each.end - late <= each.window.end for each in spans)
+    windows, seconds = zip(*spans, strict=True)
+    assert seconds[0].start == first
+    assert seconds[-1].stop > last
+    assert all(a.stop == b.start for a, b in pairwise(seconds))
+    assert all(a.end == b.start for a, b in pairwise(windows))
+    assert all(counted.stop - late <= window.end for window, counted in spans)
 
 
 @pytest.mark.parametrize("name", PROFILES)
@@ -85,8 +86,8 @@ def test_fall_backs_and_upgrades_come_in_mid_cycle_whenever_an_account_was_first
     for day in range(0, 366, 5):
         epochs = PROFILES[name].epochs(SEEN + day * 86_400 + day * 997)
         for epoch, following in pairwise(epochs):
-            stripe = epoch if epoch.kind == STRIPE else following
-            window = stripe.window_at(epoch.end)
+            stripe = epoch if epoch.schedule.kind == STRIPE else following
+            window = stripe.schedule.window_at(epoch.end)
             assert window.start + 4 * 86_400 < epoch.end < window.end - 4 * 86_400
 
 
@@ -129,6 +130,6 @@ def test_made_up_use_stays_within_the_plan(name):
         history = profile.history(name, seen)
 
         for epoch in profile.epochs(seen):
-            for span in epoch.spans(profile.begins_at(seen), seen + 60 * 86_400):
-                plan = profile.plan_at(seen, span.start)
-                assert sum(history.used(span.start, span.end)) <= plan.included
+            for _, counted in epoch.spans(profile.begins_at(seen), seen + 60 * 86_400):
+                plan = profile.plan_at(seen, counted.start)
+                assert sum(history.used(counted.start, counted.stop)) <= plan.included

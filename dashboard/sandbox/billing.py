@@ -1,12 +1,11 @@
-"""Billing windows: Stripe's, which follow an anchor, and UTC calendar months."""
+"""Billing windows: Stripe's cycles, which follow an anchor, and UTC calendar months."""
 
 from calendar import monthrange
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-STRIPE = "stripe"
-CALENDAR = "calendar"
+STRIPE, CALENDAR = "stripe", "calendar"
 DAY = 86_400
 # The moments that a clock may show: 1970 to 2100, so that no month leaves datetime's range.
 LAST_MOMENT = 4_102_444_800
@@ -21,60 +20,49 @@ class Window:
     kind: str
 
 
-def month(year: int, number: int) -> Window:
-    """A UTC calendar month of the years 1 to 9999."""
-    start = int(datetime(year, number, 1, tzinfo=UTC).timestamp())
-    return Window(start, start + monthrange(year, number)[1] * DAY, CALENDAR)
-
-
-def month_at(at: int) -> Window:
-    """The UTC calendar month that holds this moment."""
-    moment = datetime.fromtimestamp(at, UTC)
-    return month(moment.year, moment.month)
-
-
 @dataclass(frozen=True)
-class Anchor:
-    """The moment a subscription renews from: the same day and time of each month.
+class Schedule:
+    """When an account renews: at the anchor's day and time of each month.
 
     A month without that day renews on its last one, and the next returns to the anchor's day
-    (Stripe, "Billing cycle anchor").
+    (Stripe, "Billing cycle anchor"). Windows are numbered from the anchor, whose own is 0.
     """
 
-    moment: int
+    anchor: int
+    kind: str = STRIPE
 
     def start(self, number: int) -> int:
-        """When the window `number` months after the anchor begins."""
-        first = datetime.fromtimestamp(self.moment, UTC)
+        """When a window begins."""
+        first = datetime.fromtimestamp(self.anchor, UTC)
         year, index = divmod(first.year * 12 + first.month - 1 + number, 12)
         day = min(first.day, monthrange(year, index + 1)[1])
         return int(first.replace(year=year, month=index + 1, day=day).timestamp())
 
     def number_at(self, at: int) -> int:
-        """Which window holds this moment, counted from the anchor."""
-        first, moment = (datetime.fromtimestamp(each, UTC) for each in (self.moment, at))
+        """Which window holds this moment."""
+        first, moment = (datetime.fromtimestamp(each, UTC) for each in (self.anchor, at))
         number = (moment.year - first.year) * 12 + moment.month - first.month
         return number if self.start(number) <= at else number - 1
 
     def window(self, number: int) -> Window:
-        return Window(self.start(number), self.start(number + 1), STRIPE)
+        return Window(self.start(number), self.start(number + 1), self.kind)
 
     def window_at(self, at: int) -> Window:
         return self.window(self.number_at(at))
 
 
-@dataclass(frozen=True)
-class Span:
-    """A time `[start, end)` whose credits are counted in one window, whatever its bounds."""
+MONTHS = Schedule(0, CALENDAR)
 
-    start: int
-    end: int
-    window: Window
+
+def month(year: int, number: int) -> Window:
+    """A UTC calendar month of the years 1 to 9999, the last of which has no next one."""
+    start = int(datetime(year, number, 1, tzinfo=UTC).timestamp())
+    return Window(start, start + monthrange(year, number)[1] * DAY, CALENDAR)
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """A time `[start, end)` in which an account was billed by windows of one kind and anchor.
+    """A time `[start, end)` in which an account was billed by one schedule.
 
     A renewal's webhook comes `late` seconds after it, and the old window counts until then. With
     `upgraded` the epoch ends by an upgrade, which ends the window that ran as well.
@@ -82,26 +70,21 @@ class Epoch:
 
     start: int
     end: int
-    kind: str
-    anchor: Anchor
+    schedule: Schedule
     late: int = 0
     upgraded: bool = False
 
-    def window_at(self, at: int) -> Window:
-        """The window whose bounds hold this moment."""
-        return self.anchor.window_at(at) if self.kind == STRIPE else month_at(at)
-
     def counting_at(self, at: int) -> Window:
         """The window that counts what is used at this moment; its end may have passed."""
-        return self.window_at(at - self.late)
+        return self.schedule.window_at(at - self.late)
 
-    def spans(self, first: int, last: int) -> Iterator[Span]:
-        """The spans that touch both this epoch and `[first, last]`, as known at `last`."""
+    def spans(self, first: int, last: int) -> Iterator[tuple[Window, range]]:
+        """Each window that counted in `[first, last]`, with the seconds that it counted."""
         moment = max(first, self.start)
         while moment <= last and moment < self.end:
             window = self.counting_at(moment)
             end = min(window.end + self.late, self.end)
             if self.upgraded and self.end <= last:
                 window = replace(window, end=min(window.end, self.end))
-            yield Span(moment, end, window)
+            yield window, range(moment, end)
             moment = end
