@@ -16,7 +16,7 @@ from argparse import ArgumentParser
 from dataclasses import replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import IO, Any
 
 from dashboard.sandbox import errors, messages
 from dashboard.sandbox.api import Sandbox
@@ -33,11 +33,6 @@ IDLE_TIMEOUT, SEND_TIMEOUT, LINGER = 75.0, 30.0, 2.0
 RST = b"\x01\x00\x00\x00\x00\x00\x00\x00"
 # malloc.h: the size from which glibc maps memory of its own for a block.
 M_MMAP_THRESHOLD = -3
-ALWAYS = (
-    ("X-RemBG-Sandbox", "1"),
-    ("Cache-Control", "no-store"),
-    ("X-Content-Type-Options", "nosniff"),
-)
 FAILED = messages.refusal(errors.plain(500))
 TOO_SLOW = messages.refusal(errors.plain(408))
 CUT_OFF = messages.refusal(errors.plain(400, "The request was cut off."))
@@ -104,12 +99,11 @@ class Handler(BaseHTTPRequestHandler):
         outcome = response.delivery
         request_id = request.id if request else uuid.uuid4().hex
         try:
-            self._send(response, request_id)
+            with response.open() as body:
+                self._send(response, body, request_id)
         except OSError:
             outcome, self.close_connection = "gone", True
         finally:
-            if not isinstance(response.body, bytes):
-                response.body.close()
             self.server.log(
                 method=self.command,
                 route=self.server.sandbox.route_name(request),
@@ -121,32 +115,34 @@ class Handler(BaseHTTPRequestHandler):
         if response.delivery != messages.RESET:
             self._end(request)
 
-    def _send(self, response: Response, request_id: str) -> None:
+    def _send(self, response: Response, body: IO[bytes], request_id: str) -> None:
         if response.delivery == messages.RESET:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RST)
             self.close_connection = True
             self.connection.close()
             return
         self.connection.settimeout(SEND_TIMEOUT)
-        body = io.BytesIO(response.body) if isinstance(response.body, bytes) else response.body
         length = body.seek(0, io.SEEK_END)
         body.seek(0)
+        headers = {
+            "X-RemBG-Sandbox": "1",
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+            "X-RemBG-Sandbox-Model": self.server.sandbox.segmenter.name,
+            "X-Request-Id": request_id,
+            "Content-Type": response.content_type,
+            "Content-Length": str(length),
+            "Connection": "close" if self.close_connection else "keep-alive",
+            **dict(response.headers),
+        }
         self.send_response(response.status)
-        for name, value in (
-            *ALWAYS,
-            ("X-RemBG-Sandbox-Model", self.server.sandbox.segmenter.name),
-            ("X-Request-Id", request_id),
-            ("Content-Type", response.content_type),
-            ("Content-Length", str(length)),
-            ("Connection", "close" if self.close_connection else "keep-alive"),
-            *response.headers,
-        ):
+        for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
             self._send_body(body, length, response.delivery)
 
-    def _send_body(self, body: Any, length: int, delivery: str) -> None:
+    def _send_body(self, body: IO[bytes], length: int, delivery: str) -> None:
         if delivery == messages.CUT:
             self.close_connection = True
             length //= 2
