@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from dashboard.sandbox import errors
-from dashboard.sandbox.billing import STRIPE, Epoch, Window, month
+from dashboard.sandbox.billing import STRIPE, Plan, Profile, Schedule, Window, month
 from dashboard.sandbox.history import HOUR
-from dashboard.sandbox.profiles import Key, Plan, Profile
+from dashboard.sandbox.profiles import Key
 
 QUARTER = 15 * 60
 STALE = 2 * HOUR
@@ -55,15 +55,13 @@ class Account:
         untouched = stored == self.profile.plan_at(self.seen_at, self.seen_at)
         return self.profile.plan_at(self.seen_at, self.at) if untouched else stored
 
-    def epoch_at(self, at: int) -> Epoch:
+    def schedule_at(self, at: int) -> Schedule:
         """How the account is billed at a moment; nobody knows yet what comes after its own."""
-        moment = min(at, self.at)
-        epochs = self.profile.epochs(self.seen_at)
-        return next(each for each in epochs if each.start <= moment < each.end)
+        return self.profile.schedule_at(self.seen_at, min(at, self.at))
 
     def current_window(self) -> Window:
-        """The window that a removal is counted in now."""
-        return self.epoch_at(self.at).counting_at(self.at)
+        """The window that a removal is counted in now; its end may have passed."""
+        return self.schedule_at(self.at).window_at(self.at - self.profile.late)
 
 
 @dataclass(frozen=True)
@@ -168,9 +166,8 @@ class Accounts:
         begins_at = account.profile.begins_at(account.seen_at)
         first = min(begins_at, account.at if entry is None else entry, account.at)
         found: dict[Window, list[range]] = {}
-        for epoch in account.profile.epochs(account.seen_at):
-            for window, seconds in epoch.spans(first, account.at):
-                found.setdefault(window, []).append(seconds)
+        for window, seconds in account.profile.spans(account.seen_at, first, account.at):
+            found.setdefault(window, []).append(seconds)
         return found
 
     def require_credit(self, account: Account) -> bool:

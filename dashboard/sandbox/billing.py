@@ -1,14 +1,20 @@
-"""Billing windows: Stripe's cycles, which follow an anchor, and UTC calendar months."""
+"""How an account is billed: Stripe's cycles, which follow an anchor, or UTC calendar months."""
 
 from calendar import monthrange
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import pairwise
+
+from dashboard.sandbox.history import NOTHING, History, Shape, make
 
 STRIPE, CALENDAR = "stripe", "calendar"
 DAY = 86_400
 # The moments that a clock may show: 1970 to 2100, so that no month leaves datetime's range.
 LAST_MOMENT = 4_102_444_800
+# A moment of a subscription: so many days after the start of a cycle, which is counted from the
+# one that ran when the account was first seen.
+Point = tuple[int, int]
 
 
 @dataclass(frozen=True, order=True)
@@ -61,30 +67,81 @@ def month(year: int, number: int) -> Window:
 
 
 @dataclass(frozen=True)
-class Epoch:
-    """A time `[start, end)` in which an account was billed by one schedule.
+class Plan:
+    """What an account pays for: the label, and the credits that each window includes."""
 
-    A renewal's webhook comes `late` seconds after it, and the old window counts until then. With
-    `upgraded` the epoch ends by an upgrade, which ends the window that ran as well.
+    membership: str
+    included: int
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A kind of account: what it starts with, and how it is billed.
+
+    The subscription began `seconds_before` the account was first seen; None: calendar months. An
+    upgrade is another plan, so many seconds after that; the renewal moves there. A renewal's
+    webhook comes `late` seconds after it, and the old window counts until then.
     """
 
-    start: int
-    end: int
-    schedule: Schedule
+    plan: Plan
+    prepaid: int
+    seconds_before: int | None = 0
+    shape: Shape | None = None
+    unused: tuple[int, ...] = ()
+    fall_backs: tuple[tuple[Point, Point], ...] = ()
+    upgrades: tuple[tuple[int, Plan], ...] = ()
     late: int = 0
-    upgraded: bool = False
+    stale: bool = False
 
-    def counting_at(self, at: int) -> Window:
-        """The window that counts what is used at this moment; its end may have passed."""
-        return self.schedule.window_at(at - self.late)
+    def first_schedule(self, seen_at: int) -> Schedule:
+        """What renewals follow before the first upgrade; window 0 is that of `seen_at`."""
+        if self.seconds_before is None:
+            return Schedule(MONTHS.window_at(seen_at).start, CALENDAR)
+        return Schedule(seen_at - self.seconds_before)
 
-    def spans(self, first: int, last: int) -> Iterator[tuple[Window, range]]:
-        """Each window that counted in `[first, last]`, with the seconds that it counted."""
-        moment = max(first, self.start)
-        while moment <= last and moment < self.end:
-            window = self.counting_at(moment)
-            end = min(window.end + self.late, self.end)
-            if self.upgraded and self.end <= last:
-                window = replace(window, end=min(window.end, self.end))
-            yield window, range(moment, end)
-            moment = end
+    def begins_at(self, seen_at: int) -> int:
+        """When the account's history begins, Unix seconds."""
+        if self.shape is None:
+            return seen_at
+        # While a webhook is late the window before still counts, and the history knows none.
+        return self.first_schedule(seen_at).start(-self.shape.months) + self.late
+
+    def history(self, name: str, seen_at: int) -> History:
+        if self.shape is None:
+            return NOTHING
+        windows = map(self.first_schedule(seen_at).window, self.unused)
+        unused = tuple((window.start, window.end) for window in windows)
+        return make(name, self.shape, self.begins_at(seen_at), seen_at, unused)
+
+    def plan_at(self, seen_at: int, at: int) -> Plan:
+        """The plan at a moment, as far as nobody set another."""
+        plans = [plan for after, plan in self.upgrades if seen_at + after <= at]
+        return plans[-1] if plans else self.plan
+
+    def schedules(self, seen_at: int) -> list[tuple[int, Schedule]]:
+        """Which schedule counts from which moment, oldest first."""
+        stripe = self.first_schedule(seen_at)
+        found = [(0, stripe)]
+        for points in self.fall_backs:
+            for schedule, (cycle, days) in zip((MONTHS, stripe), points, strict=True):
+                found.append((stripe.start(cycle) + days * DAY, schedule))
+        moments = [seen_at + after for after, _ in self.upgrades]
+        return found + [(moment, Schedule(moment)) for moment in moments]
+
+    def schedule_at(self, seen_at: int, at: int) -> Schedule:
+        return [schedule for start, schedule in self.schedules(seen_at) if start <= at][-1]
+
+    def spans(self, seen_at: int, first: int, last: int) -> Iterator[tuple[Window, range]]:
+        """Each window that counted in `[first, last]`, with the seconds; as known at `last`."""
+        schedules = self.schedules(seen_at)
+        end_of_time = (2 * LAST_MOMENT, schedules[-1][1])
+        for (start, schedule), (end, following) in pairwise([*schedules, end_of_time]):
+            moment = max(first, start)
+            while moment <= last and moment < end:
+                window = schedule.window_at(moment - self.late)
+                until = min(window.end + self.late, end)
+                # From one of Stripe's to another: an upgrade ends the window that ran as well.
+                if end <= last and schedule.kind == following.kind:
+                    window = replace(window, end=min(window.end, end))
+                yield window, range(moment, until)
+                moment = until

@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.sandbox.billing import Window
-
 HOUR = 3600
 DAY_HOURS = 24
 MONTH_HOURS = 730.5
@@ -65,11 +63,11 @@ NOTHING = History(0, np.zeros(1, np.int64), np.zeros(1, np.int64))
 
 @lru_cache(maxsize=64)
 def make(
-    name: str, shape: Shape, begins_at: int, seen_at: int, unused: tuple[Window, ...] = ()
+    name: str, shape: Shape, begins_at: int, seen_at: int, unused: tuple[tuple[int, int], ...] = ()
 ) -> History:
     """The history of an account that began at `begins_at` and was first seen at `seen_at`.
 
-    Nothing is used in the windows `unused`.
+    Nothing is used in the times `[start, end)` of `unused`.
     """
     first, seen = -(-begins_at // HOUR), seen_at // HOUR
     hours = np.arange(first, seen + FUTURE_HOURS)
@@ -81,8 +79,8 @@ def make(
     pace *= _shares(WEEKDAYS)[(hours // DAY_HOURS + 3) % 7]
     pace *= 0.85 + 0.3 * _chance(hours // DAY_HOURS, seed)
     landing = (hours + 1) * HOUR
-    for window in unused:
-        pace[(landing > window.start) & (landing <= window.end)] = 0
+    for start, end in unused:
+        pace[(landing > start) & (landing <= end)] = 0
     app = (1 - shape.api_share) * pace * _shares(OFFICE)[hours % DAY_HOURS]
     api = shape.api_share * pace * _shares(SCRIPTS)[hours % DAY_HOURS]
     return History(first, _totals(app, hours, seed + 1), _totals(api, hours, seed + 2))

@@ -74,7 +74,7 @@ READERS: dict[str, Callable[[str, str], int]] = {
 
 def _window(accounts: Accounts, account: Account, start: int) -> Window:
     """The window that begins at this second; for any other second one without usage."""
-    scheduled = account.epoch_at(start).schedule.window_at(start)
+    scheduled = account.schedule_at(start).window_at(start)
     for window in (*accounts.windows(account), scheduled):
         if window.start == start:
             return window

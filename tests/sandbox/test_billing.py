@@ -1,14 +1,15 @@
 """Billing windows tile time, whatever the anchor."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.sandbox.billing import LAST_MOMENT, MONTHS, STRIPE, Epoch, Schedule, month
+from dashboard.sandbox.billing import LAST_MOMENT, MONTHS, STRIPE, Schedule, month
 from dashboard.sandbox.history import Shape, make
-from dashboard.sandbox.profiles import PROFILES
+from dashboard.sandbox.profiles import FRESH, PROFILES
 from tests.sandbox.box import SEEN, unix
 
 moments = st.integers(0, LAST_MOMENT - 1)
@@ -59,11 +60,10 @@ def test_the_last_month_of_all_has_an_end():
     anchor=moments,
     late=st.sampled_from([0, 3600, 86_400]),
 )
-def test_the_spans_of_an_epoch_follow_each_other(first, length, anchor, late):
-    epoch = Epoch(0, LAST_MOMENT, Schedule(anchor), late)
+def test_the_spans_of_a_schedule_follow_each_other(first, length, anchor, late):
     last = min(first + length, LAST_MOMENT - 1)
 
-    spans = list(epoch.spans(first, last))
+    spans = list(replace(FRESH, late=late).spans(anchor, first, last))
 
     windows, seconds = zip(*spans, strict=True)
     assert seconds[0].start == first
@@ -74,21 +74,24 @@ def test_the_spans_of_an_epoch_follow_each_other(first, length, anchor, late):
 
 
 @pytest.mark.parametrize("name", PROFILES)
-def test_the_epochs_of_every_account_tile_time(name):
-    epochs = PROFILES[name].epochs(SEEN)
+def test_the_spans_of_every_account_tile_time(name):
+    first, last = SEEN - 900 * 86_400, SEEN + 900 * 86_400
 
-    assert (epochs[0].start, epochs[-1].end > LAST_MOMENT) == (0, True)
-    assert all(a.end == b.start and a.start < a.end for a, b in pairwise(epochs))
+    seconds = [each for _, each in PROFILES[name].spans(SEEN, first, last)]
+
+    assert seconds[0].start == first
+    assert seconds[-1].stop > last
+    assert all(a.stop == b.start and a.start < a.stop for a, b in pairwise(seconds))
 
 
 @pytest.mark.parametrize("name", ["sandbox-switch", "sandbox-upgrade"])
 def test_fall_backs_and_upgrades_come_in_mid_cycle_whenever_an_account_was_first_seen(name):
     for day in range(0, 366, 5):
-        epochs = PROFILES[name].epochs(SEEN + day * 86_400 + day * 997)
-        for epoch, following in pairwise(epochs):
-            stripe = epoch if epoch.schedule.kind == STRIPE else following
-            window = stripe.schedule.window_at(epoch.end)
-            assert window.start + 4 * 86_400 < epoch.end < window.end - 4 * 86_400
+        schedules = PROFILES[name].schedules(SEEN + day * 86_400 + day * 997)
+        for (_, schedule), (moment, following) in pairwise(schedules):
+            stripe = schedule if schedule.kind == STRIPE else following
+            window = stripe.window_at(moment)
+            assert window.start + 4 * 86_400 < moment < window.end - 4 * 86_400
 
 
 SHAPE = Shape(monthly=17_000, months=13, campaign=0.7)
@@ -129,7 +132,6 @@ def test_made_up_use_stays_within_the_plan(name):
         seen = unix(2026, 1, 1) + day * 86_400 + 12_345
         history = profile.history(name, seen)
 
-        for epoch in profile.epochs(seen):
-            for _, counted in epoch.spans(profile.begins_at(seen), seen + 60 * 86_400):
-                plan = profile.plan_at(seen, counted.start)
-                assert sum(history.used(counted.start, counted.stop)) <= plan.included
+        for _, counted in profile.spans(seen, profile.begins_at(seen), seen + 60 * 86_400):
+            plan = profile.plan_at(seen, counted.start)
+            assert sum(history.used(counted.start, counted.stop)) <= plan.included
