@@ -6,6 +6,7 @@ They are kept, with every credit, in a SQLite file of the sandbox's own.
 import hashlib
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -179,13 +180,14 @@ class Accounts:
             raise errors.row("rate_monthly")
         return True
 
-    def charge(self, key: Key, *, request_id: str, sha256: str, now: int) -> None:
+    def charge(self, key: Key, *, request_id: str, sha256: str) -> None:
         """Take one credit, included ones first; raises Refusal when none is left.
 
         A request id can be charged only once.
         """
         with self._transaction():
-            account = self.find(key, now=now)
+            # As of now and not of the request: what later ones took in the meantime counts, too.
+            account = self.find(key, now=int(time.time()))
             prepaid = self.require_credit(account)
             self._all(
                 "INSERT INTO entry (account, at, api, prepaid, key, request_id, sha256)"

@@ -110,7 +110,7 @@ class Sandbox:
         picture.file.seek(0)
         digest = hashlib.sha256(picture.file.read()).hexdigest()
         # Booked and on disk before the first byte goes out.
-        self._accounts.charge(key, request_id=request.id, sha256=digest, now=request.now)
+        self._accounts.charge(key, request_id=request.id, sha256=digest)
         return self._faults.on_the_way(key, Response(200, TYPES[parameters.format], result))
 
     @contextmanager
