@@ -6,6 +6,7 @@ They are kept, with every credit, in a SQLite file of the sandbox's own.
 import hashlib
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from dashboard.sandbox import errors
-from dashboard.sandbox.calendar import STRIPE, Epoch, Span, Window, month
+from dashboard.sandbox.billing import STRIPE, Plan, Profile, Schedule, Window, month
 from dashboard.sandbox.history import HOUR
-from dashboard.sandbox.profiles import Key, Plan, Profile
+from dashboard.sandbox.profiles import Key
 
 QUARTER = 15 * 60
 STALE = 2 * HOUR
@@ -33,7 +34,6 @@ CREATE TABLE IF NOT EXISTS entry (
 -- Counters: the entries of an account in a window.
 CREATE INDEX IF NOT EXISTS entry_of_account ON entry (account, at);
 """
-COLUMNS = "name, seen_at, membership, included, prepaid, clock"
 
 
 @dataclass(frozen=True)
@@ -56,15 +56,13 @@ class Account:
         untouched = stored == self.profile.plan_at(self.seen_at, self.seen_at)
         return self.profile.plan_at(self.seen_at, self.at) if untouched else stored
 
-    def epoch_at(self, at: int) -> Epoch:
+    def schedule_at(self, at: int) -> Schedule:
         """How the account is billed at a moment; nobody knows yet what comes after its own."""
-        moment = min(at, self.at)
-        epochs = self.profile.epochs(self.seen_at)
-        return next(each for each in epochs if each.start <= moment < each.end)
+        return self.profile.schedule_at(self.seen_at, min(at, self.at))
 
     def current_window(self) -> Window:
-        """The window that a removal is counted in now."""
-        return self.epoch_at(self.at).counting_at(self.at)
+        """The window that a removal is counted in now; its end may have passed."""
+        return self.schedule_at(self.at).window_at(self.at - self.profile.late)
 
 
 @dataclass(frozen=True)
@@ -107,18 +105,14 @@ class Accounts:
 
     def find(self, key: Key, *, now: int) -> Account:
         """The account of a key as of its clock, or as of `now`; it begins when first seen."""
-        rows = self._all(f"SELECT {COLUMNS} FROM account WHERE name = ?", key.account)
-        if not rows:
+        while not (rows := self._all("SELECT * FROM account WHERE name = ?", key.account)):
             plan = key.profile.plan_at(now, now)
-            fresh = (key.account, now, plan.membership, plan.included, key.profile.prepaid)
-            # Whoever was first made it; in any case the row comes back.
-            rows = self._all(
-                f"INSERT INTO account ({COLUMNS}) VALUES (?, ?, ?, ?, ?, NULL)"
-                f" ON CONFLICT (name) DO UPDATE SET name = name RETURNING {COLUMNS}",
-                *fresh,
+            self._all(
+                "INSERT INTO account VALUES (?, ?, ?, ?, ?, NULL) ON CONFLICT (name) DO NOTHING",
+                *(key.account, now, plan.membership, plan.included, key.profile.prepaid),
             )
         clock = rows[0]["clock"]
-        return Account(key.profile, now if clock is None else clock, *rows[0])
+        return Account(key.profile, now if clock is None else clock, **rows[0])
 
     def answering(self, account: Account) -> Account:
         """The account that a question is answered from: now and then a replica, two hours old.
@@ -138,7 +132,7 @@ class Accounts:
     def month(self, account: Account, year: int, number: int) -> Counter:
         """A UTC calendar month: everything used in it, whatever window it was counted in."""
         window = month(year, number)
-        return self._counter(account, window, [Span(window.start, window.end, window)])
+        return self._counter(account, window, [range(window.start, window.end)])
 
     def counter(self, account: Account, window: Window) -> Counter:
         """A billing window: what was used while it was the one that counted.
@@ -158,23 +152,23 @@ class Accounts:
         running = current if current.kind == STRIPE else None
         counters = [self._counter(account, *each) for each in self.windows(account).items()]
         listed = [each for each in counters if each.moved or each.used or each.window == running]
-        starts = sorted(each.window.start for each in listed)
-        cycles = []
+        cycles, starts = [], [each.window.start for each in listed]
         for each in listed:
-            later = [start for start in starts if start > each.window.start]
-            end = later[0] if later and each.window != running else each.window.end
-            cycles.append(replace(each, window=replace(each.window, end=end)))
+            window = each.window
+            if window != running:
+                later = (start for start in starts if start > window.start)
+                window = replace(window, end=min(later, default=window.end))
+            cycles.append(replace(each, window=window))
         return sorted(cycles, key=lambda each: each.window, reverse=True)
 
-    def windows(self, account: Account) -> dict[Window, list[Span]]:
-        """Every window since the account's history began, with the spans that it counted."""
+    def windows(self, account: Account) -> dict[Window, list[range]]:
+        """Every window since the account's history began, with the seconds that it counted."""
         entry = self._all("SELECT min(at) FROM entry WHERE account = ?", account.name)[0][0]
         begins_at = account.profile.begins_at(account.seen_at)
         first = min(begins_at, account.at if entry is None else entry, account.at)
-        found: dict[Window, list[Span]] = {}
-        for epoch in account.profile.epochs(account.seen_at):
-            for span in epoch.spans(first, account.at):
-                found.setdefault(span.window, []).append(span)
+        found: dict[Window, list[range]] = {}
+        for window, seconds in account.profile.spans(account.seen_at, first, account.at):
+            found.setdefault(window, []).append(seconds)
         return found
 
     def require_credit(self, account: Account) -> bool:
@@ -186,13 +180,14 @@ class Accounts:
             raise errors.row("rate_monthly")
         return True
 
-    def charge(self, key: Key, *, request_id: str, sha256: str, now: int) -> None:
+    def charge(self, key: Key, *, request_id: str, sha256: str) -> None:
         """Take one credit, included ones first; raises Refusal when none is left.
 
         A request id can be charged only once.
         """
         with self._transaction():
-            account = self.find(key, now=now)
+            # As of now and not of the request: what later ones took in the meantime counts, too.
+            account = self.find(key, now=int(time.time()))
             prepaid = self.require_credit(account)
             self._all(
                 "INSERT INTO entry (account, at, api, prepaid, key, request_id, sha256)"
@@ -250,13 +245,13 @@ class Accounts:
             self._all("DELETE FROM entry WHERE ?1 IS NULL OR account = ?1", name)
             self._all("DELETE FROM account WHERE ?1 IS NULL OR name = ?1", name)
 
-    def _counter(self, account: Account, window: Window, spans: list[Span]) -> Counter:
-        """What was used in these spans, as far as the account's moment has come."""
+    def _counter(self, account: Account, window: Window, spans: list[range]) -> Counter:
+        """What was used in these seconds, as far as the account's moment has come."""
         history = account.profile.history(account.name, account.seen_at)
         app, api, moved = 0, 0, False
         for span in spans:
-            made_up = history.used(span.start, min(span.end, account.at))
-            real = self._entries(account, span.start, min(span.end, account.at + 1))
+            made_up = history.used(span.start, min(span.stop, account.at))
+            real = self._entries(account, span.start, min(span.stop, account.at + 1))
             app, api = app + made_up[0] + real[0], api + made_up[1] + real[1]
             moved = moved or bool(real[3])
         return Counter(window, max(0, app), max(0, api), moved)

@@ -52,14 +52,14 @@ def row(name: str, parameter: str = "", /, headers: Headers = (), **values: obje
     return Refusal(found.status, [(parameter, sentence)], headers)
 
 
-def plain(status: int, message: str = "", parameter: str = "") -> Refusal:
+def plain(status: int, message: str = "", parameter: str = "", headers: Headers = ()) -> Refusal:
     """A refusal that the table has no row for (404, 413 and the like), in the same JSON form."""
-    return Refusal(status, [(parameter, message or HTTPStatus(status).phrase)])
+    return Refusal(status, [(parameter, message or HTTPStatus(status).phrase)], headers)
 
 
 def busy(message: str) -> Refusal:
     """A refusal for the moment: the same call works in a few seconds."""
-    return Refusal(503, [("", message)], (("Retry-After", "1"),))
+    return plain(503, message, headers=(("Retry-After", "1"),))
 
 
 def echo(text: str) -> str:

@@ -6,8 +6,8 @@ import time
 from collections import deque
 from dataclasses import replace
 
-from dashboard.sandbox import errors, exchange
-from dashboard.sandbox.exchange import Response
+from dashboard.sandbox import errors, messages
+from dashboard.sandbox.messages import Response
 from dashboard.sandbox.parameters import Parameters
 from dashboard.sandbox.pictures import Picture
 from dashboard.sandbox.profiles import Key
@@ -28,7 +28,7 @@ INSTEAD = {
     "html": Response(200, "text/html; charset=utf-8", HTML),
     "redirect": Response(302, "text/html", b"", (("Location", "https://redirected.invalid/"),)),
     "garbage": Response(200, "image/webp", hashlib.shake_256(b"garbage").digest(4096)),
-    "reset": Response(200, "text/plain", b"", delivery=exchange.RESET),
+    "reset": Response(200, "text/plain", b"", delivery=messages.RESET),
 }
 GARBAGE = Response(200, "application/json", b'{"membership": "Premium-20000", "cred')
 
@@ -96,8 +96,8 @@ class Faults:
     def on_the_way(self, key: Key, response: Response) -> Response:
         """The true answer, as it reaches the caller; waits for `slow`."""
         if key.fault == "truncated":
-            return replace(response, delivery=exchange.CUT)
+            return replace(response, delivery=messages.CUT)
         if key.fault == "slow":
             time.sleep(self._settings.slow)
-            return replace(response, delivery=exchange.DRIPPING)
+            return replace(response, delivery=messages.DRIPPING)
         return response

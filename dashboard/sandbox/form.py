@@ -4,13 +4,12 @@ import io
 import re
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from email import message_from_string
 from email.utils import collapse_rfc2231_value
 from typing import IO
 
 from dashboard.sandbox import errors
-from dashboard.sandbox.exchange import Request
+from dashboard.sandbox.messages import Request
 from dashboard.sandbox.parameters import READERS
 
 SPOOL = 1024 * 1024
@@ -21,63 +20,54 @@ UNREADABLE = "The multipart body could not be read."
 HEAD_END = re.compile(rb"\r\n\r\n")
 
 
-@dataclass
 class Form:
     """What a caller sent; of a repeated field the first counts. `file` is the `image` part."""
 
-    fields: dict[str, str] = field(default_factory=dict)
-    filename: str = ""
-    file: IO[bytes] | None = None
+    def __init__(self) -> None:
+        self.filename = ""
+        self.file: IO[bytes] | None = None
+        self._texts: dict[str, io.BytesIO] = {}
+
+    @property
+    def fields(self) -> dict[str, str]:
+        texts = self._texts.items()
+        return {name: text.getvalue().decode("utf-8", "replace") for name, text in texts}
 
     def close(self) -> None:
         if self.file:
             self.file.close()
 
+    def read(self, request: Request) -> None:
+        """Read a request's body; raises Refusal, and EOFError when it breaks off.
 
-def read_form(request: Request) -> Form:
-    """Read a form; raises Refusal, and EOFError when the body breaks off. The caller closes it.
+        A body of another type is a form without fields, as it is to the frameworks upstream.
+        """
+        if request.headers.get_content_type() != "multipart/form-data":
+            return
+        boundary = request.headers.get_boundary("").encode("latin-1", "replace")
+        if not 0 < len(boundary) <= 70:
+            raise errors.plain(400, "The multipart body has no valid boundary.")
+        target: IO[bytes] | None = None
+        for head, data in _parts(request, boundary):
+            if head is not None:
+                target = self._target(*_names(head))
+            elif target is not None:
+                target.write(data)
+                if target is not self.file and target.tell() > MAX_TEXT:
+                    raise errors.plain(400, "A field of the form is too long.")
 
-    A body of another type is a form without fields, as it is to the frameworks upstream.
-    """
-    form = Form()
-    if request.headers.get_content_type() != "multipart/form-data":
-        return form
-    boundary = request.headers.get_boundary("").encode("latin-1", "replace")
-    if not 0 < len(boundary) <= 70:
-        raise errors.plain(400, "The multipart body has no valid boundary.")
-    try:
-        _fill(form, request, boundary)
-    except BaseException:
-        form.close()
-        raise
-    return form
-
-
-def _fill(form: Form, request: Request, boundary: bytes) -> None:
-    """Put the parts where they belong; one that nobody asked for is dropped."""
-    texts: dict[str, io.BytesIO] = {}
-    target: IO[bytes] | None = None
-    parts = 0
-    for head, data in _parts(request, boundary):
-        if head is not None:
-            parts += 1
-            if parts > MAX_PARTS:
-                raise errors.plain(400, "The form has too many fields.")
-            name, filename = _names(head)
-            target = None
-            if name in READERS:
-                # A parameter counts as such when a client sends it as a file, too.
-                target = text = io.BytesIO()
-                texts.setdefault(name, text)
-            elif name == "image" and filename is not None and form.file is None:
-                target = tempfile.SpooledTemporaryFile(SPOOL, prefix="rembg-sandbox-")  # noqa: SIM115
-                form.filename, form.file = filename, target
-        if target is not None:
-            target.write(data)
-            if target is not form.file and target.tell() > MAX_TEXT:
-                raise errors.plain(400, "A field of the form is too long.")
-    for name, text in texts.items():
-        form.fields[name] = text.getvalue().decode("utf-8", "replace")
+    def _target(self, name: str, filename: str | None) -> IO[bytes] | None:
+        """Where a part's data belong; None for a part that nobody asked for."""
+        if name in READERS:
+            # A parameter counts as such when a client sends it as a file, too.
+            text = io.BytesIO()
+            self._texts.setdefault(name, text)
+            return text
+        if name == "image" and filename is not None and self.file is None:
+            self.filename = filename
+            self.file = tempfile.SpooledTemporaryFile(SPOOL, prefix="rembg-sandbox-")  # noqa: SIM115
+            return self.file
+        return None
 
 
 def _names(head: bytes) -> tuple[str, str | None]:
@@ -99,10 +89,13 @@ def _parts(request: Request, boundary: bytes) -> Iterator[tuple[bytes | None, by
     delimiter = re.compile(rb"\r\n--" + re.escape(boundary) + rb"(?:--|[ \t]*\r\n)")
     # What may be the begin of a delimiter is kept until the rest of it is there.
     kept = len(boundary) + 256
-    waiting, in_head = b"\r\n", False
-    while data := request.read():
+    waiting, in_head, heads = b"\r\n", False, 0
+    for data in request.body:
         waiting += data
         while match := (HEAD_END if in_head else delimiter).search(waiting):
+            heads += in_head
+            if heads > MAX_PARTS:
+                raise errors.plain(400, "The form has too many fields.")
             yield (waiting[2 : match.end()], b"") if in_head else (None, waiting[: match.start()])
             if match[0].endswith(b"--"):
                 return

@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.sandbox.calendar import Window
-
 HOUR = 3600
 DAY_HOURS = 24
 MONTH_HOURS = 730.5
@@ -65,32 +63,27 @@ NOTHING = History(0, np.zeros(1, np.int64), np.zeros(1, np.int64))
 
 @lru_cache(maxsize=64)
 def make(
-    name: str, shape: Shape, begins_at: int, seen_at: int, unused: tuple[Window, ...] = ()
+    name: str, shape: Shape, begins_at: int, seen_at: int, unused: tuple[tuple[int, int], ...] = ()
 ) -> History:
     """The history of an account that began at `begins_at` and was first seen at `seen_at`.
 
-    Nothing is used in the windows `unused`.
+    Nothing is used in the times `[start, end)` of `unused`.
     """
-    first = -(-begins_at // HOUR)
-    hours = np.arange(first, seen_at // HOUR + FUTURE_HOURS)
+    first, seen = -(-begins_at // HOUR), seen_at // HOUR
+    hours = np.arange(first, seen + FUTURE_HOURS)
     seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:6], "big")
-    pace = shape.monthly / MONTH_HOURS * _level(shape, hours, seen_at // HOUR)
+    grown = np.clip((hours - first) / max(1, seen - first), 0, 1)
+    level = shape.first_level + (1 - shape.first_level) * grown
+    campaign = np.exp(-(((hours - seen + CAMPAIGN_HOURS_BACK) / CAMPAIGN_WIDTH) ** 2))
+    pace = shape.monthly / MONTH_HOURS * (level * (1 + shape.campaign * campaign))
     pace *= _shares(WEEKDAYS)[(hours // DAY_HOURS + 3) % 7]
     pace *= 0.85 + 0.3 * _chance(hours // DAY_HOURS, seed)
     landing = (hours + 1) * HOUR
-    for window in unused:
-        pace[(landing > window.start) & (landing <= window.end)] = 0
+    for start, end in unused:
+        pace[(landing > start) & (landing <= end)] = 0
     app = (1 - shape.api_share) * pace * _shares(OFFICE)[hours % DAY_HOURS]
     api = shape.api_share * pace * _shares(SCRIPTS)[hours % DAY_HOURS]
     return History(first, _totals(app, hours, seed + 1), _totals(api, hours, seed + 2))
-
-
-def _level(shape: Shape, hours: NDArray[Any], seen: int) -> Floats:
-    grown = np.clip((hours - hours[0]) / max(1, seen - hours[0]), 0, 1)
-    level = shape.first_level + (1 - shape.first_level) * grown
-    bump = np.exp(-(((hours - seen + CAMPAIGN_HOURS_BACK) / CAMPAIGN_WIDTH) ** 2))
-    result: Floats = level * (1 + shape.campaign * bump)
-    return result
 
 
 def _totals(pace: Floats, hours: NDArray[Any], seed: int) -> NDArray[np.int64]:
@@ -109,5 +102,4 @@ def _chance(numbers: NDArray[Any], seed: int) -> Floats:
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     mixed ^= mixed >> np.uint64(31)
-    result: Floats = (mixed >> np.uint64(11)).astype(np.float64) / float(1 << 53)
-    return result
+    return (mixed >> np.uint64(11)) / float(1 << 53)

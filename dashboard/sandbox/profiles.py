@@ -1,89 +1,15 @@
-"""What a key of the sandbox stands for: an account and perhaps a fault."""
+"""The accounts of the sandbox, and what a key stands for: an account and perhaps a fault."""
 
 import re
 from dataclasses import dataclass
-from itertools import pairwise
 
 from dashboard.sandbox import errors
-from dashboard.sandbox.calendar import CALENDAR, DAY, LAST_MOMENT, STRIPE, Anchor, Epoch, month_at
-from dashboard.sandbox.history import NOTHING, History, Shape, make
+from dashboard.sandbox.billing import DAY, Plan, Profile
+from dashboard.sandbox.history import Shape
 
 NAME = re.compile(r"sandbox-[A-Za-z0-9_.-]{1,80}", re.ASCII)
 FAULT = re.compile(r"sandbox-fault-([a-z_]+)(-[A-Za-z0-9_.-]{1,40})?", re.ASCII)
 FAULTS = ("degraded", "slow", "reset", "truncated", "html", "garbage", "redirect", "flaky")
-ALWAYS = 0, LAST_MOMENT * 2
-# A moment of a subscription: so many days after the start of a cycle, which is counted from the
-# one that ran when the account was first seen.
-Point = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What an account pays for: the label, and the credits that each window includes."""
-
-    membership: str
-    included: int
-
-
-@dataclass(frozen=True)
-class Profile:
-    """A kind of account: what it starts with, and how it is billed.
-
-    The subscription began `seconds_before` the account was first seen; None: calendar months. An
-    upgrade is another plan, so many seconds after that; the renewal moves there.
-    """
-
-    plan: Plan
-    prepaid: int
-    seconds_before: int | None = 0
-    shape: Shape | None = None
-    unused: tuple[int, ...] = ()
-    fall_backs: tuple[tuple[Point, Point], ...] = ()
-    upgrades: tuple[tuple[int, Plan], ...] = ()
-    late: int = 0
-    stale: bool = False
-
-    def anchor(self, seen_at: int) -> Anchor:
-        """What renewals follow before the first upgrade."""
-        if self.seconds_before is None:
-            return Anchor(month_at(seen_at).start)
-        return Anchor(seen_at - self.seconds_before)
-
-    def begins_at(self, seen_at: int) -> int:
-        """When the account's history begins, Unix seconds."""
-        if self.shape is None:
-            return seen_at
-        # While a webhook is late the window before still counts, and the history knows none.
-        return self.anchor(seen_at).start(-self.shape.months) + self.late
-
-    def history(self, name: str, seen_at: int) -> History:
-        if self.shape is None:
-            return NOTHING
-        anchor = self.anchor(seen_at)
-        unused = tuple(anchor.window(number) for number in self.unused)
-        return make(name, self.shape, self.begins_at(seen_at), seen_at, unused)
-
-    def plan_at(self, seen_at: int, at: int) -> Plan:
-        """The plan at a moment, as far as nobody set another."""
-        plans = [plan for after, plan in self.upgrades if seen_at + after <= at]
-        return plans[-1] if plans else self.plan
-
-    def epochs(self, seen_at: int) -> tuple[Epoch, ...]:
-        """The times in which windows of one kind and anchor counted, oldest first."""
-        anchor = self.anchor(seen_at)
-        turns = [(ALWAYS[0], CALENDAR if self.seconds_before is None else STRIPE, anchor)]
-        for points in self.fall_backs:
-            for kind, (cycle, days) in zip((CALENDAR, STRIPE), points, strict=True):
-                turns.append((anchor.start(cycle) + days * DAY, kind, anchor))
-        for after, _ in self.upgrades:
-            turns.append((seen_at + after, STRIPE, Anchor(seen_at + after)))
-        turns.append((ALWAYS[1], *turns[-1][1:]))
-        return tuple(
-            Epoch(start, end, kind, anchor, self.late, upgraded=following != anchor)
-            for (start, kind, anchor), (end, _, following) in pairwise(turns)
-        )
-
-
 PREMIUM_5000, PREMIUM_10000 = Plan("Premium-5000", 5_000), Plan("Premium-10000", 9_500)
 PREMIUM_20000 = Plan("Premium-20000", 18_500)
 FRESH = Profile(PREMIUM_20000, 2_000)

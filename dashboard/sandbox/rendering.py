@@ -54,12 +54,11 @@ def render(picture: Picture, parameters: Parameters, segmenter: Segmenter) -> IO
     size = target_size(picture.upright, parameters)
     if is_large(picture, parameters):
         # Decoded twice, as the model's memory and the picture's together would be too much.
-        matte = segmenter.matte(_over(decode(picture, (SIDE, SIDE)), [WHITE]).convert("RGB"))
+        matte = _matte(decode(picture, (SIDE, SIDE)), segmenter)
         pixels = decode(picture, size)
     else:
         pixels = decode(picture, size)
-        small = resized(pixels, (SIDE, SIDE))
-        matte = segmenter.matte(_over(small, [WHITE]).convert("RGB"))
+        matte = _matte(resized(pixels, (SIDE, SIDE)), segmenter)
     # What lies behind the subject, from front to back; JPEG and BMP have no transparency.
     opaque = parameters.format in ("JPEG", "BMP") and not parameters.mask
     backdrops = [each for each in (parameters.bg_color, WHITE if opaque else None) if each]
@@ -69,6 +68,10 @@ def render(picture: Picture, parameters: Parameters, segmenter: Segmenter) -> IO
     target = tempfile.SpooledTemporaryFile(max_size=SPOOL)  # noqa: SIM115
     pixels.save(target, parameters.format, **SAVING[parameters.format])
     return target
+
+
+def _matte(small: Image.Image, segmenter: Segmenter) -> Matte:
+    return segmenter.matte(_over(small, [WHITE]).convert("RGB"))
 
 
 def target_size(native: Size, parameters: Parameters) -> Size:
@@ -145,9 +148,8 @@ def _turn(picture: Image.Image, parameters: Parameters, backdrops: list[Color]) 
     color = _over(Image.new("RGBA", (1, 1)), backdrops)
     # Pillow turns RGBA premultiplied, and takes the colour for it as it is given.
     fill = color.convert("RGBa" if picture.mode == "RGBA" else picture.mode).getpixel((0, 0))
-    (width, height), canvas = picture.size, picture.size
-    if parameters.expand:
-        canvas = _canvas(picture.size, degrees)
+    width, height = picture.size
+    canvas = _canvas(picture.size, degrees) if parameters.expand else picture.size
     cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     # Where in the picture each pixel of the canvas comes from, centre on centre.
     x, y = canvas[0] / 2, canvas[1] / 2

@@ -125,8 +125,7 @@ def _distance_to_border(pixels: Floats) -> Floats:
     strip = Image.fromarray(border.astype(np.uint8)[np.newaxis])
     palette = strip.quantize(4).convert("RGB").getcolors(8) or []
     common = [color for count, color in palette if count > len(border) // 10]
-    distances = [np.linalg.norm(pixels - np.array(color), axis=2) for color in common]
-    nearest: Floats = np.min(distances, axis=0).astype(np.float32)
+    nearest: Floats = np.min([np.linalg.norm(pixels - color, axis=2) for color in common], axis=0)
     return nearest
 
 
@@ -165,11 +164,10 @@ def refine(small: Image.Image, coarse: Floats) -> Matte:
 
 def _blur(planes: Floats, radius: int) -> Floats:
     """The mean of the square around each pixel of each plane; borders go on as they are."""
-    for axis in (1, 2):
-        padding = [(radius, radius) if each == axis else (0, 0) for each in range(3)]
-        padded = np.pad(planes, padding, mode="edge")
-        windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * radius + 1, axis=axis)
-        # Added plane by plane, which is several times faster than a mean over the short axis.
-        total: Floats = sum(np.moveaxis(windows, -1, 0), np.zeros_like(planes))
-        planes = total / np.float32(2 * radius + 1)
+    for _ in range(2):
+        planes = planes.swapaxes(1, 2)
+        padded = np.pad(planes, ((0, 0), (0, 0), (radius, radius)), mode="edge")
+        width, places = planes.shape[2], 2 * radius + 1
+        total = sum((padded[..., at : at + width] for at in range(places)), np.zeros_like(planes))
+        planes = total / np.float32(places)
     return planes

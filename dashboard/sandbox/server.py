@@ -16,12 +16,12 @@ from argparse import ArgumentParser
 from dataclasses import replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import IO, Any
 
-from dashboard.sandbox import errors, exchange
+from dashboard.sandbox import errors, messages
 from dashboard.sandbox.api import Sandbox
 from dashboard.sandbox.errors import Refusal
-from dashboard.sandbox.exchange import MEGABYTE, PIECE, Request, Response
+from dashboard.sandbox.messages import MEGABYTE, PIECE, Request, Response
 from dashboard.sandbox.segmentation import NO_MODEL
 from dashboard.sandbox.settings import BadSetting, Settings
 
@@ -33,14 +33,9 @@ IDLE_TIMEOUT, SEND_TIMEOUT, LINGER = 75.0, 30.0, 2.0
 RST = b"\x01\x00\x00\x00\x00\x00\x00\x00"
 # malloc.h: the size from which glibc maps memory of its own for a block.
 M_MMAP_THRESHOLD = -3
-ALWAYS = (
-    ("X-RemBG-Sandbox", "1"),
-    ("Cache-Control", "no-store"),
-    ("X-Content-Type-Options", "nosniff"),
-)
-FAILED = exchange.refusal(errors.plain(500))
-TOO_SLOW = exchange.refusal(errors.plain(408))
-CUT_OFF = exchange.refusal(errors.plain(400, "The request was cut off."))
+FAILED = messages.refusal(errors.plain(500))
+TOO_SLOW = messages.refusal(errors.plain(408))
+CUT_OFF = messages.refusal(errors.plain(400, "The request was cut off."))
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -86,7 +81,7 @@ class Handler(BaseHTTPRequestHandler):
             request = Request(self)
             response = self.server.sandbox.answer(request)
         except Refusal as exc:
-            response = exchange.refusal(exc)
+            response = messages.refusal(exc)
         except TimeoutError:
             response, self.close_connection = TOO_SLOW, True
         except (EOFError, ConnectionError):
@@ -104,12 +99,11 @@ class Handler(BaseHTTPRequestHandler):
         outcome = response.delivery
         request_id = request.id if request else uuid.uuid4().hex
         try:
-            self._send(response, request_id)
+            with response.open() as body:
+                self._send(response, body, request_id)
         except OSError:
             outcome, self.close_connection = "gone", True
         finally:
-            if not isinstance(response.body, bytes):
-                response.body.close()
             self.server.log(
                 method=self.command,
                 route=self.server.sandbox.route_name(request),
@@ -118,39 +112,41 @@ class Handler(BaseHTTPRequestHandler):
                 seconds=round(time.monotonic() - started, 4),
                 request_id=request_id,
             )
-        if response.delivery != exchange.RESET:
+        if response.delivery != messages.RESET:
             self._end(request)
 
-    def _send(self, response: Response, request_id: str) -> None:
-        if response.delivery == exchange.RESET:
+    def _send(self, response: Response, body: IO[bytes], request_id: str) -> None:
+        if response.delivery == messages.RESET:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RST)
             self.close_connection = True
             self.connection.close()
             return
         self.connection.settimeout(SEND_TIMEOUT)
-        body = io.BytesIO(response.body) if isinstance(response.body, bytes) else response.body
         length = body.seek(0, io.SEEK_END)
         body.seek(0)
+        headers = {
+            "X-RemBG-Sandbox": "1",
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+            "X-RemBG-Sandbox-Model": self.server.sandbox.segmenter.name,
+            "X-Request-Id": request_id,
+            "Content-Type": response.content_type,
+            "Content-Length": str(length),
+            "Connection": "close" if self.close_connection else "keep-alive",
+            **dict(response.headers),
+        }
         self.send_response(response.status)
-        for name, value in (
-            *ALWAYS,
-            ("X-RemBG-Sandbox-Model", self.server.sandbox.segmenter.name),
-            ("X-Request-Id", request_id),
-            ("Content-Type", response.content_type),
-            ("Content-Length", str(length)),
-            ("Connection", "close" if self.close_connection else "keep-alive"),
-            *response.headers,
-        ):
+        for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
             self._send_body(body, length, response.delivery)
 
-    def _send_body(self, body: Any, length: int, delivery: str) -> None:
-        if delivery == exchange.CUT:
+    def _send_body(self, body: IO[bytes], length: int, delivery: str) -> None:
+        if delivery == messages.CUT:
             self.close_connection = True
             length //= 2
-        dripping = delivery == exchange.DRIPPING
+        dripping = delivery == messages.DRIPPING
         size = -(-length // DRIPS) if dripping else PIECE
         for start in range(0, length, size):
             if dripping:
@@ -177,7 +173,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Answer what http.server refuses by itself in RemBG's form."""
-        self._respond(exchange.refusal(errors.plain(code)), None, time.monotonic())
+        self._respond(messages.refusal(errors.plain(code)), None, time.monotonic())
 
     def version_string(self) -> str:
         return "RemBG sandbox"

@@ -52,22 +52,19 @@ class Settings:
             data_dir=data_dir,
             model=PROJECT / (environ.get("SANDBOX_MODEL") or data_dir / "models" / "u2netp.onnx"),
             retry_after=environ.get("SANDBOX_RETRY_AFTER", "45"),
-            **{
-                name: _number(environ, f"SANDBOX_{name.upper()}", *NUMBERS[name])
-                for name in NUMBERS
-            },
+            **{name: _number(environ, name) for name in NUMBERS},
         )
 
 
-def _number(
-    environ: Mapping[str, str], name: str, default: float, least: float, most: float
-) -> Any:
+def _number(environ: Mapping[str, str], name: str) -> Any:
     """A number of the default's type."""
-    text = environ.get(name, str(default))
+    default, least, most = NUMBERS[name]
+    variable = f"SANDBOX_{name.upper()}"
+    text = environ.get(variable, str(default))
     try:
         value = float(text)
     except ValueError:
-        raise BadSetting(f"{name}={text!r}: use a number.") from None
+        raise BadSetting(f"{variable}={text!r}: use a number.") from None
     if not least <= value <= most:
-        raise BadSetting(f"{name}={text!r}: use a number from {least:g} to {most:g}.")
+        raise BadSetting(f"{variable}={text!r}: use a number from {least:g} to {most:g}.")
     return type(default)(value)

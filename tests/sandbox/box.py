@@ -35,12 +35,18 @@ SEEN = unix(2026, 11, 20, 10, 20, 30)
 class Box:
     """A running sandbox."""
 
-    def __init__(self, folder: Path, model: Path = MODEL, **environment: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        model: Path = MODEL,
+        command: tuple[str, ...] = ("-m", "dashboard.sandbox"),
+        **environment: str,
+    ) -> None:
         self.log_file = folder / "log"
         settings = {"DATA_DIR": str(folder), "SANDBOX_PORT": "0", "SANDBOX_MODEL": str(model)}
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "dashboard.sandbox"],
+                [sys.executable, *command],
                 cwd=ROOT,
                 env={**os.environ, **settings, **environment},
                 stdout=subprocess.PIPE,
@@ -50,9 +56,9 @@ class Box:
         self.url = re.search(r"listening on (http://\S+)", line)[1]
         self.port = int(self.url.rpartition(":")[2])
 
-    def stop(self) -> int:
+    def stop(self, how: int = signal.SIGTERM) -> int:
         """Ask it to end as an operator does, and return its exit code."""
-        self.process.send_signal(signal.SIGTERM)
+        self.process.send_signal(how)
         code = self.process.wait(timeout=WAIT)
         self.process.stdout.close()
         return code

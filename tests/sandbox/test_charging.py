@@ -3,6 +3,7 @@
 import hashlib
 import signal
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -70,6 +71,26 @@ def test_r7_at_the_limit_no_more_than_what_is_left_succeed(box: Box, fresh):
 
     assert sorted(each.status_code for each in answers) == [200] * 5 + [429] * 11
     assert len(box.ledger(fresh)) == 5
+
+
+def test_r7_a_call_that_a_later_one_overtook_does_not_get_the_last_credit_again(box: Box, fresh):
+    box.set_account(fresh, included_credits=1, prepaid_credits=0)
+    body, kind = form({}, DOT)
+    head = (
+        b"POST /rmbg HTTP/1.1\r\nHost: x\r\nx-api-key: %s\r\nExpect: 100-continue\r\n"
+        b"Content-Type: %s\r\nContent-Length: %d\r\n\r\n" % (fresh.encode(), kind, len(body))
+    )
+    with socket.create_connection(("127.0.0.1", box.port), timeout=WAIT) as link:
+        link.sendall(head)
+        assert link.recv(1024).startswith(b"HTTP/1.1 100")  # It is under way.
+        began = int(time.time())
+        wait_until(lambda: int(time.time()) > began, "the next second")
+
+        assert box.remove(DOT, key=fresh).status_code == 200
+        link.sendall(body)
+
+        assert link.recv(1024).startswith(b"HTTP/1.1 429")
+    assert len(box.ledger(fresh)) == 1
 
 
 @pytest.mark.parametrize("how", ["terminate", "kill"])

@@ -42,6 +42,11 @@ def tiles(box: Box, key: str, first: int) -> list[dict[str, int]]:
     return found
 
 
+def unused(told: list[dict[str, int]]) -> list[int]:
+    """How many cycles without use follow each other, each time."""
+    return [len(list(run)) for some, run in groupby(told, lambda each: used(each) > 0) if not some]
+
+
 @pytest.mark.parametrize("key", KEYS)
 def test_each_credit_stands_in_one_listed_window_through_27_months(box: Box, seen, key):
     seen(key)
@@ -87,10 +92,7 @@ def test_d15_a_cycle_before_unused_ones_is_listed_with_an_end_that_is_months_lat
 
     told = tiles(box, IDLE, cycles[-1]["periodStartUnix"])
 
-    unused = [
-        len(list(run)) for nothing, run in groupby(told, lambda each: not used(each)) if nothing
-    ]
-    assert unused == [1, 3, 1]
+    assert unused(told) == [1, 3, 1]
     assert [each["periodStartUnix"] for each in told if used(each)] == starts(cycles)[::-1]
     late = [each["periodEndUnix"] - box.told_end(IDLE, each) for each in cycles]
     assert [round(each / (30.4 * DAY)) for each in late if each] == [1, 3, 1]
@@ -101,26 +103,19 @@ def test_d15_a_cycle_before_unused_ones_is_listed_with_an_end_that_is_months_lat
 
 def test_d15_a_listed_end_moves_when_the_unused_cycle_after_it_is_over(box: Box, seen):
     seen(IDLE)
-    unused = next(
-        each for each in tiles(box, IDLE, box.cycles(IDLE)[-1]["periodStartUnix"]) if not used(each)
+    told = tiles(box, IDLE, box.cycles(IDLE)[-1]["periodStartUnix"])
+    start, end = next(
+        (each["periodStartUnix"], each["periodEndUnix"]) for each in told if not used(each)
     )
-    listed, told = {}, set()
-    for moment in (
-        unused["periodStartUnix"] - 1,
-        unused["periodStartUnix"],
-        unused["periodEndUnix"],
-        unused["periodEndUnix"] + 1,
-    ):
+    listed, told_ends = [], set()
+    for moment in (start - 1, start, end, end + 1):
         box.set_clock(IDLE, moment)
-        cycles = box.cycles(IDLE)
-        before = next(
-            each for each in cycles if each["periodStartUnix"] < unused["periodStartUnix"]
-        )
-        listed[moment] = before["periodEndUnix"]
-        told.add(box.told_end(IDLE, before))
+        before = next(each for each in box.cycles(IDLE) if each["periodStartUnix"] < start)
+        listed.append(before["periodEndUnix"])
+        told_ends.add(box.told_end(IDLE, before))
 
-    assert told == {unused["periodStartUnix"] - 1}
-    assert list(listed.values()) == [*told, *told, *told, unused["periodEndUnix"]]
+    assert told_ends == {start - 1}
+    assert listed == [start - 1, start - 1, start - 1, end]
 
 
 def test_d15_unused_cycles_come_in_time_to_come_too(box: Box, seen):
@@ -129,11 +124,7 @@ def test_d15_unused_cycles_come_in_time_to_come_too(box: Box, seen):
 
     box.set_clock(IDLE, MOMENTS[-1])
 
-    told = tiles(box, IDLE, first)
-    unused = [
-        len(list(run)) for nothing, run in groupby(told, lambda each: not used(each)) if nothing
-    ]
-    assert unused == [1, 2, 3]
+    assert unused(tiles(box, IDLE, first)) == [1, 2, 3]
 
 
 def test_d15_a_cycle_that_was_used_by_removals_alone_has_the_next_such_cycles_start(

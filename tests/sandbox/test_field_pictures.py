@@ -167,10 +167,22 @@ def test_u46_exif_wins_over_xmp(box: Box, orientation):
     assert box.picture(image).size == ((320, 240) if orientation == 1 else (240, 320))
 
 
-@pytest.mark.parametrize("orientation", [2, 5, 7])
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
-def test_u46_exif_turns_every_kind_that_has_it(box: Box, kind, orientation):
-    result = box.picture(encoded(PHOTO, kind, exif=exif(orientation)))
+# Its subject is nearer to the upper left corner than to any other.
+LOPSIDED = PHOTO.crop((0, 40, 320, 240))
+PLACES = {
+    **{1: (0.3, 0.15), 2: (0.7, 0.15), 3: (0.7, 0.85), 4: (0.3, 0.85)},
+    **{5: (0.15, 0.3), 6: (0.85, 0.3), 7: (0.85, 0.7), 8: (0.15, 0.7)},
+}
 
-    place = {2: (224, 120), 5: (120, 96), 7: (120, 224)}[orientation]
-    assert result.getpixel(place)[:3] == pytest.approx((190, 30, 40), abs=30)
+
+@pytest.mark.parametrize("orientation", PLACES)
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_u18_u46_exif_turns_every_kind_that_has_it_before_it_is_sized(box: Box, kind, orientation):
+    upright = (80, 50) if orientation < 5 else (80, 128)
+
+    result = box.picture(encoded(LOPSIDED, kind, exif=exif(orientation)), w="80")
+
+    assert result.size == upright
+    assert 0x0112 not in result.getexif()
+    x, y = (int(share * side) for share, side in zip(PLACES[orientation], upright, strict=True))
+    assert result.getpixel((x, y))[:3] == pytest.approx((190, 30, 40), abs=30)

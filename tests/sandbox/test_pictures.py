@@ -49,36 +49,30 @@ def test_the_default_is_webp(box: Box):
     assert Image.open(io.BytesIO(result.content)).format == "WEBP"
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "BMP"])
-def test_formats_without_transparency_come_on_white(box: Box, kind):
-    result = box.picture(SCENE, format=kind.lower())
-
-    assert (result.format, result.mode) == (kind, "RGB")
-    assert all(close(corner, (255, 255, 255)) for corner in corners(result))
-
-
-@pytest.mark.parametrize(
-    ("color", "expected"),
-    [
-        ("#0f0", (0, 255, 0)),
-        ("#00ff00", (0, 255, 0)),
-        ("#00ff00ff", (0, 255, 0)),
-        ("blue", (0, 0, 255)),
-        ("#00f8", (0, 0, 255, 136)),
-        ("#0000ff80", (0, 0, 255, 128)),
-    ],
-)
-def test_bg_color_lies_behind_the_subject(box: Box, color, expected):
-    result = box.picture(SCENE, bg_color=color)
-
-    assert all(corner == expected for corner in corners(result))
-    assert close(at(result), SUBJECT)
+BACKGROUNDS = [
+    ({}, (0, 0, 0, 0)),
+    ({"bg_color": "#0f0"}, (0, 255, 0)),
+    ({"bg_color": "#00ff00"}, (0, 255, 0)),
+    ({"bg_color": "#00ff00ff"}, (0, 255, 0)),
+    ({"bg_color": "blue"}, (0, 0, 255)),
+    ({"bg_color": "#00f8"}, (0, 0, 255, 136)),
+    ({"bg_color": "#643200aa"}, (100, 50, 0, 170)),
+    # These two have no transparency.
+    ({"format": "jpeg"}, (255, 255, 255)),
+    ({"format": "bmp"}, (255, 255, 255)),
+    ({"format": "bmp", "bg_color": "#0000ff80"}, (127, 127, 255)),
+]
 
 
-def test_a_see_through_bg_color_lies_on_white_where_there_is_no_transparency(box: Box):
-    result = box.picture(SCENE, bg_color="#0000ff80", format="bmp")
+@pytest.mark.parametrize("angle", ["0", "30", "45"])
+@pytest.mark.parametrize(("fields", "corner"), BACKGROUNDS)
+def test_the_corners_are_of_the_background_and_new_ones_too(box: Box, fields, corner, angle):
+    result = box.picture(SCENE, angle=angle, **fields)
 
-    assert all(close(corner, (127, 127, 255), 2) for corner in corners(result))
+    assert result.format == fields.get("format", "png").upper()
+    assert result.mode == ("RGBA" if len(corner) == 4 else "RGB")
+    assert all(close(each, corner, 2) for each in corners(result))
+    assert angle != "0" or close(at(result), SUBJECT)
 
 
 def test_mask_is_the_alpha_alone(model_box: Box):
@@ -110,71 +104,27 @@ def test_a_far_too_long_side_is_fitted(box: Box):
 
 
 @pytest.mark.parametrize(
-    ("angle", "point"), [("90", (0.5, 0.7)), ("-90", (0.5, 0.3)), ("180", (0.7, 0.5))]
+    ("fields", "size", "point"),
+    [
+        ({"angle": "90"}, (160, 240), (0.5, 0.7)),
+        ({"angle": "-90"}, (160, 240), (0.5, 0.3)),
+        ({"angle": "180"}, (240, 160), (0.7, 0.5)),
+        ({"angle": "45"}, (283, 283), (0.36, 0.64)),
+        ({"angle": "-45"}, (283, 283), (0.36, 0.36)),
+        ({"angle": "45", "expand": "false"}, (240, 160), (0.36, 0.71)),
+        ({"angle": "90", "w": "120"}, (80, 120), (0.5, 0.7)),
+    ],
 )
-def test_quarter_turns_go_counter_clockwise_and_lose_nothing(box: Box, angle, point):
-    result = box.picture(SCENE, angle=angle)
+def test_turns_go_counter_clockwise_after_w_and_h_and_grow(box: Box, fields, size, point):
+    result = box.picture(SCENE, **fields)
 
-    assert result.size == ((240, 160) if angle == "180" else (160, 240))
+    assert result.size == size
     assert close(at(result, point), (*SUBJECT, 255))
     assert all(corner[3] == 0 for corner in corners(result))
 
 
-def test_a_turned_picture_grows_unless_expand_is_false(box: Box):
-    grown = box.picture(SCENE, angle="45")
-    cropped = box.picture(SCENE, angle="45", expand="false")
-
-    assert grown.size == (283, 283)
-    assert cropped.size == (240, 160)
-    assert all(corner[3] == 0 for corner in (*corners(grown), *corners(cropped)))
-
-
-def test_the_turned_size_comes_after_w_and_h(box: Box):
-    assert box.picture(SCENE, w="120", angle="90").size == (80, 120)
-
-
-@pytest.mark.parametrize(("angle", "point"), [("45", (0.36, 0.64)), ("-45", (0.36, 0.36))])
-def test_other_turns_go_counter_clockwise_too(box: Box, angle, point):
-    assert close(at(box.picture(SCENE, angle=angle), point), (*SUBJECT, 255))
-
-
-@pytest.mark.parametrize(
-    ("fields", "corner"),
-    [
-        ({"bg_color": "red"}, (255, 0, 0)),
-        ({"bg_color": "#643200aa"}, (100, 50, 0, 170)),
-        ({"mask": "true"}, (0,)),
-        ({"format": "bmp"}, (255, 255, 255)),
-    ],
-)
-def test_new_corners_are_of_the_background(box: Box, fields, corner):
-    result = box.picture(SCENE, angle="30", **fields)
-
-    assert all(close(np.atleast_1d(each), corner, 2) for each in corners(result))
-
-
-@pytest.mark.parametrize(
-    ("orientation", "point"),
-    [(1, (0.3, 0.5)), (3, (0.7, 0.5)), (6, (0.5, 0.3)), (8, (0.5, 0.7))],
-    ids=["1", "3", "U18-orientation-6", "8"],
-)
-def test_exif_orientation_is_respected(box: Box, orientation, point):
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    image = encoded(scene(), "JPEG", exif=exif, quality=95)
-
-    result = box.picture(image, name="phone.jpg")
-
-    assert result.size == ((160, 240) if orientation in (6, 8) else (240, 160))
-    assert close(at(result, point), SUBJECT, 30)
-    assert 0x0112 not in result.getexif()
-
-
-def test_sizes_are_those_of_the_upright_picture(box: Box):
-    exif = Image.Exif()
-    exif[0x0112] = 6
-
-    assert box.picture(encoded(scene(), "JPEG", exif=exif), w="80").size == (80, 120)
+def test_new_corners_of_a_mask_are_black(box: Box):
+    assert corners(box.picture(SCENE, mask="true", angle="30")) == [0] * 4
 
 
 def test_u19_broken_exif_is_no_reason_to_refuse(box: Box):

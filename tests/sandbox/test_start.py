@@ -7,14 +7,13 @@ import signal
 import socket
 import subprocess
 import sys
-from urllib.parse import urlsplit
 
 import pytest
 import requests
 
 from dashboard.sandbox.model import fetch, is_right
 from dashboard.sandbox.settings import BadSetting, Settings
-from tests.sandbox.box import MODEL, ROOT
+from tests.sandbox.box import MODEL, ROOT, Box
 from tests.waiting import WAIT, wait_until
 
 
@@ -27,48 +26,29 @@ def answers(url):
 
 
 def test_manage_py_starts_it_too(tmp_path):
-    process = subprocess.Popen(
-        [sys.executable, "manage.py", "sandbox", "--port", "0"],
-        cwd=ROOT,
-        env={**os.environ, "DATA_DIR": str(tmp_path)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )
-    line = process.stdout.readline()
-    process.send_signal(signal.SIGINT)
+    box = Box(tmp_path, command=("manage.py", "sandbox", "--port", "0"))
 
-    assert line.startswith(b"listening on http://127.0.0.1:")
-    assert process.wait(timeout=120) == 0
-    process.stdout.close()
+    assert box.url.startswith("http://127.0.0.1:")
+    assert box.stop(signal.SIGINT) == 0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="another process's limits are Linux's")
 def test_r23_more_visitors_than_it_may_have_files_open_do_not_end_it(tmp_path):
-    process = subprocess.Popen(
-        [sys.executable, "-m", "dashboard.sandbox"],
-        cwd=ROOT,
-        env={**os.environ, "DATA_DIR": str(tmp_path), "SANDBOX_PORT": "0"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    url = urlsplit("http://" + process.stdout.readline().split("http://", 1)[1].strip())
-    few = len(os.listdir(f"/proc/{process.pid}/fd")) + 4
+    box = Box(tmp_path, model=tmp_path / "none")
+    files, process = f"/proc/{box.process.pid}/fd", box.process
+    few = len(os.listdir(files)) + 4
     resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (few, few))
     with contextlib.ExitStack() as stack:
         for _ in range(20):
-            stack.enter_context(socket.create_connection((url.hostname, url.port), timeout=WAIT))
+            stack.enter_context(socket.create_connection(("127.0.0.1", box.port), timeout=WAIT))
         wait_until(
-            lambda: len(os.listdir(f"/proc/{process.pid}/fd")) >= few or process.poll() is not None,
+            lambda: len(os.listdir(files)) >= few or process.poll() is not None,
             "it to have as many files open as it may",
         )
-    wait_until(lambda: answers(url.geturl()) or process.poll() is not None, "it to answer again")
-    is_alive = process.poll() is None
-    process.send_signal(signal.SIGINT)
+    wait_until(lambda: answers(box.url) or process.poll() is not None, "it to answer again")
 
-    assert process.wait(WAIT) == 0
-    assert is_alive
-    process.stdout.close()
+    assert process.poll() is None
+    assert box.stop() == 0
 
 
 @pytest.mark.parametrize(

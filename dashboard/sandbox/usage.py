@@ -1,6 +1,7 @@
 """`GET /api/membership-usage` in all its modes."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -8,7 +9,7 @@ from urllib.parse import parse_qsl
 
 from dashboard.sandbox import errors
 from dashboard.sandbox.accounts import Account, Accounts, Counter
-from dashboard.sandbox.calendar import LAST_MOMENT, STRIPE, Window
+from dashboard.sandbox.billing import LAST_MOMENT, STRIPE, Window
 from dashboard.sandbox.errors import Refusal
 
 DIGITS = re.compile(r"[0-9]{1,12}", re.ASCII)
@@ -18,17 +19,9 @@ def answer(accounts: Accounts, account: Account, query: str) -> dict[str, Any]:
     """The JSON answer for an account; raises Refusal. A list of cycles ignores all the rest."""
     # Of a repeated one the first counts.
     values = dict(reversed(parse_qsl(query, keep_blank_values=True)))
-    if _is_set(values.get("listBillingCycles", "")):
+    if _is_set(values, "listBillingCycles"):
         return {"billingCycles": [_bounds(each) for each in accounts.cycles(account)]}
-    numbers = _numbers(values)
-    if "periodStartUnix" in numbers:
-        start = numbers["periodStartUnix"]
-        top = current = accounts.counter(account, _window(accounts, account, start))
-    else:
-        now = datetime.fromtimestamp(account.at, UTC)
-        year = numbers.get("year", now.year)
-        top = accounts.month(account, year, numbers.get("month", now.month))
-        current = accounts.counter(account, account.current_window())
+    top, cycle = _counters(accounts, account, values)
     document = {
         "membership": account.plan.membership,
         "credits": account.plan.included,
@@ -36,28 +29,33 @@ def answer(accounts: Accounts, account: Account, query: str) -> dict[str, Any]:
         "app_usage": top.app,
         "api_usage": top.api,
     }
-    if _asks_for_cycle(values):
-        document["billingCycle"] = _block(account, current)
+    flags = [flag.strip() for flag in values.get("expand", "").split(",")]
+    if "billing_cycle" in flags or _is_set(values, "includeBillingCycle"):
+        document["billingCycle"] = _billing_cycle(account, cycle)
     return document
 
 
-def _asks_for_cycle(values: dict[str, str]) -> bool:
-    flags = [flag.strip() for flag in values.get("expand", "").split(",")]
-    return "billing_cycle" in flags or _is_set(values.get("includeBillingCycle", ""))
-
-
-def _is_set(text: str) -> bool:
-    return text.lower() in ("1", "true")
-
-
-def _numbers(values: dict[str, str]) -> dict[str, int]:
-    if "periodStartUnix" in values and ("year" in values or "month" in values):
+def _counters(
+    accounts: Accounts, account: Account, values: dict[str, str]
+) -> tuple[Counter, Counter]:
+    """The counters of the month or window that is asked for, and of the cycle to go with it."""
+    if "periodStartUnix" in values and values.keys() & {"year", "month"}:
         message = "Cannot use 'periodStartUnix' together with 'year' or 'month'."
         raise errors.plain(400, message)
     numbers, problems = errors.read_each(READERS, values)
     if problems:
         raise Refusal(400, problems)
-    return numbers
+    if "periodStartUnix" in numbers:
+        asked = accounts.counter(account, _window(accounts, account, numbers["periodStartUnix"]))
+        return asked, asked
+    now = datetime.fromtimestamp(account.at, UTC)
+    year, month = numbers.get("year", now.year), numbers.get("month", now.month)
+    cycle = accounts.counter(account, account.current_window())
+    return accounts.month(account, year, month), cycle
+
+
+def _is_set(values: dict[str, str], name: str) -> bool:
+    return values.get(name, "").lower() in ("1", "true")
 
 
 def _whole(least: int, most: int, name: str, text: str) -> int:
@@ -67,7 +65,7 @@ def _whole(least: int, most: int, name: str, text: str) -> int:
     return int(text)
 
 
-READERS = {
+READERS: dict[str, Callable[[str, str], int]] = {
     "year": partial(_whole, 1, 9999),
     "month": partial(_whole, 1, 12),
     "periodStartUnix": partial(_whole, 0, LAST_MOMENT),
@@ -76,11 +74,11 @@ READERS = {
 
 def _window(accounts: Accounts, account: Account, start: int) -> Window:
     """The window that begins at this second; for any other second one without usage."""
-    natural = account.epoch_at(start).window_at(start)
-    for window in (*accounts.windows(account), natural):
+    scheduled = account.schedule_at(start).window_at(start)
+    for window in (*accounts.windows(account), scheduled):
         if window.start == start:
             return window
-    return Window(start, natural.end, "")
+    return Window(start, scheduled.end, "")
 
 
 def _bounds(counter: Counter) -> dict[str, int]:
@@ -93,13 +91,12 @@ def _bounds(counter: Counter) -> dict[str, int]:
     }
 
 
-def _block(account: Account, counter: Counter) -> dict[str, Any]:
-    included = account.plan.included
+def _billing_cycle(account: Account, counter: Counter) -> dict[str, Any]:
     return {
         **_bounds(counter),
-        "includedCredits": included,
+        "includedCredits": account.plan.included,
         "prepaidCredits": account.prepaid,
         "usedIncludedCredits": counter.used,
-        "remainingIncludedCredits": max(0, included - counter.used),
+        "remainingIncludedCredits": max(0, account.plan.included - counter.used),
         "stripeBillingSynced": counter.window.kind == STRIPE,
     }

@@ -1,14 +1,15 @@
 """Billing windows tile time, whatever the anchor."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.sandbox.calendar import LAST_MOMENT, STRIPE, Anchor, Epoch, month, month_at
+from dashboard.sandbox.billing import LAST_MOMENT, MONTHS, STRIPE, Schedule, month
 from dashboard.sandbox.history import Shape, make
-from dashboard.sandbox.profiles import PROFILES
+from dashboard.sandbox.profiles import FRESH, PROFILES
 from tests.sandbox.box import SEEN, unix
 
 moments = st.integers(0, LAST_MOMENT - 1)
@@ -16,7 +17,7 @@ moments = st.integers(0, LAST_MOMENT - 1)
 
 @given(anchor=moments, at=moments)
 def test_a_window_holds_its_moment(anchor, at):
-    window = Anchor(anchor).window_at(at)
+    window = Schedule(anchor).window_at(at)
 
     assert window.start <= at < window.end
     assert 28 <= (window.end - window.start) / 86_400 <= 31
@@ -24,7 +25,7 @@ def test_a_window_holds_its_moment(anchor, at):
 
 @given(anchor=moments, number=st.integers(-600, 600))
 def test_windows_follow_each_other_without_gap_or_overlap(anchor, number):
-    anchor = Anchor(min(anchor, unix(2045, 1, 1)) + unix(2025, 1, 1) - unix(1970, 1, 1))
+    anchor = Schedule(min(anchor, unix(2045, 1, 1)) + unix(2025, 1, 1) - unix(1970, 1, 1))
 
     assert anchor.window(number).end == anchor.window(number + 1).start
     assert anchor.number_at(anchor.start(number)) == number
@@ -33,10 +34,10 @@ def test_windows_follow_each_other_without_gap_or_overlap(anchor, number):
 
 @given(at=moments)
 def test_calendar_months_tile_time_too(at):
-    window = month_at(at)
+    window = MONTHS.window_at(at)
 
     assert window.start <= at < window.end
-    assert month_at(window.end).start == window.end
+    assert MONTHS.window_at(window.end).start == window.end
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,7 @@ def test_calendar_months_tile_time_too(at):
     [(1, (2024, 2, 29)), (2, (2024, 3, 31)), (3, (2024, 4, 30)), (13, (2025, 2, 28))],
 )
 def test_d12_a_month_without_the_anchors_day_renews_on_its_last(number, expected):
-    anchor = Anchor(unix(2024, 1, 31, 23, 59, 59))
+    anchor = Schedule(unix(2024, 1, 31, 23, 59, 59))
 
     assert anchor.start(number) == unix(*expected, 23, 59, 59)
 
@@ -59,35 +60,38 @@ def test_the_last_month_of_all_has_an_end():
     anchor=moments,
     late=st.sampled_from([0, 3600, 86_400]),
 )
-def test_the_spans_of_an_epoch_follow_each_other(first, length, anchor, late):
-    epoch = Epoch(0, LAST_MOMENT, STRIPE, Anchor(anchor), late)
+def test_the_spans_of_a_schedule_follow_each_other(first, length, anchor, late):
     last = min(first + length, LAST_MOMENT - 1)
 
-    spans = list(epoch.spans(first, last))
+    spans = list(replace(FRESH, late=late).spans(anchor, first, last))
 
-    assert spans[0].start == first
-    assert spans[-1].end > last
-    assert all(a.end == b.start for a, b in pairwise(spans))
-    assert all(a.window.end == b.window.start for a, b in pairwise(spans))
-    assert all(each.end - late <= each.window.end for each in spans)
+    windows, seconds = zip(*spans, strict=True)
+    assert seconds[0].start == first
+    assert seconds[-1].stop > last
+    assert all(a.stop == b.start for a, b in pairwise(seconds))
+    assert all(a.end == b.start for a, b in pairwise(windows))
+    assert all(counted.stop - late <= window.end for window, counted in spans)
 
 
 @pytest.mark.parametrize("name", PROFILES)
-def test_the_epochs_of_every_account_tile_time(name):
-    epochs = PROFILES[name].epochs(SEEN)
+def test_the_spans_of_every_account_tile_time(name):
+    first, last = SEEN - 900 * 86_400, SEEN + 900 * 86_400
 
-    assert (epochs[0].start, epochs[-1].end > LAST_MOMENT) == (0, True)
-    assert all(a.end == b.start and a.start < a.end for a, b in pairwise(epochs))
+    seconds = [each for _, each in PROFILES[name].spans(SEEN, first, last)]
+
+    assert seconds[0].start == first
+    assert seconds[-1].stop > last
+    assert all(a.stop == b.start and a.start < a.stop for a, b in pairwise(seconds))
 
 
 @pytest.mark.parametrize("name", ["sandbox-switch", "sandbox-upgrade"])
 def test_fall_backs_and_upgrades_come_in_mid_cycle_whenever_an_account_was_first_seen(name):
     for day in range(0, 366, 5):
-        epochs = PROFILES[name].epochs(SEEN + day * 86_400 + day * 997)
-        for epoch, following in pairwise(epochs):
-            stripe = epoch if epoch.kind == STRIPE else following
-            window = stripe.window_at(epoch.end)
-            assert window.start + 4 * 86_400 < epoch.end < window.end - 4 * 86_400
+        schedules = PROFILES[name].schedules(SEEN + day * 86_400 + day * 997)
+        for (_, schedule), (moment, following) in pairwise(schedules):
+            stripe = schedule if schedule.kind == STRIPE else following
+            window = stripe.window_at(moment)
+            assert window.start + 4 * 86_400 < moment < window.end - 4 * 86_400
 
 
 SHAPE = Shape(monthly=17_000, months=13, campaign=0.7)
@@ -128,7 +132,6 @@ def test_made_up_use_stays_within_the_plan(name):
         seen = unix(2026, 1, 1) + day * 86_400 + 12_345
         history = profile.history(name, seen)
 
-        for epoch in profile.epochs(seen):
-            for span in epoch.spans(profile.begins_at(seen), seen + 60 * 86_400):
-                plan = profile.plan_at(seen, span.start)
-                assert sum(history.used(span.start, span.end)) <= plan.included
+        for _, counted in profile.spans(seen, profile.begins_at(seen), seen + 60 * 86_400):
+            plan = profile.plan_at(seen, counted.start)
+            assert sum(history.used(counted.start, counted.stop)) <= plan.included

@@ -1,9 +1,11 @@
-"""A request as the sandbox reads it, and its response before it goes out."""
+"""HTTP messages: a request as the sandbox reads it, and a response before it goes out."""
 
+import io
 import json
 import re
 import time
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from email.errors import FirstHeaderLineIsContinuationDefect, MissingHeaderBodySeparatorDefect
 from email.message import Message
@@ -25,7 +27,11 @@ WHOLE, CUT, RESET, DRIPPING = "whole", "cut", "reset", "dripping"
 
 
 class Request:
-    """One request, its body read once; `now` in Unix seconds. Raises Refusal for a bad head."""
+    """One request; `now` in Unix seconds. Raises Refusal for a bad head.
+
+    `body` yields the bytes as they come, once. It raises EOFError when they break off,
+    TimeoutError, and Refusal (413 beyond the limit).
+    """
 
     def __init__(self, handler: BaseHTTPRequestHandler) -> None:
         if len(handler.requestline.split()) != 3:
@@ -38,70 +44,68 @@ class Request:
         self.path, _, self.query = handler.path.partition("?")
         self.id, self.now = uuid.uuid4().hex, int(time.time())
         length = _body_length(self.headers)
-        self._chunked, self._left = length is None, length or 0
-        self.received, self.ended = 0, length == 0
+        self.body = self._read(length)
+        self._received, self._ended = 0, False
         # Whether the caller waits for our 100 before it sends its body.
-        expects = self.headers.get("expect", "").lower() == "100-continue"
-        self.awaits_word = expects and not self.ended
+        self.awaits_word = self.headers.get("expect", "").lower() == "100-continue" and length != 0
 
     def header(self, name: str) -> str | None:
         """A header's value; values of a repeated one joined by commas."""
         values = self.headers.get_all(name)
         return ", ".join(values) if values else None
 
-    def read(self) -> bytes:
-        """Some bytes of the body, b"" at the end.
+    def drain(self) -> bool:
+        """Read what is left, so that the next request can follow; False where that fails."""
+        try:
+            for _ in self.body:
+                pass
+        except (EOFError, OSError, Refusal):
+            pass
+        return self._ended
 
-        Raises EOFError when it breaks off, TimeoutError, and Refusal (413 beyond the limit).
-        """
-        if self.ended:
-            return b""
-        if self.received + self._left > BODY_LIMIT:
+    def _read(self, length: int | None) -> Iterator[bytes]:
+        if length is not None:
+            yield from self._read_bytes(length)
+        else:
+            self._give_word()
+            while size := self._chunk_size():
+                yield from self._read_bytes(size)
+                if self._line() != b"\r\n":
+                    raise errors.plain(400, "A chunk is longer than it says.")
+            # Trailers are read and dropped (RFC 9112, 7.1).
+            while self._line() != b"\r\n":
+                pass
+        self._ended = True
+
+    def _read_bytes(self, left: int) -> Iterator[bytes]:
+        self._received += left
+        if self._received > BODY_LIMIT:
             raise errors.plain(413, f"The request is larger than {BODY_LIMIT // MEGABYTE} MB.")
+        self._give_word()
+        while left:
+            part = self._handler.rfile.read1(min(PIECE, left))
+            if not part:
+                raise EOFError
+            left -= len(part)
+            yield part
+
+    def _give_word(self) -> None:
         if self.awaits_word:
             self.awaits_word = False
             self._handler.send_response_only(100)
             self._handler.end_headers()
-        if not self._left:
-            return self._next_chunk()
-        part = self._handler.rfile.read1(min(PIECE, self._left))
-        if not part:
-            raise EOFError
-        self._left -= len(part)
-        self.received += len(part)
-        if not self._left:
-            self.ended = not self._chunked
-            if self._chunked and self._line() != b"\r\n":
-                raise errors.plain(400, "A chunk is longer than it says.")
-        return part
 
-    def _next_chunk(self) -> bytes:
+    def _chunk_size(self) -> int:
         match = CHUNK_SIZE.fullmatch(self._line())
         if match is None:
             raise errors.plain(400, "A chunk has no valid size.")
-        self._left = int(match[1], 16)
-        if self._left:
-            return self.read()
-        # Trailers are read and dropped (RFC 9112, 7.1).
-        while self._line() != b"\r\n":
-            pass
-        self.ended = True
-        return b""
+        return int(match[1], 16)
 
     def _line(self) -> bytes:
         line = self._handler.rfile.readline(MAX_LINE)
         if not line:
             raise EOFError
         return line
-
-    def drain(self) -> bool:
-        """Read what is left, so that the next request can follow; False where that fails."""
-        try:
-            while self.read():
-                pass
-        except (EOFError, OSError, Refusal):
-            return False
-        return True
 
 
 def _body_length(headers: Message) -> int | None:
@@ -133,6 +137,9 @@ class Response:
     body: bytes | IO[bytes]
     headers: Headers = ()
     delivery: str = WHOLE
+
+    def open(self) -> IO[bytes]:
+        return io.BytesIO(self.body) if isinstance(self.body, bytes) else self.body
 
 
 def document(content: Any, *, status: int = 200, headers: Headers = ()) -> Response:
