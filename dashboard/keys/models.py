@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import ClassVar
-from uuid import UUID
 
 from django.conf import settings
 from django.db import models
@@ -20,7 +18,6 @@ from dashboard.keys.breakers import OpenBreaker as OpenBreaker
 from dashboard.keys.keychecks import KeyCheck as KeyCheck
 from dashboard.keys.pricing import CreditPrice as CreditPrice
 from dashboard.keys.ring import ring
-from dashboard.lib.prepared import PreparedUpdate
 from dashboard.lib.redaction import remember
 from dashboard.lib.sealing import Sealed
 from dashboard.rembg.client import Client
@@ -100,12 +97,9 @@ class Account(models.Model):
         """Remember what the newest good reading says, in credits; an unknown cycle changes none."""
         if self.degraded_at and spendable:
             self.note_well(before=asked_at)
-        if cycle_start_at and cycle_end_at:
-            STANDING.update(
-                account=self.pk, spendable=spendable, start=cycle_start_at, end=cycle_end_at
-            )
-        else:
-            Account.objects.filter(pk=self.pk).update(spendable_credits=spendable)
+        cycle = {"cycle_start_at": cycle_start_at, "cycle_end_at": cycle_end_at}
+        known = cycle if all(cycle.values()) else {}
+        Account.objects.filter(pk=self.pk).update(spendable_credits=spendable, **known)
 
     def note_well(self, *, before: datetime) -> bool:
         """Take it again for removals by itself, if it was last degraded before this moment."""
@@ -113,12 +107,12 @@ class Account(models.Model):
         return bool(degraded.update(degraded_at=None))
 
 
-def note_degraded(account: UUID, *, at: datetime) -> None:
+def note_degraded(account: uuid.UUID, *, at: datetime) -> None:
     """Note that it answered a removal as an account without credits does."""
     Account.objects.filter(pk=account).update(degraded_at=at)
 
 
-def note_charged(account: UUID, *, at: datetime) -> None:
+def note_charged(account: uuid.UUID, *, at: datetime) -> None:
     """Count one more credit charged through us, and let the account be read soon (D21).
 
     One whose last reading failed keeps its pace. Call it in the transaction that says "charged".
@@ -129,18 +123,6 @@ def note_charged(account: UUID, *, at: datetime) -> None:
         removed_credits=F("removed_credits") + 1,
         next_poll_at=Case(sooner, default=F("next_poll_at")),
     )
-
-
-STANDING = PreparedUpdate(
-    lambda account, spendable, start, end: (
-        Account.objects.filter(pk=account),
-        {"spendable_credits": spendable, "cycle_start_at": start, "cycle_end_at": end},
-    ),
-    account=UUID,
-    spendable=int,
-    start=datetime,
-    end=datetime,
-)
 
 
 # One refusal may be an upset of RemBG's; after the second nothing is sent with the key (F15).
@@ -244,8 +226,8 @@ class ApiKey(models.Model):
 
     def note_accepted(self, *, at: datetime) -> bool:
         """RemBG took the key: forget refusals and end a pause; False if it was replaced since."""
-        noted = ACCEPTED.update(key=self.pk, replaced_at=self.replaced_at, at=at)
-        return self._noted(bool(noted), accepted(at))
+        forgotten = {"refusals": 0, "refusal": "", "paused_at": None, "unreadable_at": None}
+        return self._note(tested_at=at, accepted_at=at, **forgotten)
 
     def note_refused(self, error: RembgError, *, at: datetime) -> bool:
         """RemBG refused the key (401, 403): after two in a row it is paused (F15, F16).
@@ -310,29 +292,10 @@ class ApiKey(models.Model):
     def _note(self, *conditions: Q, **changes: object) -> bool:
         """Change the row, unless the secret in it is no longer the one that this was learnt of."""
         same_secret = ApiKey.objects.filter(*conditions, pk=self.pk, replaced_at=self.replaced_at)
-        return self._noted(bool(same_secret.update(**changes)), changes)
-
-    def _noted(self, noted: bool, changes: Mapping[str, object]) -> bool:
+        noted = bool(same_secret.update(**changes))
         if noted and any(hasattr(value, "resolve_expression") for value in changes.values()):
             self.refresh_from_db(fields=list(changes))
         elif noted:
             for name, value in changes.items():
                 setattr(self, name, value)
         return noted
-
-
-def accepted(at: datetime) -> dict[str, object]:
-    """Return what changes in a key that RemBG took."""
-    forgotten = {"refusals": 0, "refusal": "", "paused_at": None, "unreadable_at": None}
-    return {"tested_at": at, "accepted_at": at, **forgotten}
-
-
-ACCEPTED = PreparedUpdate(
-    lambda key, replaced_at, at: (
-        ApiKey.objects.filter(pk=key, replaced_at=replaced_at),
-        accepted(at),
-    ),
-    key=UUID,
-    replaced_at=datetime,
-    at=datetime,
-)

@@ -12,11 +12,10 @@ from django.db import transaction
 from django.db.models import Case, Count, F, Q, QuerySet, Subquery, When
 
 from dashboard.keys.models import Account
-from dashboard.lib.prepared import Prepared
 from dashboard.removals.errors import OverBudget, Refusal
 from dashboard.removals.models import Budget, Removal, Spending, Subject, hold
 from dashboard.removals.periods import Period, first_accounts, periods, running_cycle
-from dashboard.teams.models import Membership, Role, Team
+from dashboard.teams.models import Membership, Team
 
 # What a removal says of each kind of subject.
 FIELDS = {Subject.MEMBER: "user", Subject.KEY: "virtual_key", Subject.TAG: "tag"}
@@ -156,11 +155,9 @@ def strained(membership: Membership, *, at: datetime) -> list[Use]:
 
     One query: a cycle without a row has seen nothing taken.
     """
-    asked = {"team": membership.team_id, "at": at}
-    if membership.may(Role.ADMIN):
-        found = STRAINED.objects(**asked)
-    else:
-        found = STRAINED_OWN.objects(**asked, user=str(membership.user_id))
+    seen = Budget.objects.seen_by(membership)
+    rows = Spending.objects.covering(at).at_a_limit().filter(budget__in=seen)
+    found = rows.annotate(**_cycle(membership.team_id, "budget__")).select_related("budget")
     cycles = ((one, _followed(one, at=at)) for one in found)
     uses = [
         Use(one.budget, period, one.taken)
@@ -168,16 +165,6 @@ def strained(membership: Membership, *, at: datetime) -> list[Use]:
         if one.start_at == period.start_at
     ]
     return sorted(uses, key=lambda use: (-use.nearness, use.budget.name))
-
-
-def _strained(team: int, at: datetime, user: str = "") -> QuerySet[Spending, Any]:
-    """Return those at a limit, with the cycle that each follows."""
-    seen = Budget.objects.filter(team=team)
-    rows = Spending.objects.covering(at).filter(
-        Q(taken__gte=F("budget__soft")) | Q(taken__gte=F("budget__hard")),
-        budget__in=seen.of_own(user) if user else seen,
-    )
-    return rows.annotate(**_cycle(team, "budget__")).select_related("budget")
 
 
 def binding_query(team: int, user: str, key: str, tag: str) -> QuerySet[Budget, Any]:
@@ -200,10 +187,6 @@ def _followed(row: Any, *, at: datetime) -> Period:
     """Return the cycle that a budget counts in, out of what `_cycle` told of it."""
     account = Account(cycle_start_at=row.cycle_start_at, cycle_end_at=row.cycle_end_at)
     return running_cycle(account, at=at)
-
-
-STRAINED = Prepared(_strained, team=int, at=datetime)
-STRAINED_OWN = Prepared(_strained, team=int, at=datetime, user=str)
 
 
 def tightest(found: Iterable[Use]) -> Use | None:
