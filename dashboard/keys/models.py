@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from django.conf import settings
-from django.db import models
+from django.db import IntegrityError, models, transaction
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Least
 from django.utils import timezone
@@ -19,7 +19,7 @@ from dashboard.keys.keychecks import KeyCheck as KeyCheck
 from dashboard.keys.pricing import CreditPrice as CreditPrice
 from dashboard.keys.ring import ring
 from dashboard.lib.redaction import remember
-from dashboard.lib.sealing import Sealed
+from dashboard.lib.sealing import Sealed, SealError
 from dashboard.rembg.client import Client
 from dashboard.rembg.errors import RembgError
 from dashboard.rembg.wire import Timeouts
@@ -139,6 +139,15 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
         """Those whose secret is still kept: all but the archived."""
         return self.exclude(kid="")
 
+    def without_fingerprint(self) -> ApiKeyQuerySet:
+        """Those that were sealed before there were fingerprints, and are not archived."""
+        return self.sealed().filter(fingerprint="")
+
+    def with_secret(self, team: Team, secret: str) -> ApiKeyQuerySet:
+        """The one of the team with this secret; what other teams have is nobody's business (K3)."""
+        prints = ring().fingerprints(secret, place=_fingerprint_place(team.pk))
+        return self.active().filter(team=team, fingerprint__in=prints.values())
+
     def by_account(self) -> ApiKeyQuerySet:
         return self.select_related("account").order_by("account__label", "label", "pk")
 
@@ -165,6 +174,8 @@ class ApiKey(models.Model):
     hint = models.CharField(max_length=4)
     kid = models.CharField(max_length=16, blank=True)
     blob = models.BinaryField()
+    # By which the team's key with the same secret is found: sealed twice, it has two ciphertexts.
+    fingerprint = models.CharField(max_length=64, blank=True, default="", db_default="")
     added_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
     )
@@ -190,6 +201,11 @@ class ApiKey(models.Model):
                 condition=Q(archived_at=None),
                 name="apikey_label_unique_in_team",
             ),
+            models.UniqueConstraint(
+                fields=["team", "fingerprint"],
+                condition=~Q(fingerprint=""),
+                name="apikey_secret_unique_in_team",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -205,12 +221,26 @@ class ApiKey(models.Model):
         KeyCheck.objects.ensure(ring())
         sealed = ring().seal(secret, place=self.place)
         self.kid, self.blob, self.hint = sealed.kid, sealed.blob, secret[-4:]
+        self.fingerprint = self._fingerprint_of(secret)
 
     def open(self) -> str:
         """Return the secret; raise SealError. Only clients and `reencrypt` need it."""
         secret = ring().open(Sealed(self.kid, bytes(self.blob)), place=self.place)
         remember(secret)
         return secret
+
+    def _fingerprint_of(self, secret: str) -> str:
+        place = _fingerprint_place(self.team_id)
+        return ring().fingerprints(secret, place=place)[self.kid]
+
+    def note_fingerprint(self) -> bool:
+        """Note the fingerprint; False for a key that does not open, or that the team has twice."""
+        try:
+            self.fingerprint = self._fingerprint_of(self.open())
+            with transaction.atomic():
+                return self._note(fingerprint=self.fingerprint)
+        except (SealError, IntegrityError):
+            return False
 
     def client(self) -> Client:
         """Return a client that speaks to RemBG with this key; raise SealError."""
@@ -263,6 +293,7 @@ class ApiKey(models.Model):
             kid=self.kid,
             blob=self.blob,
             hint=self.hint,
+            fingerprint=self.fingerprint,
             replaced_at=at,
             tested_at=None,
             accepted_at=None,
@@ -281,13 +312,18 @@ class ApiKey(models.Model):
 
     def archive(self, *, at: datetime) -> bool:
         """Use it no more and forget its secret; False if it was before. Its history stays."""
-        return self._note(Q(archived_at=None), archived_at=at, kid="", blob=b"")
+        return self._note(Q(archived_at=None), archived_at=at, kid="", blob=b"", fingerprint="")
 
     def reseal(self) -> bool:
         """Seal it with the newest encryption key; False if it changed since. Raise SealError."""
         before = ApiKey.objects.filter(pk=self.pk, kid=self.kid, blob=bytes(self.blob))
         self.seal(self.open())
-        return bool(before.update(kid=self.kid, blob=self.blob))
+        sealed = {"kid": self.kid, "blob": self.blob}
+        try:
+            with transaction.atomic():
+                return bool(before.update(**sealed, fingerprint=self.fingerprint))
+        except IntegrityError:  # The team has this secret in another row, too.
+            return bool(before.update(**sealed, fingerprint=""))
 
     def _note(self, *conditions: Q, **changes: object) -> bool:
         """Change the row, unless the secret in it is no longer the one that this was learnt of."""
@@ -299,3 +335,7 @@ class ApiKey(models.Model):
             for name, value in changes.items():
                 setattr(self, name, value)
         return noted
+
+
+def _fingerprint_place(team: int) -> str:
+    return f"{team}|apikey"
