@@ -153,16 +153,16 @@ def uses(budgets: Iterable[Budget], *, at: datetime) -> list[Use]:
 def strained(membership: Membership, *, at: datetime) -> list[Use]:
     """Return what a person may see of budgets that warn or are spent, the fullest first.
 
-    One query: a cycle without a row has seen nothing taken.
+    A cycle without a row has seen nothing taken (1 query, 2 if one follows the first account).
     """
     seen = Budget.objects.seen_by(membership)
-    rows = Spending.objects.covering(at).at_a_limit().filter(budget__in=seen)
-    found = rows.annotate(**_cycle(membership.team_id, "budget__")).select_related("budget")
-    cycles = ((one, _followed(one, at=at)) for one in found)
+    limited = Spending.objects.covering(at).at_a_limit().filter(budget__in=seen)
+    rows = list(limited.select_related("budget__account"))
+    followed = periods((row.budget for row in rows), at=at)
     uses = [
-        Use(one.budget, period, one.taken)
-        for one, period in cycles
-        if one.start_at == period.start_at
+        Use(row.budget, followed[row.budget], row.taken)
+        for row in rows
+        if row.start_at == followed[row.budget].start_at
     ]
     return sorted(uses, key=lambda use: (-use.nearness, use.budget.name))
 
@@ -172,12 +172,12 @@ def binding_query(team: int, user: str, key: str, tag: str) -> QuerySet[Budget, 
     return Budget.objects.binding(team, user=user, key=key, tag=tag).annotate(**_cycle(team))
 
 
-def _cycle(team: int, path: str = "") -> dict[str, Case]:
+def _cycle(team: int) -> dict[str, Case]:
     """Return when the cycle that a budget follows starts and ends, as last read."""
     return {
         name: Case(
-            When(**{f"{path}account": None}, then=Subquery(first_accounts(team).values(name)[:1])),
-            default=F(f"{path}account__{name}"),
+            When(account=None, then=Subquery(first_accounts(team).values(name)[:1])),
+            default=F(f"account__{name}"),
         )
         for name in ("cycle_start_at", "cycle_end_at")
     }

@@ -228,8 +228,8 @@ def read_months(account: Account, key: ApiKey, *, at: datetime) -> int:
 
 def _refuse_double(team: Team, secret: str, *, besides: ApiKey | None = None) -> None:
     """Raise AlreadyAdded if the team has this secret in another row (1 query)."""
-    same = ApiKey.objects.with_secret(team, secret).exclude(pk=besides and besides.pk).first()
-    if same is not None:
+    same = ApiKey.objects.with_secret(team, secret).first()
+    if same is not None and same != besides:
         raise AlreadyAdded(same)
 
 
