@@ -117,6 +117,7 @@ def accounts(count: int) -> list[Account]:
             kind="stripe",
             start_at=first + CYCLE * nth + timedelta(seconds=number),
             end_at=first + CYCLE * (nth + 1) + timedelta(seconds=number),
+            told_end_at=first + CYCLE * (nth + 1) + timedelta(seconds=number),
             first_seen_at=now,
             **counters,
         )

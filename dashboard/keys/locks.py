@@ -12,19 +12,10 @@ from django.utils.translation import gettext as _
 
 from dashboard.keys.models import ApiKey, KeyCheck
 from dashboard.keys.ring import ring
-from dashboard.lib.prepared import Prepared
 from dashboard.lib.sealing import SealError, UnknownKey
 from dashboard.teams.audit import record
 
 LOCKED = 503
-# The keys that sealed something, and whether a secret that they sealed is still kept.
-USED = Prepared(
-    lambda: (
-        KeyCheck.objects.filter(lost_at=None)
-        .annotate(is_needed=Exists(ApiKey.objects.sealed().filter(kid=OuterRef("kid"))))
-        .values_list("kid", "blob", "is_needed")
-    )
-)
 
 
 def locked() -> str | None:
@@ -35,11 +26,10 @@ def locked() -> str | None:
         return _("Keys are locked: %(reason)s") % {"reason": exc}
     if not keys.keys:
         return _missing() if ApiKey.objects.sealed().exists() else _none_yet()
-    used = {kid: (blob, is_needed) for kid, blob, is_needed in USED.rows()}
-    fitting = {
-        kid: KeyCheck(kid=kid, blob=blob).fits(keys) for kid, (blob, _needed) in used.items()
-    }
-    needed = [fitting[kid] for kid, (_blob, is_needed) in used.items() if is_needed]
+    is_needed = Exists(ApiKey.objects.sealed().filter(kid=OuterRef("kid")))
+    used = KeyCheck.objects.filter(lost_at=None).annotate(is_needed=is_needed)
+    fitting = {check.kid: check.fits(keys) for check in used}
+    needed = [fitting[check.kid] for check in used if check.is_needed]
     if not fitting.get(keys.newest, True) or (needed and not any(needed)):
         return _mismatch()
     return None

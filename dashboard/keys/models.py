@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import ClassVar
-from uuid import UUID
 
 from django.conf import settings
-from django.db import models
+from django.db import IntegrityError, models, transaction
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Least
 from django.utils import timezone
@@ -20,9 +18,8 @@ from dashboard.keys.breakers import OpenBreaker as OpenBreaker
 from dashboard.keys.keychecks import KeyCheck as KeyCheck
 from dashboard.keys.pricing import CreditPrice as CreditPrice
 from dashboard.keys.ring import ring
-from dashboard.lib.prepared import PreparedUpdate
 from dashboard.lib.redaction import remember
-from dashboard.lib.sealing import Sealed
+from dashboard.lib.sealing import Sealed, SealError
 from dashboard.rembg.client import Client
 from dashboard.rembg.errors import RembgError
 from dashboard.rembg.wire import Timeouts
@@ -100,12 +97,9 @@ class Account(models.Model):
         """Remember what the newest good reading says, in credits; an unknown cycle changes none."""
         if self.degraded_at and spendable:
             self.note_well(before=asked_at)
-        if cycle_start_at and cycle_end_at:
-            STANDING.update(
-                account=self.pk, spendable=spendable, start=cycle_start_at, end=cycle_end_at
-            )
-        else:
-            Account.objects.filter(pk=self.pk).update(spendable_credits=spendable)
+        cycle = {"cycle_start_at": cycle_start_at, "cycle_end_at": cycle_end_at}
+        known = cycle if all(cycle.values()) else {}
+        Account.objects.filter(pk=self.pk).update(spendable_credits=spendable, **known)
 
     def note_well(self, *, before: datetime) -> bool:
         """Take it again for removals by itself, if it was last degraded before this moment."""
@@ -113,12 +107,12 @@ class Account(models.Model):
         return bool(degraded.update(degraded_at=None))
 
 
-def note_degraded(account: UUID, *, at: datetime) -> None:
+def note_degraded(account: uuid.UUID, *, at: datetime) -> None:
     """Note that it answered a removal as an account without credits does."""
     Account.objects.filter(pk=account).update(degraded_at=at)
 
 
-def note_charged(account: UUID, *, at: datetime) -> None:
+def note_charged(account: uuid.UUID, *, at: datetime) -> None:
     """Count one more credit charged through us, and let the account be read soon (D21).
 
     One whose last reading failed keeps its pace. Call it in the transaction that says "charged".
@@ -129,18 +123,6 @@ def note_charged(account: UUID, *, at: datetime) -> None:
         removed_credits=F("removed_credits") + 1,
         next_poll_at=Case(sooner, default=F("next_poll_at")),
     )
-
-
-STANDING = PreparedUpdate(
-    lambda account, spendable, start, end: (
-        Account.objects.filter(pk=account),
-        {"spendable_credits": spendable, "cycle_start_at": start, "cycle_end_at": end},
-    ),
-    account=UUID,
-    spendable=int,
-    start=datetime,
-    end=datetime,
-)
 
 
 # One refusal may be an upset of RemBG's; after the second nothing is sent with the key (F15).
@@ -156,6 +138,15 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
     def sealed(self) -> ApiKeyQuerySet:
         """Those whose secret is still kept: all but the archived."""
         return self.exclude(kid="")
+
+    def without_fingerprint(self) -> ApiKeyQuerySet:
+        """Those that were sealed before there were fingerprints, and are not archived."""
+        return self.sealed().filter(fingerprint="")
+
+    def with_secret(self, team: Team, secret: str) -> ApiKeyQuerySet:
+        """The one of the team with this secret; what other teams have is nobody's business (K3)."""
+        prints = ring().fingerprints(secret, place=_fingerprint_place(team.pk))
+        return self.active().filter(team=team, fingerprint__in=prints.values())
 
     def by_account(self) -> ApiKeyQuerySet:
         return self.select_related("account").order_by("account__label", "label", "pk")
@@ -183,6 +174,8 @@ class ApiKey(models.Model):
     hint = models.CharField(max_length=4)
     kid = models.CharField(max_length=16, blank=True)
     blob = models.BinaryField()
+    # By which the team's key with the same secret is found: sealed twice, it has two ciphertexts.
+    fingerprint = models.CharField(max_length=64, blank=True, default="", db_default="")
     added_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
     )
@@ -208,6 +201,11 @@ class ApiKey(models.Model):
                 condition=Q(archived_at=None),
                 name="apikey_label_unique_in_team",
             ),
+            models.UniqueConstraint(
+                fields=["team", "fingerprint"],
+                condition=~Q(fingerprint=""),
+                name="apikey_secret_unique_in_team",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -223,12 +221,26 @@ class ApiKey(models.Model):
         KeyCheck.objects.ensure(ring())
         sealed = ring().seal(secret, place=self.place)
         self.kid, self.blob, self.hint = sealed.kid, sealed.blob, secret[-4:]
+        self.fingerprint = self._fingerprint_of(secret)
 
     def open(self) -> str:
         """Return the secret; raise SealError. Only clients and `reencrypt` need it."""
         secret = ring().open(Sealed(self.kid, bytes(self.blob)), place=self.place)
         remember(secret)
         return secret
+
+    def _fingerprint_of(self, secret: str) -> str:
+        place = _fingerprint_place(self.team_id)
+        return ring().fingerprints(secret, place=place)[self.kid]
+
+    def note_fingerprint(self) -> bool:
+        """Note the fingerprint; False for a key that does not open, or that the team has twice."""
+        try:
+            self.fingerprint = self._fingerprint_of(self.open())
+            with transaction.atomic():
+                return self._note(fingerprint=self.fingerprint)
+        except (SealError, IntegrityError):
+            return False
 
     def client(self) -> Client:
         """Return a client that speaks to RemBG with this key; raise SealError."""
@@ -244,8 +256,8 @@ class ApiKey(models.Model):
 
     def note_accepted(self, *, at: datetime) -> bool:
         """RemBG took the key: forget refusals and end a pause; False if it was replaced since."""
-        noted = ACCEPTED.update(key=self.pk, replaced_at=self.replaced_at, at=at)
-        return self._noted(bool(noted), accepted(at))
+        forgotten = {"refusals": 0, "refusal": "", "paused_at": None, "unreadable_at": None}
+        return self._note(tested_at=at, accepted_at=at, **forgotten)
 
     def note_refused(self, error: RembgError, *, at: datetime) -> bool:
         """RemBG refused the key (401, 403): after two in a row it is paused (F15, F16).
@@ -281,6 +293,7 @@ class ApiKey(models.Model):
             kid=self.kid,
             blob=self.blob,
             hint=self.hint,
+            fingerprint=self.fingerprint,
             replaced_at=at,
             tested_at=None,
             accepted_at=None,
@@ -299,20 +312,23 @@ class ApiKey(models.Model):
 
     def archive(self, *, at: datetime) -> bool:
         """Use it no more and forget its secret; False if it was before. Its history stays."""
-        return self._note(Q(archived_at=None), archived_at=at, kid="", blob=b"")
+        return self._note(Q(archived_at=None), archived_at=at, kid="", blob=b"", fingerprint="")
 
     def reseal(self) -> bool:
         """Seal it with the newest encryption key; False if it changed since. Raise SealError."""
         before = ApiKey.objects.filter(pk=self.pk, kid=self.kid, blob=bytes(self.blob))
         self.seal(self.open())
-        return bool(before.update(kid=self.kid, blob=self.blob))
+        sealed = {"kid": self.kid, "blob": self.blob}
+        try:
+            with transaction.atomic():
+                return bool(before.update(**sealed, fingerprint=self.fingerprint))
+        except IntegrityError:  # The team has this secret in another row, too.
+            return bool(before.update(**sealed, fingerprint=""))
 
     def _note(self, *conditions: Q, **changes: object) -> bool:
         """Change the row, unless the secret in it is no longer the one that this was learnt of."""
         same_secret = ApiKey.objects.filter(*conditions, pk=self.pk, replaced_at=self.replaced_at)
-        return self._noted(bool(same_secret.update(**changes)), changes)
-
-    def _noted(self, noted: bool, changes: Mapping[str, object]) -> bool:
+        noted = bool(same_secret.update(**changes))
         if noted and any(hasattr(value, "resolve_expression") for value in changes.values()):
             self.refresh_from_db(fields=list(changes))
         elif noted:
@@ -321,18 +337,5 @@ class ApiKey(models.Model):
         return noted
 
 
-def accepted(at: datetime) -> dict[str, object]:
-    """Return what changes in a key that RemBG took."""
-    forgotten = {"refusals": 0, "refusal": "", "paused_at": None, "unreadable_at": None}
-    return {"tested_at": at, "accepted_at": at, **forgotten}
-
-
-ACCEPTED = PreparedUpdate(
-    lambda key, replaced_at, at: (
-        ApiKey.objects.filter(pk=key, replaced_at=replaced_at),
-        accepted(at),
-    ),
-    key=UUID,
-    replaced_at=datetime,
-    at=datetime,
-)
+def _fingerprint_place(team: int) -> str:
+    return f"{team}|apikey"

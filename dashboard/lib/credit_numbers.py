@@ -14,11 +14,11 @@ register = template.Library()
 
 
 @register.filter
-def credits(value: int | None) -> SafeString:
+def credits(value: int | None) -> str:
     """Write a number of credits as "9,300"; what nobody knows is said so, in muted letters."""
     if value is None:
         return format_html('<span class="unknown">{}</span>', _("unknown"))
-    return format_html("{}", intcomma(value))
+    return str(intcomma(value))
 
 
 @register.simple_tag

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hmac
 import os
 import re
 from collections.abc import Sequence
@@ -15,9 +16,12 @@ from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 NONCE_BYTES = 12
 KEY_BYTES = 32
+FINGERPRINTS = b"fingerprint|v1"
 KID = re.compile(r"[a-z0-9_-]{1,16}")
 
 
@@ -93,10 +97,24 @@ class KeyRing:
         except (InvalidTag, ValueError):
             raise DoesNotOpen("The secret does not open with the configured key.") from None
 
+    def fingerprints(self, secret: str, *, place: str) -> dict[str, str]:
+        """Return what each encryption key, by id, makes of a secret to compare it by.
+
+        The same secret has the same one in the same place, and who has no encryption key can
+        neither test a guess nor see that two places hold the same.
+        """
+        message = f"{place}|{secret}".encode()
+        return {kid: hmac.digest(_derived(key), message, "sha256").hex() for kid, key in self.keys}
+
 
 def new_entry(kid: str) -> str:
     """Return a fresh `kid:base64` entry for ENCRYPTION_KEYS."""
     return f"{kid}:{base64.b64encode(AESGCM.generate_key(bit_length=256)).decode()}"
+
+
+def _derived(key: bytes) -> bytes:
+    """Return a key for fingerprints alone: one that seals does nothing else."""
+    return HKDF(SHA256(), KEY_BYTES, salt=None, info=FINGERPRINTS).derive(key)
 
 
 def _bound(place: str, kid: str) -> bytes:

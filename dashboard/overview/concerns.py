@@ -10,8 +10,6 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from dashboard.keys.models import ApiKey
-from dashboard.lib.prepared import Prepared
 from dashboard.overview.cards import AccountCard, is_low
 from dashboard.overview.models import Worker
 from dashboard.removals.budgets import Use
@@ -66,18 +64,11 @@ def _lock_concerns(team: Team, locked: str | None) -> Iterator[Concern]:
 
 def _key_concerns(team: Team) -> Iterator[Concern]:
     url = reverse("keys:index", args=[team.slug])
-    for (label,) in PAUSED.rows(team=team.pk):
+    paused = team.api_keys.paused().order_by("label", "pk")
+    for label in paused.values_list("label", flat=True):
         title = _("RemBG refuses the key “%(key)s”") % {"key": label}
         text = _("It is paused after two refusals. Test or replace it.")
         yield Concern("bad", title, text, url, _("Open keys"))
-
-
-PAUSED = Prepared(
-    lambda team: (
-        ApiKey.objects.filter(team=team).paused().order_by("label", "pk").values_list("label")
-    ),
-    team=int,
-)
 
 
 def _account_concerns(team: Team, card: AccountCard) -> Iterator[Concern]:

@@ -6,7 +6,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from dashboard.keys.locks import locked
-from dashboard.overview import glance, table
+from dashboard.overview import glance
 from dashboard.overview.cards import account_cards
 from dashboard.overview.concerns import concerns
 from dashboard.removals import budgets
@@ -33,7 +33,7 @@ def team(request: TeamRequest, team: Team) -> HttpResponse:
         "answer": glance.answer(sums, accounts),
         "total": sums,
         "cards": cards,
-        "rows": table.rows(cards) if len(cards) > MOST_CARDS else "",
+        "as_table": len(cards) > MOST_CARDS,
         "concerns": concerns(mine, cards, unknown, strained, locked=locked(), at=at),
         "removals": removals,
     }

@@ -12,11 +12,10 @@ from django.db import transaction
 from django.db.models import Case, Count, F, Q, QuerySet, Subquery, When
 
 from dashboard.keys.models import Account
-from dashboard.lib.prepared import Prepared
 from dashboard.removals.errors import OverBudget, Refusal
 from dashboard.removals.models import Budget, Removal, Spending, Subject, hold
 from dashboard.removals.periods import Period, first_accounts, periods, running_cycle
-from dashboard.teams.models import Membership, Role, Team
+from dashboard.teams.models import Membership, Team
 
 # What a removal says of each kind of subject.
 FIELDS = {Subject.MEMBER: "user", Subject.KEY: "virtual_key", Subject.TAG: "tag"}
@@ -154,30 +153,18 @@ def uses(budgets: Iterable[Budget], *, at: datetime) -> list[Use]:
 def strained(membership: Membership, *, at: datetime) -> list[Use]:
     """Return what a person may see of budgets that warn or are spent, the fullest first.
 
-    One query: a cycle without a row has seen nothing taken.
+    A cycle without a row has seen nothing taken (1 query, 2 if one follows the first account).
     """
-    asked = {"team": membership.team_id, "at": at}
-    if membership.may(Role.ADMIN):
-        found = STRAINED.objects(**asked)
-    else:
-        found = STRAINED_OWN.objects(**asked, user=str(membership.user_id))
-    cycles = ((one, _followed(one, at=at)) for one in found)
+    seen = Budget.objects.seen_by(membership)
+    limited = Spending.objects.covering(at).at_a_limit().filter(budget__in=seen)
+    rows = list(limited.select_related("budget__account"))
+    followed = periods((row.budget for row in rows), at=at)
     uses = [
-        Use(one.budget, period, one.taken)
-        for one, period in cycles
-        if one.start_at == period.start_at
+        Use(row.budget, followed[row.budget], row.taken)
+        for row in rows
+        if row.start_at == followed[row.budget].start_at
     ]
     return sorted(uses, key=lambda use: (-use.nearness, use.budget.name))
-
-
-def _strained(team: int, at: datetime, user: str = "") -> QuerySet[Spending, Any]:
-    """Return those at a limit, with the cycle that each follows."""
-    seen = Budget.objects.filter(team=team)
-    rows = Spending.objects.covering(at).filter(
-        Q(taken__gte=F("budget__soft")) | Q(taken__gte=F("budget__hard")),
-        budget__in=seen.of_own(user) if user else seen,
-    )
-    return rows.annotate(**_cycle(team, "budget__")).select_related("budget")
 
 
 def binding_query(team: int, user: str, key: str, tag: str) -> QuerySet[Budget, Any]:
@@ -185,12 +172,12 @@ def binding_query(team: int, user: str, key: str, tag: str) -> QuerySet[Budget, 
     return Budget.objects.binding(team, user=user, key=key, tag=tag).annotate(**_cycle(team))
 
 
-def _cycle(team: int, path: str = "") -> dict[str, Case]:
+def _cycle(team: int) -> dict[str, Case]:
     """Return when the cycle that a budget follows starts and ends, as last read."""
     return {
         name: Case(
-            When(**{f"{path}account": None}, then=Subquery(first_accounts(team).values(name)[:1])),
-            default=F(f"{path}account__{name}"),
+            When(account=None, then=Subquery(first_accounts(team).values(name)[:1])),
+            default=F(f"account__{name}"),
         )
         for name in ("cycle_start_at", "cycle_end_at")
     }
@@ -200,10 +187,6 @@ def _followed(row: Any, *, at: datetime) -> Period:
     """Return the cycle that a budget counts in, out of what `_cycle` told of it."""
     account = Account(cycle_start_at=row.cycle_start_at, cycle_end_at=row.cycle_end_at)
     return running_cycle(account, at=at)
-
-
-STRAINED = Prepared(_strained, team=int, at=datetime)
-STRAINED_OWN = Prepared(_strained, team=int, at=datetime, user=str)
 
 
 def tightest(found: Iterable[Use]) -> Use | None:

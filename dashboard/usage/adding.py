@@ -6,15 +6,15 @@ Nothing is asked inside a transaction, and nothing is saved before RemBG has ans
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from dashboard.keys import limits
-from dashboard.keys.duplicates import find_same
 from dashboard.keys.models import Account, ApiKey
 from dashboard.lib.redaction import remember
 from dashboard.rembg import errors
@@ -156,8 +156,7 @@ def add_key(
     Without an account, one is made. With `anyway`, a key that RemBG refuses is kept as refused.
     """
     place = Place(by, at, address)
-    with transaction.atomic():
-        _refuse_double(team, secret)
+    _refuse_double(team, secret)
     try:
         answers = ask(secret, account, at=at)
     except KeyRefused as refused:
@@ -166,8 +165,7 @@ def add_key(
         return _keep_refused(team, label, secret, account, account_label, place, refused.error)
     if account is not None and likeness_to(account, answers.face) is Likeness.DIFFERENT:
         raise OtherAccount
-    with transaction.atomic():
-        _refuse_double(team, secret)
+    with _only_once(team, secret):
         made = account or _make_account(team, account_label or label, at=at)
         key = _seal(made, label, secret, place=place)
         _keep_answers(made, key, answers)
@@ -193,8 +191,7 @@ def replace_key(
     likeness = likeness_to(key.account, answers.face)
     if likeness is not Likeness.SAME and not confirmed:
         raise OtherAccount if likeness is Likeness.DIFFERENT else NotSure
-    with transaction.atomic():
-        _refuse_double(key.team, secret, besides=key)
+    with _only_once(key.team, secret, besides=key):
         key.replace(secret, at=at)
         key.note_accepted(at=at)
         _keep_answers(key.account, key, answers)
@@ -231,9 +228,22 @@ def read_months(account: Account, key: ApiKey, *, at: datetime) -> int:
 
 
 def _refuse_double(team: Team, secret: str, *, besides: ApiKey | None = None) -> None:
-    same = find_same(team, secret, besides=besides)
-    if same is not None:
+    """Raise AlreadyAdded if the team has this secret in another row (1 query)."""
+    same = ApiKey.objects.with_secret(team, secret).first()
+    if same is not None and same != besides:
         raise AlreadyAdded(same)
+
+
+@contextmanager
+def _only_once(team: Team, secret: str, *, besides: ApiKey | None = None) -> Iterator[None]:
+    """Give a transaction in which the team gets this secret; raise AlreadyAdded (K3)."""
+    try:
+        with transaction.atomic():
+            _refuse_double(team, secret, besides=besides)
+            yield
+    except IntegrityError:
+        _refuse_double(team, secret, besides=besides)  # Somebody was faster by a moment.
+        raise
 
 
 def _keep_answers(account: Account, key: ApiKey, answers: Answers) -> None:
@@ -260,8 +270,7 @@ def _keep_refused(
     place: Place,
     error: RembgError,
 ) -> Added:
-    with transaction.atomic():
-        _refuse_double(team, secret)
+    with _only_once(team, secret):
         made = account or _make_account(team, account_label or label, at=place.at)
         key = _seal(made, label, secret, place=place)
         key.tested_at = key.accepted_at = None

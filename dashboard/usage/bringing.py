@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
 
 from dashboard.keys.models import Account
-from dashboard.lib.prepared import PreparedUpdate
 from dashboard.rembg import usage
 from dashboard.rembg.usage import CyclesAnswer, Month, UsageAnswer
 from dashboard.usage.cycle_ends import SETTLED, settle_ends, shape_of
@@ -26,46 +24,6 @@ CHANGING = [
     *("kind_guessed", "told_end_at", "listed_end_at", "counted_from_at", "counted_until_at"),
     *("included_credits", "flags", "asked_at", "snapshot"),
 ]
-
-# A known window, where only its counters and its allowance are new.
-COUNT_ON = PreparedUpdate(
-    lambda account, kind, start, end, **news: (
-        Cycle.objects.filter(
-            account=account,
-            kind=kind,
-            start_at=start,
-            told_end_at=end,
-            kind_guessed=False,
-            counted_from_at__isnull=False,
-            asked_at__lte=news["asked_at"],
-        ),
-        {**news, "counted_until_at": news["asked_at"]},
-    ),
-    account=UUID,
-    kind=str,
-    start=datetime,
-    end=datetime,
-    app_usage=int,
-    api_usage=int,
-    included_credits=int,
-    asked_at=datetime,
-    snapshot=UUID,
-)
-NEWER_MONTH = PreparedUpdate(
-    lambda account, year, month, **news: (
-        CalendarMonth.objects.filter(
-            account=account, year=year, month=month, asked_at__lt=news["asked_at"]
-        ),
-        news,
-    ),
-    account=UUID,
-    year=int,
-    month=int,
-    app_usage=int,
-    api_usage=int,
-    asked_at=datetime,
-    snapshot=UUID,
-)
 
 
 def listed_windows(answer: CyclesAnswer, snapshot: Snapshot) -> list[Window]:
@@ -138,19 +96,24 @@ def _count_on(account: Account, window: Window, snapshot: Snapshot) -> bool:
     """Count a known window on, as nearly every reading does; False if there is more to change."""
     if window.used is None or window.included_credits is None:
         return False
-    return bool(
-        COUNT_ON.update(
-            account=account.pk,
-            kind=window.kind,
-            start=window.start_at,
-            end=window.end_at,
-            app_usage=window.app_usage,
-            api_usage=window.api_usage,
-            included_credits=window.included_credits,
-            asked_at=snapshot.asked_at,
-            snapshot=snapshot.pk,
-        )
+    known = Cycle.objects.filter(
+        account=account,
+        kind=window.kind,
+        start_at=window.start_at,
+        told_end_at=window.end_at,
+        kind_guessed=False,
+        counted_from_at__isnull=False,
+        asked_at__lte=snapshot.asked_at,
     )
+    counted = known.update(
+        app_usage=window.app_usage,
+        api_usage=window.api_usage,
+        included_credits=window.included_credits,
+        asked_at=snapshot.asked_at,
+        counted_until_at=snapshot.asked_at,
+        snapshot=snapshot,
+    )
+    return bool(counted)
 
 
 def bring_listed(
@@ -204,11 +167,11 @@ def _bring_month(
 ) -> None:
     if app is None and api is None:
         return
-    counted = {"app_usage": app, "api_usage": api, "asked_at": snapshot.asked_at}
-    place = {"year": month.year, "month": month.month}
-    if not NEWER_MONTH.update(account=account.pk, **place, **counted, snapshot=snapshot.pk):
-        facts = {**counted, "snapshot": snapshot}
-        CalendarMonth.objects.get_or_create(account=account, **place, defaults=facts)
+    at = snapshot.asked_at
+    counted = {"app_usage": app, "api_usage": api, "asked_at": at, "snapshot": snapshot}
+    place = {"account": account, "year": month.year, "month": month.month}
+    if not CalendarMonth.objects.filter(**place, asked_at__lt=at).update(**counted):
+        CalendarMonth.objects.get_or_create(**place, defaults=counted)
 
 
 def month_of(snapshot: Snapshot) -> Month | None:

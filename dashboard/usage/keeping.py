@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from uuid import UUID
 
 from django.db import transaction
 
 from dashboard.keys.models import Account, ApiKey
-from dashboard.lib.prepared import Prepared
 from dashboard.rembg import errors
 from dashboard.rembg.usage import CyclesAnswer, Month, UsageAnswer
 from dashboard.usage import bringing, doubts, readings
@@ -21,18 +19,6 @@ Answer = UsageAnswer | CyclesAnswer
 BALANCE = (
     *("remaining_included_credits", "included_credits", "used_included_credits"),
     *("app_usage", "api_usage", "prepaid_credits"),
-)
-
-# The newest good reading but this one.
-BEFORE = Prepared(
-    lambda account, besides: (
-        Snapshot.objects.filter(account=account)
-        .newest_good()
-        .exclude(pk=besides)
-        .only("account", "asked_at", "kind", "period_start_at", *BALANCE)[:1]
-    ),
-    account=UUID,
-    besides=UUID,
 )
 
 
@@ -64,7 +50,8 @@ def _keep_cycles(asked: Asked, answer: CyclesAnswer) -> Snapshot:
 def _keep_current(account: Account, answer: UsageAnswer, snapshot: Snapshot) -> None:
     if not snapshot.is_good:
         return
-    newest = BEFORE.first(account=account.pk, besides=snapshot.pk)
+    others = Snapshot.objects.filter(account=account).newest_good().exclude(pk=snapshot.pk)
+    newest = others.only("account", "asked_at", "kind", "period_start_at", *BALANCE).first()
     doubts.judge(account, snapshot, newest)
     if snapshot.is_doubted:
         return

@@ -14,8 +14,7 @@ from uuid import UUID
 
 from django.db.models import OuterRef, Q, Subquery
 
-from dashboard.keys.models import Account, AccountQuerySet
-from dashboard.lib.prepared import Prepared
+from dashboard.keys.models import AccountQuerySet
 from dashboard.rembg.usage import left_of, used_of
 from dashboard.teams.models import Team
 from dashboard.usage.models import Snapshot, SnapshotQuerySet
@@ -107,31 +106,15 @@ def lines(rows: Iterable[tuple[Any, ...]]) -> Mapping[UUID, list[Line]]:
     return found
 
 
-LISTED = Prepared(
-    lambda team: (
-        Account.objects.active()
-        .filter(team=team)
-        .order_by("label", "pk")
-        .values_list(*OF_LISTED, *OUTLOOK)
-    ),
-    team=int,
-)
-NEWEST = Prepared(
-    lambda team: newest_readings(Account.objects.active().filter(team=team)).values_list(
-        *Line._fields
-    ),
-    team=int,
-)
-
-
 def listed(team: Team) -> list[Listed]:
     """Return the active accounts of a team, by label (1 query)."""
+    rows = team.accounts.active().order_by("label", "pk").values_list(*OF_LISTED, *OUTLOOK)
     return [
         Listed(pk, label, twin or "", twin_id, removed, degraded, Kept(*kept) if kept[0] else None)
-        for pk, label, twin, twin_id, removed, degraded, *kept in LISTED.rows(team=team.pk)
+        for pk, label, twin, twin_id, removed, degraded, *kept in rows
     ]
 
 
 def newest_of(team: Team) -> Mapping[UUID, list[Line]]:
     """Return the newest readings of its active accounts, the newest first (1 query)."""
-    return lines(NEWEST.rows(team=team.pk))
+    return lines(newest_readings(team.accounts.active()).values_list(*Line._fields))

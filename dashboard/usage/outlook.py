@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
-from uuid import UUID
 
 from dashboard.keys.models import Account
-from dashboard.lib.prepared import Prepared
 from dashboard.usage import course
 from dashboard.usage.burn import Rates, Reading
 from dashboard.usage.forecast import (
@@ -33,10 +31,6 @@ DAYS_HOLD = timedelta(days=1)
 # An hour adds little to days of use, and ten thousand accounts have to fit into a round.
 HOLDS = timedelta(hours=1)
 
-KEPT = Prepared(
-    lambda account: AccountOutlook.objects.filter(account=account).defer("course"), account=UUID
-)
-
 
 def look_ahead(account: Account, reading: Snapshot) -> Forecast | None:
     """Forecast from a good reading and those before it, and keep it (25 ms for a whole cycle).
@@ -47,7 +41,7 @@ def look_ahead(account: Account, reading: Snapshot) -> Forecast | None:
     start, end = reading.period_start_at, reading.period_end_at
     if not reading.adds_up:
         return None
-    before = KEPT.first(account=account.pk)
+    before = AccountOutlook.objects.filter(account=account).defer("course").first()
     if start is None or end is None or end <= start or (before and _holds(before, reading)):
         return None
     window = Window(reading.kind, start, end)

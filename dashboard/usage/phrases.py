@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from django.utils.formats import date_format, get_format, number_format
+from django.utils.formats import date_format, number_format
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
@@ -18,28 +17,9 @@ from dashboard.usage.windows import Window
 
 def number(count: int | None) -> str:
     """Return "9,300", or "unknown"."""
-    return numbers()(count)
-
-
-def numbers() -> Callable[[int | None], str]:
-    """Return `number` in the language of now, for a page that says hundreds."""
-    separator = _thousands(get_language())
-
-    def say(count: int | None) -> str:
-        if count is None:
-            return _("unknown")
-        if separator is None:
-            return str(number_format(count, use_l10n=True, force_grouping=True))
-        return f"{count:,}".replace(",", separator)
-
-    return say
-
-
-@lru_cache
-def _thousands(language: str | None) -> str | None:
-    """Return what stands between groups of three digits; None where a language groups otherwise."""
-    by_three = get_format("NUMBER_GROUPING", language, use_l10n=True) == 3
-    return get_format("THOUSAND_SEPARATOR", language, use_l10n=True) if by_three else None
+    if count is None:
+        return _("unknown")
+    return str(number_format(count, use_l10n=True, force_grouping=True))
 
 
 def written(moment: date, pattern: str) -> str:

@@ -8,7 +8,6 @@ from datetime import datetime
 from urllib.parse import urlencode
 
 from dashboard.keys.models import Account, ApiKey
-from dashboard.lib.prepared import PreparedInsert
 from dashboard.lib.redaction import redact
 from dashboard.rembg import usage
 from dashboard.rembg.errors import RembgError
@@ -18,7 +17,6 @@ from dashboard.usage.models import Snapshot
 
 Mode, Outcome = Snapshot.Mode, Snapshot.Outcome
 MOST_PROBLEMS = 40
-NEW = PreparedInsert(Snapshot)
 
 
 @dataclass(frozen=True)
@@ -157,7 +155,7 @@ def _source(answer: UsageAnswer | CyclesAnswer) -> dict[str, object]:
 
 
 def _write(asked: Asked, **facts: object) -> Snapshot:
-    snapshot = Snapshot(
+    return Snapshot.objects.create(
         account=asked.account,
         api_key=asked.api_key,
         mode=asked.question.mode,
@@ -167,5 +165,3 @@ def _write(asked: Asked, **facts: object) -> Snapshot:
         removed_credits=asked.removed_credits,
         **facts,
     )
-    NEW.insert(snapshot)
-    return snapshot

@@ -9,7 +9,6 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -17,7 +16,6 @@ from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, Subq
 from django.db.models.functions import Coalesce
 
 from dashboard.keys.models import Account, AccountQuerySet, ApiKey, ApiKeyQuerySet
-from dashboard.lib.prepared import Prepared, PreparedUpdate
 from dashboard.lib.renewals import next_month
 from dashboard.rembg import errors
 from dashboard.rembg.usage import Month
@@ -33,7 +31,6 @@ NO_PLAN = LONGEST * (1 + JITTER) + timedelta(minutes=1)
 AFTER_RENEWAL = timedelta(seconds=20)
 CYCLES_EVERY = timedelta(days=1)
 MONTHS = 12
-MONTH_READ = ("year", "month", "asked_at")
 MONTH_AGAIN = timedelta(hours=6)
 REFRESH_EVERY = timedelta(minutes=1)
 MOST_REQUESTS, REQUESTS_IN = 2, timedelta(minutes=1)
@@ -58,42 +55,6 @@ REFUSALS = frozenset(
 READABLE_RESTS = (errors.RateDaily.code, errors.RateMonthly.code)
 # A limit says itself how long to wait, and where nothing was sent nothing is to be spared.
 NOT_PUT_OFF = LIMITS | UNSENT
-
-MONTHS_READ = Prepared(
-    lambda account: CalendarMonth.objects.filter(account=account).values_list(*MONTH_READ),
-    account=UUID,
-)
-
-CLAIM = PreparedUpdate(
-    lambda account, seen, plan: (
-        Account.objects.filter(pk=account, next_poll_at=seen),
-        {"next_poll_at": plan},
-    ),
-    account=UUID,
-    seen=datetime,
-    plan=datetime,
-)
-SETTLE = PreparedUpdate(
-    lambda account, first, seen, plan, failed_polls, answered_at, silent_since: (
-        Account.objects.filter(pk=account),
-        {
-            "failed_polls": failed_polls,
-            "answered_at": answered_at,
-            "silent_since": silent_since,
-            "next_poll_at": Case(
-                When(next_poll_at__range=(first, seen), then=Value(plan)),
-                default=F("next_poll_at"),
-            ),
-        },
-    ),
-    account=UUID,
-    first=datetime,
-    seen=datetime,
-    plan=datetime,
-    failed_polls=int,
-    answered_at=datetime,
-    silent_since=datetime,
-)
 
 
 def jittered(account: Account, length: timedelta, *, at: datetime) -> timedelta:
@@ -180,7 +141,8 @@ def claim(account: Account, *, at: datetime) -> bool:
     """Mark the account's turn as taken; False if another worker was faster."""
     seen = account.next_poll_at
     account.next_poll_at = at + jittered(account, interval(account.failed_polls), at=at)
-    return bool(CLAIM.update(account=account.pk, seen=seen, plan=account.next_poll_at))
+    unclaimed = Account.objects.filter(pk=account.pk, next_poll_at=seen)
+    return bool(unclaimed.update(next_poll_at=account.next_poll_at))
 
 
 def claim_all(found: list[Due], *, at: datetime) -> list[Due]:
@@ -217,14 +179,13 @@ def settle(account: Account, newest: Snapshot, *, at: datetime, not_before: date
         account.answered_at, account.silent_since = at, None
     elif newest.error not in OURS:
         account.silent_since = account.silent_since or at
-    SETTLE.update(
-        account=account.pk,
-        first=seen if good else min(at, seen),
-        seen=seen,
-        plan=plan,
+    first = seen if good else min(at, seen)
+    ours = When(next_poll_at__range=(first, seen), then=Value(plan))
+    Account.objects.filter(pk=account.pk).update(
         failed_polls=failed_polls,
         answered_at=account.answered_at,
         silent_since=account.silent_since,
+        next_poll_at=Case(ours, default=F("next_poll_at")),
     )
 
 
@@ -241,7 +202,8 @@ def month_due(account: Account, *, at: datetime) -> Month | None:
 
     One that could not be read is left alone for six hours.
     """
-    stored = {(year, month): at for year, month, at in MONTHS_READ.rows(account=account.pk)}
+    read = CalendarMonth.objects.filter(account=account).values_list("year", "month", "asked_at")
+    stored = {(year, month): asked_at for year, month, asked_at in read}
     due = [
         Month(start.year, start.month)
         for start in reversed(months_before(at, MONTHS))

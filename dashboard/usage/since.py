@@ -13,13 +13,7 @@ from uuid import UUID
 from django.db.models import OuterRef, Subquery
 
 from dashboard.keys.models import Account
-from dashboard.lib.prepared import Prepared
 from dashboard.usage.models import Snapshot
-
-CHARGED_SO_FAR = Prepared(
-    lambda account: Account.objects.filter(pk=account).values_list("removed_credits"),
-    account=UUID,
-)
 
 
 class SinceNewest(NamedTuple):
@@ -41,8 +35,7 @@ def since(now: int, then: int | None) -> int:
 
 def charged_so_far(account: UUID) -> int:
     """Return the credits charged through us until now, to be kept by a reading (1 query)."""
-    [(credits,)] = CHARGED_SO_FAR.rows(account=account)
-    return int(credits)
+    return Account.objects.values_list("removed_credits", flat=True).get(pk=account)
 
 
 def since_newest(accounts: Iterable[Account]) -> dict[UUID, SinceNewest]:

@@ -10,14 +10,12 @@ import time
 from collections.abc import Generator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from dashboard.keys import limits, locks
 from dashboard.keys.models import Account, ApiKeyQuerySet
-from dashboard.lib.prepared import Prepared
 from dashboard.lib.sealing import SealError
 from dashboard.rembg import errors
 from dashboard.rembg.client import Client
@@ -45,13 +43,10 @@ TRY_ANOTHER_KEY = frozenset(
 )
 
 
-def awake(account: UUID, at: datetime) -> ApiKeyQuerySet:
+def awake(account: Account, *, at: datetime) -> ApiKeyQuerySet:
     """Return an account's keys that may be asked with now, the one to begin with first."""
     keys = schedule.awake(at=at).filter(account=account)
     return keys.order_by("refusals", "added_at", "pk")
-
-
-AWAKE = Prepared(awake, account=UUID, at=datetime)
 
 
 @dataclass(frozen=True)
@@ -112,7 +107,7 @@ class Turn:
         """Ask with one key after the other until one answers; return the last row written."""
         asked = Asked(self.account, None, question, self._now())
         newest: Snapshot | None = None
-        for key in AWAKE.objects(account=self.account.pk, at=self.at):
+        for key in awake(self.account, at=self.at):
             if self.requests_left == 0:
                 break
             asked = Asked(self.account, key, question, self._now())

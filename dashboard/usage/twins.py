@@ -11,7 +11,6 @@ from uuid import UUID
 from django.db import transaction
 
 from dashboard.keys.models import Account, ApiKey
-from dashboard.lib.prepared import Prepared
 from dashboard.teams import audit
 from dashboard.teams.models import User
 from dashboard.usage.models import Cycle, Snapshot
@@ -21,27 +20,6 @@ from dashboard.usage.windows import Window
 MOST_READINGS = 50
 # A team may have many accounts on calendar months, which all begin at once.
 MOST_COMPARED = 3
-
-# The team's other accounts with a window that starts then, with what it has counted.
-COMPANY = Prepared(
-    lambda team, account, start: (
-        Cycle.objects.filter(start_at=start, account__team=team, account__archived_at=None)
-        .exclude(account=account)
-        .order_by("pk")
-        .values_list("account", "account__same_as", "app_usage", "api_usage")
-    ),
-    team=int,
-    account=UUID,
-    start=datetime,
-)
-NEWEST_READINGS = Prepared(
-    lambda account: (
-        Snapshot.objects.filter(account=account)
-        .newest_good()
-        .values_list(*CurrentReading._fields)[:MOST_READINGS]
-    ),
-    account=UUID,
-)
 
 
 def likeness_to(account: Account, face: Face) -> Likeness:
@@ -82,7 +60,12 @@ def _candidates(account: Account, newest: CurrentReading) -> list[Account]:
     elif start is None:
         return []
     else:
-        rows = COMPANY.rows(team=account.team_id, account=account.pk, start=start)
+        others = Cycle.objects.filter(account__team=account.team_id, account__archived_at=None)
+        rows = (
+            others.filter(start_at=start)
+            .exclude(account=account)
+            .values_list("account", "account__same_as", "app_usage", "api_usage")
+        )
         found = {pk for pk, same_as, *_counters in rows if same_as == account.pk}
         found |= _nearest([row for row in rows if row[1] is None], newest)
     return list(Account.objects.active().filter(pk__in=found).order_by("pk")) if found else []
@@ -112,10 +95,15 @@ def _faces(accounts: Collection[UUID]) -> dict[UUID, Face]:
     return {
         pk: Face(
             tuple(windows[pk]),
-            tuple(CurrentReading(*row) for row in NEWEST_READINGS.rows(account=pk)),
+            tuple(CurrentReading(*row) for row in _newest_readings(pk)),
         )
         for pk in accounts
     }
+
+
+def _newest_readings(account: UUID) -> Iterable[tuple[Any, ...]]:
+    good = Snapshot.objects.filter(account=account).newest_good()
+    return good.values_list(*CurrentReading._fields)[:MOST_READINGS]
 
 
 def _propose(younger: Account, older: Account) -> bool:

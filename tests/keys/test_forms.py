@@ -1,15 +1,9 @@
-"""What people type into the key form (K1-K3, K13)."""
-
-import threading
+"""What people type into the key form (K1, K2, K13)."""
 
 import pytest
-from django.db import connection, transaction
 
-from dashboard.keys.duplicates import find_same
 from dashboard.keys.forms import ApiKeyForm
-from dashboard.keys.models import Account, ApiKey
 from dashboard.lib.redaction import redact
-from tests.conftest import add_key
 from tests.keys.canary import CANARY, leaks
 
 NOT_A_KEY = "This does not look like a RemBG key."
@@ -83,55 +77,3 @@ def test_k13_the_field_is_kept_from_password_managers(acme):
 def test_a_label_is_used_once_a_team(acme, key, evil):
     assert form(acme, CANARY).errors["label"] == ["The team has a key with this label already."]
     assert form(evil, CANARY).is_valid()
-
-
-def test_k3_the_same_key_in_the_team_is_found(acme, key, account):
-    other = add_key(account, CANARY, "Blog")
-
-    with transaction.atomic():
-        assert find_same(acme, "sandbox-premium") == key
-        assert find_same(acme, CANARY) == other
-        assert find_same(acme, CANARY, besides=other) is None
-        assert find_same(acme, CANARY.upper()) is None
-
-
-def test_k3_another_teams_key_is_nobodys_business(key, evil):
-    with transaction.atomic():
-        assert find_same(evil, "sandbox-premium") is None
-
-
-def test_k3_an_archived_or_unreadable_key_is_no_hindrance(acme, key, account):
-    add_key(account, CANARY, "Blog")
-    ApiKey.objects.filter(label="Blog").update(blob=b"x" * 40)
-    key.archive(at=key.added_at)
-
-    with transaction.atomic():
-        assert find_same(acme, "sandbox-premium") is None
-        assert find_same(acme, CANARY) is None
-
-
-@pytest.mark.django_db(transaction=True)
-def test_k3_of_two_who_add_the_same_key_at_once_one_finds_the_others(acme):
-    account = Account.objects.create(team=acme, label="Main")
-    start, outcomes = threading.Barrier(2), []
-
-    def add(label):
-        start.wait()
-        try:
-            with transaction.atomic():
-                if find_same(acme, CANARY):
-                    outcomes.append("found")
-                else:
-                    add_key(account, CANARY, label)
-                    outcomes.append("added")
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=add, args=(label,)) for label in ("One", "Two")]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert sorted(outcomes) == ["added", "found"]
-    assert ApiKey.objects.count() == 1

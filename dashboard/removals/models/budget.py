@@ -49,11 +49,8 @@ class BudgetQuerySet(models.QuerySet["Budget"]):
         seen = self.filter(team=membership.team_id).select_related("account").order_by("pk")
         if membership.may(Role.ADMIN):
             return seen
-        return seen.of_own(str(membership.user_id))
-
-    def of_own(self, user: str) -> BudgetQuerySet:
-        """Those of a person, by id, and those of tags."""
-        return self.filter(Q(kind=Subject.MEMBER, subject=user) | Q(kind=Subject.TAG))
+        own = Q(kind=Subject.MEMBER, subject=str(membership.user_id))
+        return seen.filter(own | Q(kind=Subject.TAG))
 
 
 class Budget(models.Model):
@@ -104,6 +101,10 @@ class SpendingQuerySet(models.QuerySet["Spending"]):
     def covering(self, moment: datetime) -> SpendingQuerySet:
         """Those whose cycle a moment lies in: more than one where RemBG moved its window (D8)."""
         return self.filter(start_at__lte=moment, end_at__gt=moment)
+
+    def at_a_limit(self) -> SpendingQuerySet:
+        """Those of budgets that warn or are spent."""
+        return self.filter(Q(taken__gte=F("budget__soft")) | Q(taken__gte=F("budget__hard")))
 
     def take(self, *, below: int | None = None) -> bool:
         """Take one credit if less than `below` are taken: one conditional UPDATE (promises 0.6)."""

@@ -16,8 +16,6 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from dashboard.lib.prepared import Prepared
-
 
 class UserManager(BaseUserManager["User"]):
     """Makes people; the e-mail address is the name."""
@@ -155,10 +153,7 @@ class Membership(models.Model):
     @classmethod
     def all_of(cls, user: User) -> list[Membership]:
         """Return a person's, with their teams, the oldest first; each page asks (1 query)."""
-        found: list[Membership] = OF_PERSON.objects(user=user.pk)
+        found = list(cls.objects.of(user))
         for membership in found:
             membership.user = user
         return found
-
-
-OF_PERSON = Prepared(lambda user: Membership.objects.of(user).select_related("team"), user=int)

@@ -29,6 +29,8 @@ class Command(BaseCommand):
             for pk in list(old.order_by("pk").values_list("pk", flat=True)):
                 self._move(pk)
                 self._progress(newest)
+            for key in ApiKey.objects.without_fingerprint():
+                key.note_fingerprint()
         self._progress(newest)
         if not options["dry_run"] and old.exists():
             raise CommandError("Some keys could not be moved; keep the old encryption keys.")

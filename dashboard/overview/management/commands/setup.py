@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
+from dashboard.keys.locks import locked
 from dashboard.keys.models import ApiKey
 
 
@@ -24,4 +25,7 @@ class Command(BaseCommand):
             # The next process reads it; nothing of this one seals.
             call_command("makekey", stdout=StringIO())
             self.stdout.write(f"made an encryption key in {settings.DATA_DIR / 'secrets'}")
+        if not locked():
+            for key in ApiKey.objects.without_fingerprint():
+                key.note_fingerprint()
         self.stdout.write("set up")
