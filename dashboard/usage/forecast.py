@@ -38,7 +38,7 @@ FORGETTING, USUAL, DRAWN = (2.0, 3.0, 4.0, 6.0, 8.0, 11.0, 15.0, 20.0), 15.0, 30
 # What is taken for granted before any day is seen: so many days, and the variance of one (mean 1).
 PRIOR_DAYS, PRIOR_SCATTER = 2.0, 0.3
 # The lognormal doubt about a level: a share of how days differ (of their variance so much counts),
-# and for a day ahead (it grows with their root). What nobody announced is more often more than less.
+# and for a day ahead (it grows with their root). A surprise is more often more use than less.
 DOUBT, MOST_SCATTER, DOUBT_OF_A_DAY, UPWARDS = 0.2, 0.5, 0.022, 1.25
 # Days in which growth, or a new level, is looked for, and from how many on; the days between two
 # that tell growth; the fewest before and after a new level; how many days growth counts.
@@ -355,7 +355,7 @@ def _trend(days: Sequence[Day]) -> tuple[float, float, float]:
     if len(days) < FEWEST_FOR_TREND:
         return found
     mean = sum(day.credits for day in days) / sum(day.weight for day in days)
-    if sum(day.level < BUSY * mean for day in days) > IDLE * len(days):
+    if not mean or sum(day.level < BUSY * mean for day in days) > IDLE * len(days):
         return found
     logs = [log(day.level + mean / 20) for day in days]
     best = _distance(logs)
@@ -391,6 +391,8 @@ def _drawn_in(days: Sequence[Day]) -> list[Day]:
     if len(levels) < FEWEST_FOR_TREND:
         return list(days)
     low, high = levels[len(levels) // 10], levels[len(levels) * 9 // 10]
+    if not high:
+        return list(days)
     most = high * UNUSUAL
     odd = _in_a_row([day.level > most for day in days])
     odd |= _in_a_row([day.level < low / UNUSUAL for day in days])
@@ -461,8 +463,9 @@ def _course(ahead: _Ahead | None, known: Curve | None, remaining: int | None) ->
     for when, column in zip(ahead.moments, ahead.used, strict=True):
         ranked = sorted(column)
         low, middle, high = (ranked[int(share * len(ranked))] for share in (EARLY, MIDDLE, LATE))
-        used = known and Spread(*(round(known.used[-1] + one) for one in (low, middle, high)))
-        left = None
+        used = left = None
+        if known is not None:
+            used = Spread(*(round(known.used[-1] + one) for one in (low, middle, high)))
         if remaining is not None:
             left = Spread(*(round(max(0.0, remaining - one)) for one in (high, middle, low)))
         steps.append(Step(burn.moment(when), used, left))

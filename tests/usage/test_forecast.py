@@ -196,6 +196,19 @@ def test_a_team_that_uses_nothing_lasts():
     assert (made.rates.cycle, made.used_at_end.high) == (0, 0)
 
 
+@pytest.mark.parametrize(
+    "busy",
+    [pytest.param((60, 61), id="eight-weeks-ago"), pytest.param((30, 35), id="a-campaign-alone")],
+)
+def test_use_long_ago_of_a_team_that_is_idle_since_is_little_and_not_nothing(busy):
+    days = {START.date() - n * DAY: 100 * (busy[0] <= n < busy[1]) for n in range(1, 70)}
+
+    made = forecast(facts([Reading(START + n * DAY, 0) for n in range(1, 11)], days=days))
+
+    assert made.verdict == Verdict.YES
+    assert 0 == made.used_at_end.low <= made.used_at_end.high < 600
+
+
 def test_little_use_of_many_credits_lasts():
     made = forecast(facts(even(10, START + 10 * DAY)))
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from dashboard.lib.explanation import Explanation, Operand
-from dashboard.usage import phrases, telling
+from dashboard.usage import forecast_text, phrases
 from dashboard.usage.account_page import AccountPage
 from dashboard.usage.forecast import Forecast, RunOut
 from dashboard.usage.models import AccountOutlook, Snapshot
@@ -131,7 +131,7 @@ def _run_out(
     if left is None:
         return _("unknown"), operands
     if one is None:
-        return telling.word(found, None), operands
+        return forecast_text.word(found, None), operands
     share = _("%(share)s %% of the futures") % {"share": round(one.lasts * 100)}
     tenths = (
         Operand(_("Early: one in ten runs out before"), said=_moment(page, one.early)),
@@ -139,7 +139,7 @@ def _run_out(
         Operand(_("Late: nine in ten run out before"), said=_moment(page, one.late)),
         Operand(_("They last until the renewal in"), said=share),
     )
-    return telling.word(found, one), (*operands, *tenths)
+    return forecast_text.word(found, one), (*operands, *tenths)
 
 
 def _moment(page: AccountPage, when: datetime | None) -> str:
@@ -205,7 +205,7 @@ AHEAD: dict[str, Callable[[AccountPage, Forecast, AccountOutlook], Found]] = {
 
 
 def _rate(found: Forecast, place: int) -> str:
-    one = telling.rates(found)[place]
+    one = forecast_text.rates(found)[place]
     return f"{one.value} {one.unit}".strip()
 
 
