@@ -1,5 +1,6 @@
 """Made-up teams of different kinds: what they use hour by hour, drawn from a seed."""
 
+from calendar import monthrange
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -73,6 +74,10 @@ def team(kind: str, seed: int) -> Team:
         level = level * _week(rng, weekdays)
     shape, event = SHAPES[kind](rng, days)
     level = level * shape
+    if kind == "monthly batch":
+        level = level + level.mean() * _batches(
+            rng, [first + timedelta(days=n) for n in range(days)]
+        )
     totals = rng.poisson(level)
     if kind == "idle":
         totals = rng.poisson(rng.uniform(0.02, 1.0), days) * rng.integers(1, 4)
@@ -164,6 +169,21 @@ def _holidays(rng: np.random.Generator, days: int) -> Shape:
     return noise, begin
 
 
+def _shift(rng: np.random.Generator, days: int) -> Shape:
+    """From one day to the next 1.5 to 4 times as much for good, or as little."""
+    noise = _noise(rng, days, 0.1, 0.35)
+    begin = HISTORY + int(rng.integers(-30, 28))
+    noise[begin:] *= np.exp(rng.choice((-1, 1)) * rng.uniform(np.log(1.5), np.log(4)))
+    return noise, begin
+
+
+def _batches(rng: np.random.Generator, dates: Sequence[date]) -> np.ndarray:
+    """Return 4 to 30 days' worth on one day of each month, or on its last where it is shorter."""
+    day, size = int(rng.integers(1, 32)), np.exp(rng.uniform(np.log(4), np.log(30)))
+    due = [one.day == min(day, monthrange(one.year, one.month)[1]) for one in dates]
+    return np.where(due, size * _noise(rng, len(dates), 0.05, 0.3), 0)
+
+
 def _idle(rng: np.random.Generator, days: int) -> Shape:
     return np.ones(days), None
 
@@ -177,4 +197,6 @@ SHAPES = {
     "idle": _idle,
     "holidays": _holidays,
     "new account": _office,
+    "level shift": _shift,
+    "monthly batch": _office,
 }

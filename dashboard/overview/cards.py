@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from dashboard.teams.models import Team
-from dashboard.usage import phrases, telling
+from dashboard.usage import forecast_text, phrases
 from dashboard.usage.standing import Standing
 from dashboard.usage.states import failure
 
@@ -77,7 +77,7 @@ def _card(one: Standing, url: str, why: str, zone: ZoneInfo, *, at: datetime) ->
         cycle=phrases.span(one.window, zone, at=at) if one.window else "",
         renews="" if days is None else _("renews in %(days)s") % {"days": phrases.days(days)},
         read=phrases.clock(one.as_of, zone, at=at) if one.as_of else "",
-        lasts=telling.in_short(one, zone, at=at),
+        lasts=forecast_text.in_short(one, zone, at=at),
         lasts_url=why,
     )
 

@@ -14,7 +14,7 @@ from dashboard.overview.cards import AccountCard, is_low
 from dashboard.overview.models import Worker
 from dashboard.removals.budgets import Use
 from dashboard.teams.models import Membership, Role, Team
-from dashboard.usage import phrases, states, telling
+from dashboard.usage import forecast_text, phrases, states
 from dashboard.usage.standing import Standing
 
 MOST_NAMES = 3
@@ -123,7 +123,7 @@ def _low_concern(team: Team, one: Standing, url: str, open_it: str) -> Concern:
     if one.runs_out is None:
         return Concern("warn", title, left, url, open_it)
     ending = _("They run out before the renewal: %(when)s.") % {
-        "when": telling.when(one.runs_out, team.zone, at=one.at)
+        "when": forecast_text.when(one.runs_out, team.zone, at=one.at)
     }
     return Concern("warn", title, f"{left} {ending}", url, open_it)
 

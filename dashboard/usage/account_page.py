@@ -18,9 +18,9 @@ from dashboard.teams.models import Team
 from dashboard.usage import columns, course, pasts, phrases
 from dashboard.usage.burn_down import burn_down
 from dashboard.usage.charts import Chart, Frame
+from dashboard.usage.forecast_text import OutlookPart
 from dashboard.usage.history.loading import Known
 from dashboard.usage.models import CalendarMonth, Kind
-from dashboard.usage.outlook_part import OutlookPart
 from dashboard.usage.standing import Standing, standing
 from dashboard.usage.windows import Window, chosen
 

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from zoneinfo import ZoneInfo
-
-import numpy as np
-import numpy.typing as npt
-
-Floats = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
 
 DAY = 86_400.0
 # Between two readings further apart nobody knows on which side of midnight credits were used.
@@ -39,6 +34,13 @@ class Stretch:
     credits: float
 
 
+def interpolate(x: float, xs: Sequence[float], ys: Sequence[float]) -> float:
+    """Return y at x on the straight lines between points; the end's where x lies beyond one."""
+    right = min(max(1, bisect_left(xs, x)), len(xs) - 1)
+    share = (x - xs[right - 1]) / (xs[right] - xs[right - 1])
+    return ys[right - 1] + min(1.0, max(0.0, share)) * (ys[right] - ys[right - 1])
+
+
 @dataclass(frozen=True)
 class Curve:
     """Credits used since the start of a window, at unix seconds, never falling.
@@ -47,26 +49,26 @@ class Curve:
     the included credits were spent and nobody saw what went on.
     """
 
-    at: Floats
-    used: Floats
-    known: Flags
+    at: list[float]
+    used: list[float]
+    known: list[bool]
 
     def total(self, moment: float) -> float | None:
         """Return the credits used up to a moment; None where the readings are too far apart."""
         if not self.at[0] <= moment <= self.at[-1]:
             return None
-        right = max(1, int(np.searchsorted(self.at, moment)))
+        right = max(1, bisect_left(self.at, moment))
         exact = moment in (self.at[right], self.at[right - 1])
         if not exact and self.at[right] - self.at[right - 1] > GAP:
             return None
-        return float(np.interp(moment, self.at, self.used))
+        return interpolate(moment, self.at, self.used)
 
     def runs(self) -> list[Curve]:
         """Return the parts between the pairs that are not known."""
-        cuts = [0, *(int(one) + 1 for one in np.flatnonzero(~self.known)), len(self.at)]
+        cuts = [n for n, known in enumerate(self.known, 1) if not known]
         return [
             Curve(self.at[a:b], self.used[a:b], self.known[a : b - 1])
-            for a, b in pairwise(cuts)
+            for a, b in pairwise([0, *cuts, len(self.at)])
             if b - a > 1
         ]
 
@@ -84,30 +86,36 @@ def curve(
     rows = sorted((one for one in readings if start <= one.at <= until), key=lambda one: one.at)
     if not rows or rows[-1].at == start:
         return None
-    at = np.array([start.timestamp(), *(one.at.timestamp() for one in rows)])
-    used = np.array([0, *(one.used for one in rows)], dtype=np.float64)
-    prepaid = np.array([np.nan, *(np.nan if r.prepaid is None else r.prepaid for r in rows)])
-    keep = ~_is_dip(used) & np.append(np.diff(at) > 0, True)
-    at, used, prepaid = at[keep], used[keep], prepaid[keep]
-    used = np.minimum.accumulate(used[::-1])[::-1]
-    rise, known = np.diff(used), np.ones(len(used) - 1, dtype=np.bool_)
-    if included is not None:
-        rise, known = _with_prepaid(rise, used >= included, prepaid)
-    return Curve(at, np.append(used[0], used[0] + np.cumsum(rise)), known)
+    rows = [Reading(start, 0), *rows]
+    last = len(rows) - 1
+    kept = [
+        one
+        for n, one in enumerate(rows)
+        if n == last or (one.at < rows[n + 1].at and not (n and _is_dip(*rows[n - 1 : n + 2])))
+    ]
+    used = list(accumulate((one.used for one in reversed(kept)), min))[::-1]
+    rises = [_rise(*pair, included) for pair in pairwise(zip(used, kept, strict=True))]
+    totals = accumulate((rise for rise, _ in rises), initial=float(used[0]))
+    return Curve([one.at.timestamp() for one in kept], list(totals), [known for _, known in rises])
 
 
-def _is_dip(used: Floats) -> Flags:
-    dip = np.zeros(len(used), dtype=np.bool_)
-    dip[1:-1] = (used[1:-1] < used[:-2]) & (used[2:] >= used[:-2])
-    return dip
+def _is_dip(before: Reading, one: Reading, after: Reading) -> bool:
+    return one.used < before.used <= after.used
 
 
-def _with_prepaid(rise: Floats, spent: Flags, prepaid: Floats) -> tuple[Floats, Flags]:
-    fall = prepaid[:-1] - prepaid[1:]
-    taken = np.where(spent[1:] & (fall > 0), fall, 0.0)
+def _rise(
+    before: tuple[int, Reading], after: tuple[int, Reading], included: int | None
+) -> tuple[int, bool]:
+    """Return the credits used between two readings, and whether demand showed there."""
+    (used, old), (total, new) = before, after
+    rise = total - used
+    if included is None:
+        return rise, True
+    fall = None if old.prepaid is None or new.prepaid is None else old.prepaid - new.prepaid
     # Nothing could be spent, or nobody saw it: what the team wanted then is unknown, not 0.
-    hidden = spent[:-1] & (rise == 0) & (np.isnan(fall) | ((prepaid[:-1] == 0) & (fall == 0)))
-    return rise + taken, ~hidden
+    hidden = used >= included and rise == 0 and (fall is None or (old.prepaid == 0 == fall))
+    taken = fall if fall and total >= included else 0
+    return rise + max(0, taken), not hidden
 
 
 @dataclass(frozen=True)
@@ -129,50 +137,40 @@ def rates(
         allowance = remaining / max(1.0, (end - at).total_seconds() / DAY)
     if known is None:
         return Rates(allowance=allowance)
-    elapsed = float(known.at[-1]) - start.timestamp()
-    used = float(known.used[-1])
-    told = elapsed >= SHORTEST_BASE and bool(known.known.all())
-    cycle = used / elapsed * DAY if told else None
+    elapsed = known.at[-1] - start.timestamp()
+    told = elapsed >= SHORTEST_BASE and all(known.known)
+    cycle = known.used[-1] / elapsed * DAY if told else None
     return Rates(_today(known, at=at), cycle, allowance)
 
 
 def _today(known: Curve, *, at: datetime) -> float | None:
-    newest = float(known.at[-1])
-    base = max(float(known.at[0]), newest - DAY)
+    newest = known.at[-1]
+    base = max(known.at[0], newest - DAY)
     if at.timestamp() - newest > GAP or newest - base < GAP:
         return None
-    if not known.known[max(0, int(np.searchsorted(known.at, base, "right")) - 1) :].all():
+    if not all(known.known[max(0, bisect_right(known.at, base) - 1) :]):
         return None
     before = known.total(base)
-    return None if before is None else (float(known.used[-1]) - before) / (newest - base) * DAY
+    return None if before is None else (known.used[-1] - before) / (newest - base) * DAY
 
 
 @dataclass(frozen=True)
 class Ruler:
     """Local midnights in a row: days as a straight scale, whatever daylight saving does."""
 
-    first: date
-    midnights: Floats
+    dates: list[date]
+    midnights: list[float]
 
     @classmethod
     def over(cls, start: datetime, end: datetime, zone: ZoneInfo) -> Ruler:
         """Return the ruler over all local days that `[start, end]` touches."""
         first, last = start.astimezone(zone).date(), end.astimezone(zone).date()
-        days = range((last - first).days + 2)
-        return cls(first, np.array([midnight(first + timedelta(days=n), zone) for n in days]))
+        dates = [first + timedelta(days=n) for n in range((last - first).days + 2)]
+        return cls(dates, [midnight(one, zone) for one in dates])
 
-    @property
-    def weekdays(self) -> npt.NDArray[np.int64]:
-        """Return the weekday (Monday is 0) of each day."""
-        return (np.arange(len(self.midnights) - 1) + self.first.weekday()) % 7
-
-    def place(self, moments: Floats) -> Floats:
-        """Return moments (unix seconds) as days since the first midnight."""
-        return np.interp(moments, self.midnights, np.arange(len(self.midnights), dtype=np.float64))
-
-    def weighed(self, factors: Floats) -> Floats:
-        """Return the sum of the weekdays' factors up to each midnight."""
-        return np.append(0.0, np.cumsum(factors[self.weekdays]))
+    def place(self, moment: float) -> float:
+        """Return a moment (unix seconds) as days since the first midnight."""
+        return interpolate(moment, self.midnights, range(len(self.midnights)))
 
 
 def midnight(day: date, zone: ZoneInfo) -> float:
@@ -196,25 +194,25 @@ def stretches(
     begin = start.astimezone(zone).date()
     found = []
     for day in sorted(days):
-        if ruler.first <= day < begin:
-            index = (day - ruler.first).days
-            begins, ends = ruler.midnights[index : index + 2]
-            found.append(Stretch(float(begins), float(ends), max(0, days[day])))
+        if ruler.dates[0] <= day < begin:
+            begins, ends = ruler.midnights[(index := (day - ruler.dates[0]).days) : index + 2]
+            found.append(Stretch(begins, ends, max(0, days[day])))
     for part in known.runs() if known else []:
         found += _cut(part, ruler.midnights)
     return found
 
 
-def _cut(part: Curve, midnights: Floats) -> list[Stretch]:
-    inside = midnights[(midnights > part.at[0]) & (midnights < part.at[-1])]
-    cuts = {float(part.at[0]): float(part.used[0]), float(part.at[-1]): float(part.used[-1])}
-    for one in inside:
+def _cut(part: Curve, midnights: Sequence[float]) -> list[Stretch]:
+    cuts = {part.at[0]: part.used[0], part.at[-1]: part.used[-1]}
+    for one in midnights:
+        if not part.at[0] < one < part.at[-1]:
+            continue
         total = part.total(one)
         if total is None:
-            nearest = int(np.abs(part.at - one).argmin())
-            cuts[float(part.at[nearest])] = float(part.used[nearest])
+            nearest = min(range(len(part.at)), key=lambda n: abs(part.at[n] - one))
+            cuts[part.at[nearest]] = part.used[nearest]
         else:
-            cuts[float(one)] = total
+            cuts[one] = total
     return [
         Stretch(a, b, after - before) for (a, before), (b, after) in pairwise(sorted(cuts.items()))
     ]

@@ -10,7 +10,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from dashboard.usage import ahead, course, phrases, telling
+from dashboard.usage import course, forecast_text, phrases
 from dashboard.usage.charts import MOST_MARKS, Chart, Frame, chart, line
 from dashboard.usage.course import Course, Event, Point
 from dashboard.usage.forecast import Step, Verdict
@@ -45,9 +45,9 @@ def burn_down(
         allowance = [_dot(at, credits) for at, credits in known]
         allowance.append(_dot(window.end_at, known[-1][1]))
         series.append(line(_("Allowance"), "allowance", allowance, stepped=True))
-    series += ahead.series(steps)
+    series += forecast_text.chart_series(steps)
     table = _days(window, points, frame=frame)
-    table["rows"] += ahead.rows(steps, frame.zone, at=frame.at)
+    table["rows"] += forecast_text.table_rows(steps, frame.zone, at=frame.at)
     return chart(
         _("Included credits left, %(span)s")
         % {"span": phrases.span(window, frame.zone, at=frame.at)},
@@ -189,10 +189,10 @@ def _told_ahead(standing: Standing, *, frame: Frame) -> str:
         return _("The included credits are used up.")
     found = standing.outlook
     one = found.included if found else None
-    ahead = telling.when(one, frame.zone, at=frame.at) if one else ""
+    ahead = forecast_text.when(one, frame.zone, at=frame.at) if one else ""
     parts = [
-        _("Lasts until renewal: %(word)s") % {"word": telling.word(found, one)},
-        telling.undecided(standing, one, standing.remaining),
+        _("Lasts until renewal: %(word)s") % {"word": forecast_text.word(found, one)},
+        forecast_text.undecided(standing, one, standing.remaining),
         _("the included credits run out %(when)s") % {"when": ahead} if ahead else "",
     ]
     told = f"{'; '.join(part for part in parts if part)}."
@@ -202,7 +202,7 @@ def _told_ahead(standing: Standing, *, frame: Frame) -> str:
 def _told_end(standing: Standing) -> str:
     """Say what is left at the renewal, where the included credits last."""
     found = standing.outlook
-    left = telling.left_at_end(standing.included, found)
+    left = forecast_text.left_at_end(standing.included, found)
     if left is None or found is None or found.verdict != Verdict.YES:
         return ""
     words = _("It is to end with %(least)s to %(most)s left, most likely %(median)s.")

@@ -23,7 +23,7 @@ from dashboard.usage.forecast import (
 )
 from dashboard.usage.history import asking
 from dashboard.usage.models import AccountOutlook, Snapshot
-from dashboard.usage.weekdays import Profile
+from dashboard.usage.weekdays import MonthDay, Profile
 from dashboard.usage.windows import Window
 
 # A day before the window changes only when an answer comes late (D6).
@@ -33,7 +33,7 @@ HOLDS = timedelta(hours=1)
 
 
 def look_ahead(account: Account, reading: Snapshot) -> Forecast | None:
-    """Forecast from a good reading and those before it, and keep it (25 ms for a whole cycle).
+    """Forecast from a good reading and those before it, and keep it (30 ms for a whole cycle).
 
     None where the reading names no window or contradicts itself, or where what is kept still
     holds: a newer reading was looked at (D6), or one of the last hour, and no credits came since.
@@ -160,6 +160,7 @@ def steps_of(account: Account) -> tuple[Step, ...]:
 
 def said_of(found: Forecast) -> dict[str, Any]:
     """Return what a forecast says as JSON, without its course."""
+    month_day = found.month_day
     return {
         "at": found.at.isoformat(),
         "rates": [found.rates.today, found.rates.cycle, found.rates.allowance],
@@ -169,6 +170,7 @@ def said_of(found: Forecast) -> dict[str, Any]:
         "everything": _run_out_doc(found.everything),
         "used_at_end": _numbers(found.used_at_end),
         "week": [list(found.week.factors), found.week.by, found.week.days] if found.week else None,
+        "month_day": [month_day.day, month_day.extra] if month_day else None,
     }
 
 
@@ -180,6 +182,8 @@ def course_of(found: Forecast) -> list[Any]:
 def forecast_of(doc: dict[str, Any], *, as_of: datetime) -> Forecast:
     """Return the forecast that was kept, without its course."""
     verdict, week = doc["verdict"], doc["week"]
+    # Outlooks that were kept before the day of the month was looked for do not have it.
+    month_day = doc.get("month_day")
     return Forecast(
         datetime.fromisoformat(doc["at"]),
         as_of,
@@ -190,6 +194,7 @@ def forecast_of(doc: dict[str, Any], *, as_of: datetime) -> Forecast:
         _run_out(doc["everything"]),
         _spread(doc["used_at_end"]),
         Profile(tuple(week[0]), week[1], week[2]) if week else None,
+        MonthDay(*month_day) if month_day else None,
     )
 
 

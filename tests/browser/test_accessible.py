@@ -143,7 +143,7 @@ def account_ahead(page: Page) -> None:
     page.goto(account_of_the_demo(page))
     expect(page.locator("#use-chart canvas")).to_be_visible()
     page.locator(".outlook .source summary").first.click()
-    expect(page.locator(".outlook .menu-panel").first).to_contain_text("512 futures")
+    expect(page.locator(".outlook .menu-panel").first).to_contain_text("256 futures")
 
 
 def statement(page: Page) -> None:

@@ -47,7 +47,7 @@ def foretold(wire, key, account) -> Account:
 def test_a_run_out_is_explained_by_its_days_its_tenths_and_how_good_it_is(explain, foretold):
     said = explain("runs-out")
 
-    assert "512 futures" in said and "yes from 90 % on, no up to 10 %" in said
+    assert "256 futures" in said and "yes from 90 % on, no up to 10 %" in said
     assert "Included credits left then 6,500 40 minutes ago" in said
     assert "Days of use known 12.0 days" in said and "The week no pattern beyond chance" in said
     assert re.search(r"Early: one in ten runs out before 2[01] Nov, \d\d:\d\d", said)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from random import Random
 from zoneinfo import ZoneInfo
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.usage.burn import Reading, curve
 from dashboard.usage.forecast import Facts, Forecast, RunOut, Verdict, forecast
-from dashboard.usage.weekdays import profile
+from dashboard.usage.weekdays import month_day, profile
 from tests.examples import examples
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -195,6 +196,19 @@ def test_a_team_that_uses_nothing_lasts():
     assert (made.rates.cycle, made.used_at_end.high) == (0, 0)
 
 
+@pytest.mark.parametrize(
+    "busy",
+    [pytest.param((60, 61), id="eight-weeks-ago"), pytest.param((30, 35), id="a-campaign-alone")],
+)
+def test_use_long_ago_of_a_team_that_is_idle_since_is_little_and_not_nothing(busy):
+    days = {START.date() - n * DAY: 100 * (busy[0] <= n < busy[1]) for n in range(1, 70)}
+
+    made = forecast(facts([Reading(START + n * DAY, 0) for n in range(1, 11)], days=days))
+
+    assert made.verdict == Verdict.YES
+    assert 0 == made.used_at_end.low <= made.used_at_end.high < 600
+
+
 def test_little_use_of_many_credits_lasts():
     made = forecast(facts(even(10, START + 10 * DAY)))
 
@@ -369,14 +383,48 @@ def test_a_weekend_shows_after_ten_days():
     assert made.week.by == "weekend"
 
 
-def test_chance_alone_shows_no_profile_in_97_of_100_teams():
-    rng = np.random.default_rng(7)
-    places = np.arange(60.0)
-    weekdays = places.astype(np.int64) % 7
+@pytest.mark.parametrize("pattern", [profile, month_day])
+def test_chance_alone_shows_no_pattern_in_97_of_100_teams(pattern):
+    dice = Random(7)
+    days = [START.date() + n * DAY for n in range(84)]
 
-    found = [profile(weekdays, places, rng.gamma(4, 25, 60)) is not None for _ in range(300)]
+    found = [pattern({day: dice.gammavariate(4, 25) for day in days}) for _ in range(300)]
 
-    assert np.mean(found) <= 0.03
+    assert sum(one is not None for one in found) <= 9
+
+
+@pytest.mark.parametrize(
+    ("number", "is_due"),
+    [
+        pytest.param(20, lambda day: day.day == 20, id="the-20th"),
+        pytest.param(31, lambda day: (day + DAY).day == 1, id="the-last"),
+    ],
+)
+def test_a_batch_on_a_day_of_the_month_is_expected_then(number, is_due):
+    days = earlier(lambda day: 5000 if is_due(day) else 100)
+
+    made = forecast(facts(even(100, START + 5 * DAY), included=9000, days=days))
+
+    assert made.month_day.day == number
+    assert made.month_day.extra == pytest.approx(49, abs=0.5)
+    assert made.used_at_end.low < 30 * 100 + 4900 < made.used_at_end.high
+    assert made.used_at_end.median == pytest.approx(7900, rel=0.1)
+    steps = pairwise(step.used.median for step in made.course)
+    assert sum(after - before > 4000 for before, after in steps) == 1
+
+
+@pytest.mark.parametrize("times", [3, 1 / 3])
+@pytest.mark.parametrize("since", [10, 20])
+def test_a_level_that_changed_for_good_is_the_level_from_then_on(times, since):
+    per_day = [300 * (1 + 0.1 * (n % 3 - 1)) for n in range(since)]
+    used = [sum(per_day[: n + 1]) * times for n in range(since)]
+    readings = [Reading(START + (n + 1) * DAY, int(one)) for n, one in enumerate(used)]
+
+    made = forecast(facts(readings, days=earlier(lambda day: 300 + day.toordinal() % 3 * 20 - 20)))
+
+    truth = used[-1] + (30 - since) * 300 * times
+    assert made.used_at_end.low < truth < made.used_at_end.high
+    assert made.used_at_end.median == pytest.approx(truth, rel=0.05)
 
 
 def test_growth_is_no_profile_and_goes_on():
@@ -444,7 +492,7 @@ def test_a_curve_never_falls_and_ends_with_the_counter():
 
     known = curve(readings, start=START, until=END, included=None)
 
-    assert (np.diff(known.used) >= 0).all()
+    assert list(known.used) == sorted(known.used)
     assert known.used[-1] == 80
 
 

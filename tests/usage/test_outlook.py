@@ -11,7 +11,7 @@ import pytest
 import time_machine
 
 from dashboard.keys.models import Account
-from dashboard.usage import outlook, telling
+from dashboard.usage import forecast_text, outlook
 from dashboard.usage.forecast import Forecast, RunOut, Verdict
 from dashboard.usage.models import AccountOutlook, Snapshot
 from dashboard.usage.polling import poll
@@ -323,7 +323,7 @@ NOV = [datetime(2026, 11, day, 12, tzinfo=UTC) for day in range(1, 31)]
 def test_a_range_is_said_in_words(early, median, late, said):
     one = RunOut(early, median, late, 0.5, Verdict.TOO_EARLY)
 
-    assert telling.when(one, UTC_ZONE, at=AT) == said
+    assert forecast_text.when(one, UTC_ZONE, at=AT) == said
 
 
 @pytest.mark.parametrize(
@@ -339,7 +339,7 @@ def test_a_range_is_said_in_words(early, median, late, said):
 def test_a_rate_is_a_whole_number_of_credits_less_than_one_or_unknown(rate, said):
     found = Forecast(AT, AT, outlook.Rates(rate, None, 12.9), 3.0, None)
 
-    today, cycle, allowance, _at_renewal = telling.rates(found)
+    today, cycle, allowance, _at_renewal = forecast_text.rates(found)
 
     assert (today.value, today.unit) == said
     assert cycle.value == "unknown"

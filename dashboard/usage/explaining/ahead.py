@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from dashboard.lib.explanation import Explanation, Operand
-from dashboard.usage import phrases, telling
+from dashboard.usage import forecast_text, phrases
 from dashboard.usage.account_page import AccountPage
 from dashboard.usage.forecast import Forecast, RunOut
 from dashboard.usage.models import AccountOutlook, Snapshot
@@ -20,6 +20,7 @@ from dashboard.usage.models import AccountOutlook, Snapshot
 HELD_AT_RENEWAL, HELD_RUN_OUT = 82, 86
 DAY = timedelta(days=1)
 MONDAY = date(2024, 1, 1)
+LAST_OF_MONTH = 31
 
 
 def of_the_future(page: AccountPage, number: str) -> Explanation:
@@ -49,8 +50,9 @@ def _titles() -> dict[str, str]:
 
 def _formulas() -> dict[str, str]:
     drawn = _(
-        "Up to 512 futures are put together from the days that this team really had: their level, "
-        "their growth and their week. In each the credits left are counted down."
+        "Up to 256 futures are put together from the days that this team really had: a level on "
+        "which newer days weigh more, growth or a new level where there is one, the week, a day "
+        "of the month with a batch, and a doubt. In each the credits left are counted down."
     )
     tenths = _(
         "One in ten runs out before the early moment, half before the middle one, nine in ten "
@@ -62,7 +64,7 @@ def _formulas() -> dict[str, str]:
         "runs-out": f"{drawn} {tenths}",
         "all-runs-out": f"{drawn} {_('Included and prepaid credits together.')} {tenths}",
         "at-renewal": _(
-            "Credits used so far + what up to 512 futures use until the renewal; the futures are "
+            "Credits used so far + what up to 256 futures use until the renewal; the futures are "
             "put together from the days that this team really had. The middle one, and the range "
             "that leaves out one in ten at either end. It is what the team would use if nothing "
             "stopped it."
@@ -129,7 +131,7 @@ def _run_out(
     if left is None:
         return _("unknown"), operands
     if one is None:
-        return telling.word(found, None), operands
+        return forecast_text.word(found, None), operands
     share = _("%(share)s %% of the futures") % {"share": round(one.lasts * 100)}
     tenths = (
         Operand(_("Early: one in ten runs out before"), said=_moment(page, one.early)),
@@ -137,7 +139,7 @@ def _run_out(
         Operand(_("Late: nine in ten run out before"), said=_moment(page, one.late)),
         Operand(_("They last until the renewal in"), said=share),
     )
-    return telling.word(found, one), (*operands, *tenths)
+    return forecast_text.word(found, one), (*operands, *tenths)
 
 
 def _moment(page: AccountPage, when: datetime | None) -> str:
@@ -203,7 +205,7 @@ AHEAD: dict[str, Callable[[AccountPage, Forecast, AccountOutlook], Found]] = {
 
 
 def _rate(found: Forecast, place: int) -> str:
-    one = telling.rates(found)[place]
+    one = forecast_text.rates(found)[place]
     return f"{one.value} {one.unit}".strip()
 
 
@@ -230,7 +232,7 @@ def _reading(page: AccountPage, label: str, one: Snapshot) -> Operand:
 
 
 def _days(page: AccountPage, found: Forecast, row: AccountOutlook) -> tuple[Operand, ...]:
-    """Name the days that the futures are made of, and the week that they show."""
+    """Name the days that the futures are made of, and the patterns that they show."""
     where = reverse("usage:days", args=[page.team.slug, page.account.pk])
     before = ngettext(
         "%(count)s of them before this cycle", "%(count)s of them before this cycle", len(row.days)
@@ -239,6 +241,7 @@ def _days(page: AccountPage, found: Forecast, row: AccountOutlook) -> tuple[Oper
     return (
         Operand(_("Days of use known"), None, f"{where}?span=90", row.days_at, before, known),
         Operand(_("The week"), said=_week(found)),
+        Operand(_("The day of the month"), said=_month_day(found)),
     )
 
 
@@ -253,3 +256,13 @@ def _week(found: Forecast) -> str:
         "factors": ", ".join(factors),
         "days": found.week.days,
     }
+
+
+def _month_day(found: Forecast) -> str:
+    one = found.month_day
+    if one is None:
+        return _("no pattern beyond chance")
+    extra = number_format(one.extra, decimal_pos=1)
+    if one.day == LAST_OF_MONTH:
+        return _("its last: %(extra)s mean days' use on top") % {"extra": extra}
+    return _("day %(day)s: %(extra)s mean days' use on top") % {"day": one.day, "extra": extra}

@@ -43,7 +43,7 @@ def lines_in_words() -> str:
         "Included credits left: at each reading as RemBG says, or the allowance − app and API use "
         "where it does not, never below 0. Even pace: the allowance × the time left ÷ the length "
         "of the cycle, a straight line to 0 at the renewal and no forecast. Forecast: the middle "
-        "of up to 512 futures put together from the days of this team, and the range that leaves "
+        "of up to 256 futures put together from the days of this team, and the range that leaves "
         "out one in ten at either end."
     )
 

@@ -1,15 +1,20 @@
-"""What the outlook says, in sentences: do credits last, when do they run out, how fast they go."""
+"""The forecast in words and as chart series: do credits last, when do they run out, how fast."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.urls import reverse
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from dashboard.keys.models import Account
+from dashboard.teams.models import Team
 from dashboard.usage import phrases
 from dashboard.usage.forecast import (
     FEWEST_DAYS,
@@ -17,10 +22,14 @@ from dashboard.usage.forecast import (
     Forecast,
     RunOut,
     Spread,
+    Step,
     Verdict,
 )
+from dashboard.usage.models import AccountOutlook
+from dashboard.usage.outlook import steps_of
 from dashboard.usage.standing import Standing
 
+Series = dict[str, Any]
 KINDS = {Verdict.YES: "ok", Verdict.NO: "bad", Verdict.TOO_EARLY: "neutral"}
 
 
@@ -206,3 +215,89 @@ def _at_renewal(end: Spread | None) -> Rate:
     low, high = phrases.number(end.low), phrases.number(end.high)
     unit = _("credits, %(low)s to %(high)s") % {"low": low, "high": high}
     return Rate("at-renewal", label, phrases.number(end.median), unit, told)
+
+
+def chart_series(steps: Sequence[Step]) -> list[Series]:
+    """Return the band's two edges and the median, credits left at each step; or nothing."""
+    known = [(one.at.isoformat(), one.left) for one in steps if one.left is not None]
+    if not known:
+        return []
+    low = [{"x": at, "y": left.low} for at, left in known]
+    high = [{"x": at, "y": left.high} for at, left in known]
+    median = [{"x": at, "y": left.median} for at, left in known]
+    return [
+        _line(_("80 % range, low"), low, stack="band"),
+        _line(_("80 % range, high"), high, stack="band"),
+        _line(_("Forecast"), median, stack=None, dashed=True),
+    ]
+
+
+def _line(label: str, data: list[Any], *, stack: str | None, dashed: bool = False) -> Series:
+    look = {"stack": stack, "stepped": False, "dashed": dashed}
+    return {"label": label, "role": "forecast", "type": "line", **look, "data": data}
+
+
+def table_rows(
+    steps: Sequence[Step], zone: ZoneInfo, *, at: datetime
+) -> list[list[str | int | None]]:
+    """Return a row for each step but the first, which is now; app and API are not forecast."""
+    found: list[list[str | int | None]] = []
+    for one in steps[1:]:
+        if one.left is None or one.used is None:
+            continue
+        label = _("%(when)s (forecast)") % {"when": phrases.clock(one.at, zone, at=at)}
+        found.append([label, _ranged(one.left), _ranged(one.used), "", "", ""])
+    return found
+
+
+def _ranged(one: Any) -> str:
+    numbers = [phrases.number(number) for number in (one.median, one.low, one.high)]
+    return _("{0} ({1} to {2})").format(*numbers)
+
+
+@dataclass(frozen=True, eq=False)
+class OutlookPart:
+    """What lies ahead of an account, and what that was made from; `account.outlook` is loaded."""
+
+    account: Account
+    team: Team
+    standing: Standing
+    at: datetime
+
+    @property
+    def found(self) -> Forecast | None:
+        """The forecast of the running window; None where there is none."""
+        return self.standing.outlook
+
+    @property
+    def row(self) -> AccountOutlook | None:
+        """The row that it is kept in."""
+        return self.account.outlook if self.found else None
+
+    @property
+    def as_of(self) -> datetime | None:
+        """When the reading was asked that it was made from, and with it the forecast's age."""
+        return self.found.as_of if self.found else None
+
+    @property
+    def reading_url(self) -> str:
+        """The reading that it was made from; empty where that is not kept."""
+        if self.row is None or self.row.snapshot_id is None:
+            return ""
+        where = [self.team.slug, self.account.pk, self.row.snapshot_id]
+        return reverse("usage:reading", args=where)
+
+    @property
+    def steps(self) -> Sequence[Step]:
+        """The steps to the renewal."""
+        return steps_of(self.account) if self.found else ()
+
+    @property
+    def balances(self) -> list[Told]:
+        """Whether the included credits, and everything spendable, last until the renewal."""
+        return balances(self.standing, self.team.zone, at=self.at)
+
+    @property
+    def rates(self) -> list[Rate]:
+        """How fast credits go, how fast they may, and what will have gone; empty without one."""
+        return rates(self.found) if self.found else []
