@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.usage.history import buckets
-from dashboard.usage.history.buckets import Rolled, day_edges, rolled, utc_days
+from dashboard.usage.history.buckets import Rolled, day_edges, rolled
+from dashboard.usage.history.differences import telling
 from dashboard.usage.history.tallies import split
 from dashboard.usage.history.values import (
     Bucket,
@@ -90,7 +91,7 @@ def test_use_in_an_hour_is_what_the_counters_grew():
     full = bucket_at(hourly(spans, START, after(hours=3)), after(hours=1))
 
     assert (full.app.credits, full.api.credits, full.is_complete) == (60, 120, True)
-    assert full.levels.app == 75 and full.readings == 4
+    assert full.levels.app == 75
 
 
 def test_a_difference_over_the_edge_of_an_hour_is_shared_in_whole_credits_and_says_so():
@@ -504,16 +505,19 @@ def test_the_prepaid_balance_adds_up_over_windows_and_zones(zone, truth):
 
 @examples(25, phases=QUICK)
 @given(truth=histories())
-def test_kept_utc_days_say_what_the_hours_said(truth):
-    spans = rolled(truth.readings, truth.closings)
+def test_the_telling_readings_of_days_say_what_all_said(truth):
     start, end = floor_day(truth.start), floor_day(truth.end) + DAY
-    kept = utc_days(spans, start=start, end=end)
+    edges = [start + number * DAY for number in range((end - start) // DAY + 1)]
+    kept = telling(truth.readings, truth.closings, edges)
+    before, after = (rolled(read, truth.closings) for read in (truth.readings, kept))
 
-    for day in daily(spans, "UTC", start, end).series["stripe"]:
-        mine = [one for one in kept if one.start_at == day.start_at]
-        assert sum(one.app.credits or 0 for one in mine) == (day.app.credits or 0)
-        assert sum((one.app.known_for for one in mine), timedelta()) == day.app.known_for
-        assert any(one.app.credits is not None for one in mine) == (day.app.credits is not None)
+    for one, two in zip(
+        daily(before, "UTC", start, end).series["stripe"],
+        daily(after, "UTC", start, end).series["stripe"],
+        strict=True,
+    ):
+        assert (one.app[:3], one.api[:3], one.levels) == (two.app[:3], two.api[:3], two.levels)
+    assert telling(kept, truth.closings, edges) == kept
 
 
 @examples(25, phases=QUICK)

@@ -15,11 +15,11 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from dashboard.keys.models import Account
-from dashboard.usage import rolling
 from dashboard.usage.history import asking, buckets
 from dashboard.usage.history.buckets import Rolled, day_edges, rolled
 from dashboard.usage.history.values import Closing, Course, Place, Reading, floor_hour
 from dashboard.usage.models import Cycle, Kind, Snapshot
+from dashboard.usage.thinning import thin
 from dashboard.usage.windows import Window, month_start, next_month
 from tests.examples import QUICK, examples
 
@@ -212,20 +212,17 @@ def test_no_credit_stands_in_a_day_that_began_after_the_last_reading(zone, histo
 
 @pytest.mark.django_db
 @examples(12, phases=QUICK, but=[HealthCheck.function_scoped_fixture])
-@given(history=histories(), pieces=st.integers(1, 4), most=st.integers(3, 40))
-def test_rolled_up_in_pieces_as_it_comes_days_are_still_upstreams_counter(
-    account, history, pieces, most
-):
+@given(history=histories(), pieces=st.integers(1, 4))
+def test_thinned_as_they_grow_old_days_are_still_upstreams_counter(account, history, pieces):
     size = -(-len(history.readings) // pieces)
     last = history.readings[-1].at
     with transaction.atomic():
         for first in range(0, len(history.readings), size):
             keep(account, history, slice(first, first + size))
-            while rolling.roll_up(account, most=most):
-                pass
+            thin(account, at=history.readings[: first + size][-1].at)
         assert_kept(account, history)
         for later in (DAY, 60 * DAY, 500 * DAY):
-            rolling.tidy(account, at=last + later)
+            thin(account, at=last + later)
             assert_kept(account, history)
         transaction.set_rollback(True)
 

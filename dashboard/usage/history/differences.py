@@ -7,12 +7,14 @@ still.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import NamedTuple
+from operator import gt, lt, ne
+from typing import Any, NamedTuple
 
 from dashboard.usage.history.values import COUNTERS, ZERO, Closing, Place, Reading
 from dashboard.usage.models import LATE
@@ -193,3 +195,61 @@ def _of_prepaid(readings: Sequence[Reading]) -> Iterator[Difference]:
             span = before.at, after.at
             values = before.prepaid, after.prepaid
             yield Difference("prepaid", after.place, *span, use, back, *values)
+
+
+# Numbers of a reading, and between which two of them more lies than their difference: where a
+# counter fell, the balance rose, or the plan became another one.
+TELLING: tuple[tuple[str, Callable[[Any, Any], bool]], ...] = (
+    ("app", gt),
+    ("api", gt),
+    ("used", gt),
+    ("prepaid", lt),
+    ("included", ne),
+    ("plan", ne),
+)
+
+
+def telling(
+    readings: Sequence[Reading], closings: Iterable[Closing], edges: Iterable[datetime]
+) -> list[Reading]:
+    """Return the readings, in order, that say something which their neighbours do not.
+
+    Counters are cumulative, so that differences telescope: between two edges, and as long as
+    upstream tells of the same window, the first and the last are enough, of each number the first
+    and the last that are known, and both around a fall of a counter, a top-up or a change of plan.
+    Where windows begin and end is an edge, too: readings are cut off there.
+    """
+    borders = {one.place.start_at for one in closings} | {one.end_at for one in closings}
+    borders |= {one.start_at for one in readings} | {one.end_at for one in readings if one.end_at}
+    stretches = _stretches(readings, sorted(borders.union(edges)))
+    kept = {*_telling([one.at for one in readings], stretches, gt)}
+    for name, more in TELLING:
+        kept.update(_telling([getattr(one, name) for one in readings], stretches, more))
+    return [readings[index] for index in sorted(kept)]
+
+
+def _stretches(readings: Iterable[Reading], edges: Sequence[datetime]) -> list[int]:
+    """Return a number for each reading: the same while no edge and no other window comes."""
+    found: list[int] = []
+    number, before = 0, None
+    for one in readings:
+        now = bisect_right(edges, one.at), one.kind, one.start_at, one.end_at, one.synced
+        number += now != before
+        before = now
+        found.append(number)
+    return found
+
+
+def _telling(
+    values: Iterable[Any], stretches: Sequence[int], more: Callable[[Any, Any], bool]
+) -> Iterator[int]:
+    """Return which of the values say something; None and "" are unknown."""
+    last, before = -1, None
+    for index, value in enumerate(values):
+        if value is None or value == "":
+            continue
+        if last < 0 or stretches[index] != stretches[last] or more(before, value):
+            yield from (last, index) if last >= 0 else (index,)
+        last, before = index, value
+    if last >= 0:
+        yield last
