@@ -20,8 +20,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from dashboard.usage.history import differences as differing
-from dashboard.usage.history.differences import Difference, ReadWindow
-from dashboard.usage.history.marks import marks
+from dashboard.usage.history.differences import Difference, ReadWindow, marks
 from dashboard.usage.history.tallies import (
     TICK,
     Tallies,

@@ -1,4 +1,4 @@
-"""Differences between consecutive readings, and what each means.
+"""Differences between consecutive readings, what each means, and what happened between them.
 
 Counters are compared within one window only; at its start they are 0 by definition (contract 2).
 RemBG counts in one window of a kind at a time: while readings tell of another, a counter stands
@@ -16,7 +16,7 @@ from itertools import pairwise
 from operator import gt, lt, ne
 from typing import Any, NamedTuple
 
-from dashboard.usage.history.values import COUNTERS, ZERO, Closing, Place, Reading
+from dashboard.usage.history.values import COUNTERS, ZERO, Closing, Mark, Place, Reading, Role
 from dashboard.usage.models import LATE
 
 
@@ -195,6 +195,43 @@ def _of_prepaid(readings: Sequence[Reading]) -> Iterator[Difference]:
             span = before.at, after.at
             values = before.prepaid, after.prepaid
             yield Difference("prepaid", after.place, *span, use, back, *values)
+
+
+def marks(readings: Sequence[Reading], differences: Iterable[Difference]) -> dict[Mark, Place]:
+    """Return what happened, each with the window that it is filed under."""
+    found = dict(_of_differences(differences))
+    found.update(_of_windows(readings))
+    found.update(_of_plan(readings, "allowance", lambda one: one.included))
+    found.update(_of_plan(readings, "plan", lambda one: one.plan or None))
+    return found
+
+
+def _of_differences(differences: Iterable[Difference]) -> Iterator[tuple[Mark, Place]]:
+    """Return corrections (a counter fell, D7) and top-ups (the prepaid balance rose)."""
+    for one in differences:
+        if one.back:
+            role: Role = "topup" if one.what == "prepaid" else "correction"
+            yield Mark(one.end_at, role, one.what, one.before, one.after), one.place
+
+
+def _of_windows(readings: Sequence[Reading]) -> Iterator[tuple[Mark, Place]]:
+    """Return renewals, and switches of `stripeBillingSynced`, where the series changes (D8)."""
+    for before, after in pairwise(readings):
+        if before.kind != after.kind:
+            yield Mark(after.at, "switch", "synced", before.kind, after.kind), after.place
+        elif before.start_at < after.start_at:
+            # A window told of after it began, while another was read on: that cannot be earlier.
+            yield Mark(max(before.at, after.start_at), "renewal"), after.place
+
+
+def _of_plan(
+    readings: Sequence[Reading], what: str, value: Callable[[Reading], int | str | None]
+) -> Iterator[tuple[Mark, Place]]:
+    known = [one for one in readings if value(one) is not None]
+    for before, after in pairwise(known):
+        if value(before) != value(after):
+            mark = Mark(after.at, "plan", what, value(before), value(after))
+            yield mark, after.place
 
 
 # Numbers of a reading, and between which two of them more lies than their difference: where a
