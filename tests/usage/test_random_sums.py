@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from dashboard.keys.models import Account
 from dashboard.usage.history import asking, buckets
-from dashboard.usage.history.buckets import Rolled, day_edges, rolled
+from dashboard.usage.history.buckets import HoursAndGaps, day_edges, hours_and_gaps
 from dashboard.usage.history.values import Closing, Course, Place, Reading, floor_hour
 from dashboard.usage.models import Cycle, Kind, Snapshot
 from dashboard.usage.thinning import thin
@@ -146,7 +146,7 @@ def told(upstream: Upstream, read: list[Reading], lists: list[list[Closing]]) ->
     return History(read, lists, totals, {place: upstream.end(place) for place in totals})
 
 
-def hourly(spans: Rolled, window: Window) -> Course:
+def hourly(spans: HoursAndGaps, window: Window) -> Course:
     edges = [floor_hour(window.start_at)]
     while edges[-1] < window.end_at:
         edges.append(edges[-1] + HOUR)
@@ -169,7 +169,7 @@ def begins_a_day(moment: datetime, zone: ZoneInfo) -> bool:
 @examples(30, phases=QUICK)
 @given(history=histories())
 def test_days_and_hours_with_gaps_are_the_cycles_total_is_upstreams_counter(zone, history):
-    spans = rolled(history.readings, history.lists[-1])
+    spans = hours_and_gaps(history.readings, history.lists[-1])
 
     for window, total in zip(history.windows, history.totals.values(), strict=True):
         edges = day_edges(window.start_at, window.end_at, ZoneInfo(zone))
@@ -186,7 +186,7 @@ def test_the_days_of_all_cycles_of_a_kind_are_the_sum_of_their_counters(zone, hi
     end = max(one.end_at for one in history.windows)
 
     course = buckets.course(
-        rolled(history.readings, history.lists[-1]), day_edges(start, end, ZoneInfo(zone))
+        hours_and_gaps(history.readings, history.lists[-1]), day_edges(start, end, ZoneInfo(zone))
     )
 
     for kind in Kind.values:
@@ -203,7 +203,7 @@ def test_no_credit_stands_in_a_day_that_began_after_the_last_reading(zone, histo
     last = history.readings[-1]
     edges = day_edges(last.start_at, last.at + 3 * DAY, ZoneInfo(zone))
 
-    course = buckets.course(rolled(history.readings, history.lists[-1]), edges)
+    course = buckets.course(hours_and_gaps(history.readings, history.lists[-1]), edges)
 
     for kind in course.series:
         later = [one for one in course.series[kind] if one.start_at >= last.at]

@@ -168,8 +168,8 @@ def compare_hours(life: Life, start: datetime, end: datetime) -> None:
         same(shown(ours), shown(theirs))
 
 
-def all_of(life: Life) -> buckets.Rolled:
-    return buckets.rolled(life.readings, closings_of(life.account))
+def all_of(life: Life) -> buckets.HoursAndGaps:
+    return buckets.hours_and_gaps(life.readings, closings_of(life.account))
 
 
 def compare_levels(life: Life, windows: list[Window]) -> None:

@@ -18,7 +18,7 @@ from django.db.models.functions import Cast, Left
 
 from dashboard.keys.models import Account
 from dashboard.usage.history import buckets
-from dashboard.usage.history.buckets import Rolled, longest_step
+from dashboard.usage.history.buckets import HoursAndGaps, longest_step
 from dashboard.usage.history.differences import telling
 from dashboard.usage.history.loading import closings_of, good_readings, load
 from dashboard.usage.history.tallies import TICK
@@ -61,7 +61,7 @@ def hours(
         edges.append(edges[-1] + HOUR)
     found = _spans(account, edges, cycles=cycles)
     gaps = tuple(one for one in found.spans.gaps if not _is_thinned(one, hours_from))
-    spans = Rolled(found.spans.hours, gaps)
+    spans = HoursAndGaps(found.spans.hours, gaps)
     return buckets.course(spans, edges, longest=ZERO, read_until=found.read_until)
 
 
@@ -131,7 +131,7 @@ def _stretches(windows: Sequence[Window]) -> Iterator[tuple[datetime, datetime]]
 class Found:
     """What is known of a range, and the moment of the newest reading before its end."""
 
-    spans: Rolled
+    spans: HoursAndGaps
     read_until: datetime | None
 
 
@@ -151,11 +151,13 @@ def _spans(
     readings = source.readings
     if by_cell:
         readings = telling(readings, source.closings, cells)
-    found = buckets.rolled(readings, source.closings, longest=longest_step(settings.POLL_SECONDS))
+    found = buckets.hours_and_gaps(
+        readings, source.closings, longest=longest_step(settings.POLL_SECONDS)
+    )
     hours = tuple(one for one in found.hours if start <= floor_hour(one.start_at) < end)
     gaps = tuple(one for one in found.gaps if start < one.end_at and one.start_at < end)
     read = max((one.at for one in readings if one.at < end), default=None)
-    return Found(Rolled(hours, gaps), read)
+    return Found(HoursAndGaps(hours, gaps), read)
 
 
 def _is_thinned(gap: Span, hours_from: datetime | None) -> bool:

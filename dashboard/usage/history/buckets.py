@@ -59,7 +59,7 @@ class Part(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Rolled:
+class HoursAndGaps:
     """Hours with what is known of them, and the gaps between readings, each in order."""
 
     hours: tuple[Span, ...] = ()
@@ -72,9 +72,9 @@ def longest_step(poll_seconds: int) -> timedelta:
     return min(SHORT_BESIDE_A_DAY, max(HOUR, together))
 
 
-def rolled(
+def hours_and_gaps(
     readings: Iterable[Reading], closings: Iterable[Closing] = (), *, longest: timedelta = HOUR
-) -> Rolled:
+) -> HoursAndGaps:
     """Return the hours and gaps of an account's good readings and listed windows.
 
     Readings further apart than `longest` leave a gap. Late ones may stand anywhere (D6).
@@ -93,7 +93,7 @@ def rolled(
         if tally:
             tally.marks.append(mark)
     latest = ordered[-1].at if ordered else None
-    return Rolled(
+    return HoursAndGaps(
         tuple(_within(span, by_place.get(span.place), latest) for span in _spans(hours)),
         tuple(_gaps(found, longest, by_place)),
     )
@@ -102,7 +102,7 @@ def rolled(
 def last_of_hours(
     readings: Iterable[Reading], closings: Iterable[Closing]
 ) -> list[tuple[Place, datetime, Levels]]:
-    """Return what the last reading in each hour of a window said: what `rolled` says too."""
+    """Return what the last reading in each hour of a window said, in the order of windows."""
     listed = list(closings)
     hours: Tallies[Part] = Tallies(hour_cells)
     _tally_readings(
@@ -217,7 +217,7 @@ def _midnight(day: date, zone: ZoneInfo) -> datetime:
 
 
 def course(
-    spans: Rolled,
+    spans: HoursAndGaps,
     edges: Sequence[datetime],
     *,
     window: Window | None = None,
@@ -259,14 +259,14 @@ def course(
     )
 
 
-def _only(spans: Rolled, window: Window) -> tuple[Rolled, Span | None]:
+def _only(spans: HoursAndGaps, window: Window) -> tuple[HoursAndGaps, Span | None]:
     """Return what is known of one window, and apart, what was counted in it after its end."""
     place = Place(window.kind, window.start_at)
     hours = [one for one in spans.hours if one.place == place]
     gaps = [one for one in spans.gaps if one.place == place]
     within = (tuple(one for one in some if not one.is_after) for some in (hours, gaps))
     late = [one for one in (*hours, *gaps) if one.is_after and one.is_counted]
-    return Rolled(*within), _together(place, window.end_at, late) if late else None
+    return HoursAndGaps(*within), _together(place, window.end_at, late) if late else None
 
 
 def _together(place: Place, start: datetime, spans: Sequence[Span]) -> Span:
@@ -282,7 +282,7 @@ def _touches(gap: Span, edges: Sequence[datetime]) -> bool:
     return gap.start_at < edges[-1] and edges[0] < gap.end_at
 
 
-def _fold(tallies: Tallies[str], spans: Rolled, *, longest: timedelta) -> list[Span]:
+def _fold(tallies: Tallies[str], spans: HoursAndGaps, *, longest: timedelta) -> list[Span]:
     """Add hours, and the gaps that count, to the cells of their kind; return the other gaps."""
     for span in spans.hours:
         _add(tallies, span)
@@ -314,7 +314,7 @@ def _see(tallies: Tallies[str], span: Span) -> None:
             tally.marks.append(mark)
 
 
-def _conflicts(spans: Rolled) -> list[Span]:
+def _conflicts(spans: HoursAndGaps) -> list[Span]:
     """Return the stretches of a window in which a later one of its kind runs already (D5)."""
     # A reading alone says so: whether credits stand beside it depends on the buckets.
     # What a window counts after its end, before the next one is counted in, is no conflict (D16).
