@@ -1,4 +1,4 @@
-"""An account's pages and the overview against the length of history, before and after roll-up.
+"""An account's pages and the overview against the length of history, before and after thinning.
 
 50 accounts read every 15 minutes for 24 months, and as many for one month; one each for 6 and 12.
 Pages must cost the same for each. With `--quick` there are 5 accounts in place of 50.
@@ -36,14 +36,14 @@ from django.utils import timezone
 from benchmarks.long_histories import accounts_of
 from dashboard.keys.models import Account
 from dashboard.teams.models import Membership, Role, Team, User
-from dashboard.usage import rolling
 from dashboard.usage.history import asking
-from dashboard.usage.models import Snapshot, UsageSpan
+from dashboard.usage.models import Snapshot
+from dashboard.usage.thinning import hours_from, thin
 
 MONTHS = (1, 6, 12, 24)
 ROUNDS = 9
-# The accounts that are looked at are rolled up first; the others as far as the time allows.
-ROLL_UP_SECONDS = 300
+# The accounts that are looked at are thinned first; the others as far as the time allows.
+THIN_SECONDS = 300
 ZONE = "Asia/Kolkata"
 PAGES = (
     "",
@@ -90,9 +90,9 @@ def main() -> None:
     looks = filled(accounts, at=at)
     count = Snapshot.objects.count()
     print(f"{count:,} readings in {time.perf_counter() - began:.0f} s", flush=True)
-    report("before roll-up", looks)
-    roll_up(looks, at=at)
-    report("after roll-up", looks)
+    report("before thinning", looks)
+    thin_all(looks, at=at)
+    report("after thinning", looks)
     a_year(looks[24].account, at=at)
     folder.cleanup()
 
@@ -155,27 +155,27 @@ def row(page: str, looks: Mapping[int, Look]) -> None:
     print(f"{line}  {told}   {statistics.median(wall):8.1f}", flush=True)
 
 
-def roll_up(looks: Mapping[int, Look], *, at: datetime) -> None:
-    """Roll up the accounts that are looked at, then the others, and print what it took."""
+def thin_all(looks: Mapping[int, Look], *, at: datetime) -> None:
+    """Thin the accounts that are looked at, then the others, and print what it took."""
     print()
     for months, look in looks.items():
-        print(f"{months:3} months: {rolled_up(look.account, at=at)}", flush=True)
+        print(f"{months:3} months: {thinned(look.account, at=at)}", flush=True)
     began, count = time.perf_counter(), 0
-    for account in Account.objects.filter(rolled_up=None):
-        rolling.tidy(account, at=at)
+    for account in Account.objects.filter(thinning=None):
+        thin(account, at=at)
         count += 1
-        if time.perf_counter() - began > ROLL_UP_SECONDS:
+        if time.perf_counter() - began > THIN_SECONDS:
             break
-    took, left = time.perf_counter() - began, Account.objects.filter(rolled_up=None).count()
+    took, left = time.perf_counter() - began, Account.objects.filter(thinning=None).count()
     print(f"{count} more in {took:.0f} s; {left} were left as they are")
-    print(f"{Snapshot.objects.count():,} readings left, {UsageSpan.objects.count():,} rows")
+    print(f"{Snapshot.objects.count():,} readings left")
 
 
-def rolled_up(account: Account, *, at: datetime) -> str:
+def thinned(account: Account, *, at: datetime) -> str:
     before = account.snapshots.count()
     began, taken = time.perf_counter(), time.process_time()
     with timed_transactions() as lengths:
-        rolling.tidy(account, at=at)
+        thin(account, at=at)
     cpu, wall = time.process_time() - taken, time.perf_counter() - began
     gone = before - account.snapshots.count()
     held = f"longest transaction {max(lengths) * 1000:.0f} ms of {len(lengths)}"
@@ -210,7 +210,8 @@ def a_year(account: Account, *, at: datetime) -> None:
         taken = []
         for _ in range(ROUNDS):
             began = time.process_time()
-            asking.days(account, at - timedelta(days=365), at, ZoneInfo(zone))
+            ask = account, at - timedelta(days=365), at, ZoneInfo(zone)
+            asking.days(*ask, hours_from=hours_from(at))
             taken.append((time.process_time() - began) * 1000)
         print(f"days of a year, {zone}: {statistics.median(taken):.1f} ms CPU")
 

@@ -116,7 +116,7 @@ def _same_day(request: TeamRequest, team: Team, pk: UUID) -> Explanation:
     other = chosen(page.windows, key)
     if other is None or other.kind != page.window.kind:
         raise Http404
-    [run] = runs_of(page.account, [other], at=page.at, known=page.known)
+    [run] = runs_of(page.account, [other], cycles=page.cycles)
     return compared.same_day(compare, run)
 
 

@@ -20,7 +20,7 @@ from dashboard.teams.models import Team, User
 from dashboard.usage.adding import add_key
 from dashboard.usage.history.values import HOUR, floor_hour
 from dashboard.usage.polling import finish, poll
-from dashboard.usage.rolling import tidy
+from dashboard.usage.thinning import thin
 from dashboard.usage.turns import Turn
 
 CYCLES_BEFORE = 3
@@ -94,7 +94,7 @@ class Upstream:
 
 
 def replay(team: Team, label: str, secret: str, *, by: User, at: datetime) -> Account:
-    """Add a key as of some cycles ago, read its account through them, and roll the readings up."""
+    """Add a key as of some cycles ago, read its account through them, and thin what is old."""
     upstream = Upstream(secret)
     today, starts = upstream.values(), upstream.starts(CYCLES_BEFORE + 1)
     earlier = EARLIER[secret]
@@ -113,7 +113,7 @@ def replay(team: Team, label: str, secret: str, *, by: User, at: datetime) -> Ac
         upstream.change(today)
         upstream.set_clock(None)
     poll(account, at=at)
-    tidy(account, at=at)
+    thin(account, at=at)
     return account
 
 

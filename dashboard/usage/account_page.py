@@ -15,13 +15,13 @@ from django.utils.translation import ngettext
 
 from dashboard.keys.models import Account, ApiKey
 from dashboard.teams.models import Team
-from dashboard.usage import columns, course, pasts, phrases
+from dashboard.usage import columns, course, phrases
 from dashboard.usage.burn_down import burn_down
 from dashboard.usage.charts import Chart, Frame
 from dashboard.usage.forecast_text import OutlookPart
-from dashboard.usage.history.loading import Known
-from dashboard.usage.models import CalendarMonth, Kind
+from dashboard.usage.models import CalendarMonth, Cycle, Kind, Snapshot
 from dashboard.usage.standing import Standing, standing
+from dashboard.usage.thinning import hours_from
 from dashboard.usage.windows import Window, chosen
 
 
@@ -61,14 +61,14 @@ class AccountPage:
         return standing(self.account, at=self.at)
 
     @cached_property
-    def known(self) -> Known:
-        """What is asked once of the account's history, for all parts of the page (1 query)."""
-        return Known.of(self.account, list(self.account.cycles.oldest_first()))
+    def cycles(self) -> list[Cycle]:
+        """Every cycle as it is stored, oldest first: asked once for all parts of the page."""
+        return list(self.account.cycles.oldest_first())
 
     @cached_property
     def windows(self) -> list[Window]:
         """Every cycle that was read, oldest first."""
-        return [Window.of(cycle) for cycle in self.known.cycles or ()]
+        return [Window.of(cycle) for cycle in self.cycles]
 
     @cached_property
     def running(self) -> Window | None:
@@ -112,7 +112,8 @@ class AccountPage:
         """What was read of the window that is shown, and what happened in it."""
         if self.window is None:
             return course.Course()
-        return pasts.course_of(self.account, self.window, known=self.known)
+        readings = Snapshot.objects.filter(account=self.account)
+        return course.read(readings, self.window, hours_from=hours_from(self.at))
 
     @cached_property
     def months(self) -> list[CalendarMonth]:

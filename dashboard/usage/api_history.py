@@ -21,6 +21,7 @@ from dashboard.usage.history.values import Bucket, Course, Span
 from dashboard.usage.models import Kind
 from dashboard.usage.outlook import steps_of
 from dashboard.usage.standing import standing
+from dashboard.usage.thinning import hours_from
 from dashboard.usage.windows import Window, sharing
 
 router = Router(tags=["usage"])
@@ -193,7 +194,8 @@ def days(
     if not timedelta() <= last - first < MOST_DAYS:
         raise ValidationError([{"loc": ("query", "since"), "msg": "Ask for 1 to 400 days."}])
     start, end = (datetime.combine(day, time(), zone) for day in (first, last + DAY))
-    return _history(account, asking.days(account, start, end, zone))
+    kept_from = hours_from(timezone.now())
+    return _history(account, asking.days(account, start, end, zone, hours_from=kept_from))
 
 
 @router.get("/teams/{slug}/accounts/{uuid:account_id}/hours", response=HistoryOut)
@@ -209,7 +211,8 @@ def hours(
     zone = account.team.zone
     first = day or timezone.now().astimezone(zone).date()
     start, end = (datetime.combine(one, time(), zone) for one in (first, first + count * DAY))
-    return _history(account, asking.hours(account, start, end))
+    kept_from = hours_from(timezone.now())
+    return _history(account, asking.hours(account, start, end, hours_from=kept_from))
 
 
 def _find(request: HttpRequest, slug: str, account_id: UUID) -> Account:

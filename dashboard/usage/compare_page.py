@@ -74,8 +74,7 @@ class ComparePage:
     def _runs(self) -> list[Run]:
         assert self.window is not None
         earlier = same_kind_before(self.page.windows, self.window, most=self.last)
-        page = self.page
-        return runs_of(page.account, [self.window, *earlier], at=page.at, known=page.known)
+        return runs_of(self.page.account, [self.window, *earlier], cycles=self.page.cycles)
 
     @property
     def left_out(self) -> bool:

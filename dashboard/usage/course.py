@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
-from dashboard.usage.history.values import Bucket, Mark
 from dashboard.usage.models import LATE, SnapshotQuerySet
 from dashboard.usage.windows import Window
 
 GAP = timedelta(hours=6)
-# Of days that were rolled up one reading each is left.
-GAP_OF_DAYS = timedelta(hours=49)
+# Of a day 13 months ago the first and the last reading are left.
+GAP_OF_DAYS = timedelta(hours=24)
 MOST_POINTS = 400
 COLUMNS = (
     "asked_at",
@@ -75,8 +74,9 @@ class Course:
     gap: timedelta = GAP
 
 
-def read(readings: SnapshotQuerySet, window: Window) -> Course:
-    """Return the course of a window whose readings are kept (1 query)."""
+def read(readings: SnapshotQuerySet, window: Window, *, hours_from: datetime) -> Course:
+    """Return the course of a window; before `hours_from` readings are thinned by days (1 query)."""
+    gap = GAP if window.start_at >= hours_from else GAP_OF_DAYS
     found = readings.good().within(start=window.start_at, end=window.end_at + LATE)
     rows = list(found.values_list("period_start_at", "kind", "synced", *COLUMNS))
     points = tuple(Point(*row[3:]) for row in rows if row[0] == window.start_at)
@@ -88,25 +88,7 @@ def read(readings: SnapshotQuerySet, window: Window) -> Course:
         for (before, _then), (kind, at) in pairwise(told)
         if before != kind
     ]
-    return Course(points, _in_order([*events(points), *switches]))
-
-
-def rolled_up(
-    buckets: Sequence[Bucket], marks: Sequence[Mark], window: Window, *, gap: timedelta = GAP
-) -> Course:
-    """Return the course of a window whose readings are gone, from what hours or days kept."""
-    levels = [bucket.levels for bucket in buckets if bucket.levels]
-    points = tuple(
-        Point(one.at, one.included, one.left, None, one.app, one.api, one.prepaid)
-        for one in levels
-        if window.start_at <= one.at <= window.end_at
-    )
-    happened = [
-        Event(mark.role, mark.at, mark.before, mark.after, mark.what)
-        for mark in marks
-        if mark.role != "renewal"
-    ]
-    return Course(points, _in_order([*_breaks(points, gap), *happened]), gap)
+    return Course(points, _in_order([*events(points, gap=gap), *switches]), gap)
 
 
 def points_of(readings: SnapshotQuerySet) -> list[Point]:
@@ -138,9 +120,9 @@ def _in_order(found: list[Event]) -> tuple[Event, ...]:
     return tuple(sorted(found, key=lambda event: event.at))
 
 
-def events(points: Sequence[Point]) -> list[Event]:
+def events(points: Sequence[Point], *, gap: timedelta = GAP) -> list[Event]:
     """Return corrections (usage fell, D7), changes of the plan (D9), top-ups and gaps."""
-    found = list(_breaks(points, GAP))
+    found = list(_breaks(points, gap))
     for before, after in pairwise(points):
         if _fell(before.used, after.used):
             found.append(Event("correction", after.at, before.used, after.used, "usage"))

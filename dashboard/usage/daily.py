@@ -19,9 +19,9 @@ from dashboard.usage.models import Kind
 
 # Shares of a stretch are cut to microseconds; so little is not missing.
 NEARLY = timedelta(seconds=1)
-# Polls are jittered, and a few fail: with fewer than this, the readings around a border are far
-# enough apart to call what is shared out over it an estimate.
-FREQUENT = 0.95
+# Polls are jittered, and one may fail: where readings around a border are so many polls apart, what
+# is shared out over it is called an estimate.
+FAR_APART = 2.5
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def _note(one: Bucket, ask: Ask, *, runs: bool) -> str:
         return _("unknown in part: RemBG did not say") if known else _("unknown: not read")
     if one.expected - min(one.app.known_for, one.api.known_for) > NEARLY:
         return _("at least: not read all the time")
-    if one.is_estimated and one.readings + 1 < FREQUENT * (one.expected / ask.every):
+    if one.shared > FAR_APART * ask.every:
         return _("in part an estimate: shared out between two readings")
     return ""
 

@@ -18,6 +18,7 @@ from dashboard.usage.daily import Ask, Bar, bars_of, use_chart
 from dashboard.usage.history import asking
 from dashboard.usage.history.values import HOUR, Course
 from dashboard.usage.models import Kind
+from dashboard.usage.thinning import hours_from
 from dashboard.usage.windows import sharing
 
 CYCLE, HOURS = "cycle", "48"
@@ -53,20 +54,22 @@ class DailyPage:
     def found(self) -> Course:
         """The history of the stretch."""
         account, team, at = self.page.account, self.page.team, self.page.at
-        known = self.page.known
+        since, cycles = hours_from(at), self.page.cycles
         if self.day:
-            return asking.hours(account, *self._ends_of_day(self.day), known=known)
+            ends = self._ends_of_day(self.day)
+            return asking.hours(account, *ends, hours_from=since, cycles=cycles)
         if self.span == HOURS:
-            return asking.hours(account, at - 47 * HOUR, at, known=known)
+            return asking.hours(account, at - 47 * HOUR, at, hours_from=since, cycles=cycles)
         if self.span in DAYS:
             start = at - (DAYS[self.span] - 1) * DAY
-            return asking.days(account, start, at, team.zone, known=known)
+            days = start, at, team.zone
+            return asking.days(account, *days, hours_from=since, cycles=cycles)
         window = self.page.window
         if window is None:
             return Course(at, at)
         until = min(max(at, window.start_at + HOUR), window.end_at)
         days = window.start_at, until, team.zone
-        return asking.days(account, *days, window=window, known=known)
+        return asking.days(account, *days, hours_from=since, window=window, cycles=cycles)
 
     def _ends_of_day(self, day: date) -> tuple[datetime, datetime]:
         zone = self.page.team.zone

@@ -17,7 +17,6 @@ from dashboard.usage import compare_charts, phrases
 from dashboard.usage.charts import Chart, Frame
 from dashboard.usage.compare_charts import Lane
 from dashboard.usage.comparing import Run, common_moment, day_at
-from dashboard.usage.history.loading import Known
 from dashboard.usage.runs import runs_of
 from dashboard.usage.standing import Standing, standings
 
@@ -70,16 +69,14 @@ class SideBySide:
 
     @cached_property
     def runs(self) -> list[Run]:
-        """The runs of their cycles (2 queries, and 2 for each)."""
+        """The runs of their cycles (2 queries, and 1 for each)."""
         chosen = [one.account_id for one in self.chosen]
-        beside = self.team.accounts.select_related("rolled_up")
-        accounts = beside.prefetch_related("cycles").in_bulk(chosen)
+        accounts = self.team.accounts.prefetch_related("cycles").in_bulk(chosen)
         found: list[Run] = []
         for one in self.chosen:
             if one.window:
                 account = accounts[one.account_id]
-                known = Known.of(account, list(account.cycles.all()))
-                found += runs_of(account, [one.window], at=self.at, known=known)
+                found += runs_of(account, [one.window], cycles=list(account.cycles.all()))
         return found
 
     @cached_property

@@ -12,12 +12,12 @@ from huey.contrib.djhuey import db_periodic_task
 
 from dashboard.usage.history.values import floor_hour
 from dashboard.usage.models import Tick
-from dashboard.usage.rolling import take_turns, tidy
 from dashboard.usage.rounds import Round
+from dashboard.usage.thinning import take_turns, thin
 
 SECONDS_A_TICK = 50
 # The accounts that are left keep their turn: the next hour begins with them.
-SECONDS_A_ROLL_UP = 600
+SECONDS_OF_THINNING = 600
 log = logging.getLogger(__name__)
 
 
@@ -28,17 +28,17 @@ def poll_due() -> int:
 
 
 @db_periodic_task(crontab(minute="43"))
-def roll_up_due() -> int:
-    """Roll up accounts whose turn it is, in one worker an hour; return how many."""
+def thin_due() -> int:
+    """Thin the readings of accounts whose turn it is, in one worker an hour; return how many."""
     began, count = timezone.now(), 0
-    if not Tick.objects.claim("roll_up", at=floor_hour(began)):
+    if not Tick.objects.claim("thin", at=floor_hour(began)):
         return 0
     for account in take_turns(at=began):
         try:
-            tidy(account, at=began)
+            thin(account, at=began)
             count += 1
         except Error as exc:
-            log.error("account %s was not rolled up: %s", account.pk, type(exc).__name__)
-        if (timezone.now() - began).total_seconds() > SECONDS_A_ROLL_UP:
+            log.error("readings of account %s were not thinned: %s", account.pk, type(exc).__name__)
+        if (timezone.now() - began).total_seconds() > SECONDS_OF_THINNING:
             break
     return count

@@ -22,8 +22,8 @@ from django.utils import timezone
 from dashboard.overview import seeding
 from dashboard.rembg.parameters import Parameters
 from dashboard.teams.models import Membership, Role, Team
-from dashboard.usage import rolling
 from dashboard.usage.adding import add_key
+from dashboard.usage.thinning import ALL_KEPT, thin
 from tests.conftest import WAIT, Sandbox, person
 from tests.overview.counted import AFTER, USAGE, Counted, Shown, World, utc, words
 
@@ -188,24 +188,14 @@ def test_the_demo_was_read_through_the_cycles_that_the_running_one_is_compared_w
         assert len(chart["series"]) == 4
 
 
-def test_what_is_old_in_the_demo_is_rolled_up_as_the_product_does(demo):
+def test_what_is_old_in_the_demo_is_thinned_as_the_product_does(demo):
     for account in demo.accounts:
-        old = account.snapshots.filter(asked_at__lt=demo.at - rolling.READINGS_KEPT - DAY)
-        before = [*old.values_list("pk"), *account.usage_spans.values_list("pk")]
+        old = account.snapshots.filter(asked_at__lt=demo.at - ALL_KEPT - DAY)
+        before = set(old.values_list("pk"))
 
-        assert account.rolled_up.readings_from_at
-        assert not old.exclude(pk__in=kept(old)).exists()
-        rolling.tidy(account, at=demo.at)
-        assert [*old.values_list("pk"), *account.usage_spans.values_list("pk")] == before
-
-
-def kept(old) -> set:
-    """Return those that stay: of each window the first and the last, and those that rows name."""
-    ends = set()
-    for start in set(old.values_list("period_start_at", flat=True)):
-        window = old.filter(period_start_at=start).order_by("asked_at")
-        ends |= {window.first().pk, window.last().pk}
-    return ends | {one.pk for one in old if one.mode != "current"}
+        assert account.thinning.until_at and before
+        assert thin(account, at=demo.at) == 0
+        assert set(old.values_list("pk")) == before
 
 
 def test_the_demo_tells_of_credits_bought_and_of_a_plan_changed(demo):
@@ -245,10 +235,9 @@ def test_days_to_programs_add_up_to_a_year_of_upstreams_counters(demo, zone):
 
 
 @pytest.mark.parametrize(("later", "zone"), LATER)
-def test_rolled_up_the_days_of_the_demo_still_add_up(demo, later, zone):
+def test_thinned_the_days_of_the_demo_still_add_up(demo, later, zone):
     for account in demo.accounts:
-        rolling.tidy(account, at=demo.at)
-        rolling.tidy(account, at=demo.at + later)
+        thin(account, at=demo.at + later)
 
     assert assert_days_close(demo, zone) > 26
 
@@ -353,11 +342,9 @@ def test_d15_each_cycle_that_was_read_while_it_ran_is_final_and_ends_as_told(yea
             assert one["is_final"] <= (one["period_end_source"] in ("told", "shortened"))
 
 
-def test_a_year_rolled_up_in_pieces_adds_up(year):
+def test_a_year_that_was_thinned_adds_up(year):
     for account in year.accounts:
-        while rolling.roll_up(account, most=30):
-            pass
-        rolling.tidy(account, at=year.at + 430 * DAY)
+        thin(account, at=year.at + 430 * DAY)
 
     for zone in ("UTC", "Europe/Berlin"):
         assert assert_days_close(year, zone) > 5 * 10

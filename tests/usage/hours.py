@@ -24,9 +24,7 @@ from dashboard.usage.models import (
     AccountOutlook,
     CalendarMonth,
     Cycle,
-    RollUp,
     Snapshot,
-    UsageSpan,
 )
 from tests.rembg.hostile import Line, http
 from tests.usage.answers import END, START, listed, usage
@@ -34,7 +32,7 @@ from tests.usage.answers import END, START, listed, usage
 ELEVEN = datetime(2026, 11, 18, 11, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 # What no failed reading may change.
-KEPT: tuple[type[Model], ...] = (Cycle, CalendarMonth, AccountOutlook, UsageSpan, RollUp)
+KEPT: tuple[type[Model], ...] = (Cycle, CalendarMonth, AccountOutlook)
 Query = dict[str, str]
 Script = Callable[[Line, Query], None]
 

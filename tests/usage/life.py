@@ -1,8 +1,9 @@
-"""The life of an account: what is read, listed, corrected, rolled up and deleted, in turns."""
+"""The life of an account: what is read, listed, corrected and thinned, in turns."""
 
 from __future__ import annotations
 
 from bisect import insort
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import accumulate, cycle, islice
@@ -13,9 +14,10 @@ from django.db import connection
 from dashboard.keys.models import Account
 from dashboard.lib.renewals import month_start, next_month
 from dashboard.rembg import usage
-from dashboard.usage import bringing, rolling
+from dashboard.usage import bringing
 from dashboard.usage.history.values import Reading
-from dashboard.usage.models import RollUp, Snapshot
+from dashboard.usage.models import Snapshot, Thinning
+from dashboard.usage.thinning import thin
 from tests.usage.test_random_sums import Upstream, row
 
 SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
@@ -43,6 +45,10 @@ def starts_of(turn: datetime, seconds: int, lengths: list[int]) -> list[datetime
     return found
 
 
+class Killed(Exception):
+    """The end of a worker, at any moment."""
+
+
 @dataclass
 class Life:
     """An account, RemBG as it counts it, and all that was ever read; each verb is a step."""
@@ -57,19 +63,6 @@ class Life:
     @property
     def began(self) -> datetime:
         return self.upstream.starts[0]
-
-    @property
-    def state(self) -> RollUp | None:
-        return RollUp.objects.filter(account=self.account).first()
-
-    @property
-    def is_settled(self) -> bool:
-        """Say whether what is rolled up stands; if not, it waits for its turn."""
-        state = self.state
-        if state is None:
-            return True
-        seen = rolling.Seen.of(self.account, until=state.until_at)
-        return seen == rolling.Seen(state.readings, state.closings)
 
     def read(self, seconds: int, facts: tuple[Any, ...]) -> None:
         """Use credits, then read the account; an answer may be held up on its way."""
@@ -107,8 +100,9 @@ class Life:
         self.readings.append(one)
 
     def arrive(self) -> None:
-        """Let answers that were held up come in at last (D6), if readings of then are kept."""
-        kept = ((state := self.state) and state.readings_from_at) or self.began
+        """Let answers that were held up come in at last (D6), if readings of then are all kept."""
+        state = Thinning.objects.filter(account=self.account).first()
+        kept = (state and state.until_at) or self.began
         while self.held:
             if (one := self.held.pop()).at >= kept:
                 self.keep(one)
@@ -140,44 +134,44 @@ class Life:
         self.behind = seconds * SECOND
 
     def correct(self, number: int) -> None:
-        """Let RemBG correct a window that is over and whose readings are kept, and list it."""
-        kept = (state := self.state) and state.readings_from_at
+        """Let RemBG correct a window that is over, and list it."""
         over = [
             mine
             for place, mine in sorted(self.upstream.counters.items())
-            if (kept or self.began) < self.upstream.end(place) <= self.at
+            if self.began < self.upstream.end(place) <= self.at
         ]
         if over:
             mine = over[number % len(over)]
             mine["app"] = max(0, mine["app"] + number - 4)
         self.list()
 
-    def roll(self, most: int, times: int) -> None:
-        """Roll up a few pieces."""
-        for _ in range(times):
-            rolling.roll_up(self.account, most=most)
-
-    def meet(self, most: int, other: int) -> None:
-        """Let a second worker roll up just before the first one writes; and before it deletes."""
-        for deed in (lambda: rolling.roll_up(self.account, most=most), self.delete):
-            waiting = [other]
-
-            def between(execute, sql, *more, waiting=waiting):
-                if waiting and sql.startswith('UPDATE "usage_rollup"'):
-                    rolling.roll_up(self.account, most=waiting.pop())
-                return execute(sql, *more)
-
-            with connection.execute_wrapper(between):
-                deed()
-
-    def tidy(self, days: int) -> None:
-        """Let time pass, and tidy as the schedule does."""
+    def thin(self, days: int) -> None:
+        """Let time pass, and thin as the schedule does; the cycles are listed daily before that."""
         self.at += days * DAY
         self.list()
-        rolling.tidy(self.account, at=self.at)
+        thin(self.account, at=self.at)
 
-    def delete(self) -> None:
-        """Delete what is too old, if it is rolled up; the cycles are listed daily before that."""
-        self.list()
-        rolling.delete_readings(self.account, at=self.at)
-        rolling.delete_hours(self.account, at=self.at)
+    def meet(self, days: int) -> None:
+        """Let a second worker thin just before the first one deletes."""
+        waiting = [self.at + days * DAY]
+
+        def between(execute, sql, *more):
+            if waiting and sql.startswith('DELETE FROM "usage_snapshot"'):
+                thin(self.account, at=waiting.pop())
+            return execute(sql, *more)
+
+        with connection.execute_wrapper(between):
+            self.thin(days)
+
+    def die(self, days: int, after: int) -> None:
+        """Let a worker be killed after so many deletions; the next one begins again."""
+        left = [after]
+
+        def between(execute, sql, *more):
+            left[0] -= sql.startswith('DELETE FROM "usage_snapshot"')
+            if left[0] < 0:
+                raise Killed
+            return execute(sql, *more)
+
+        with suppress(Killed), connection.execute_wrapper(between):
+            self.thin(days)

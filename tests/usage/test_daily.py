@@ -10,7 +10,6 @@ import time_machine
 from django.db.models import F
 
 from dashboard.keys.models import Account
-from dashboard.usage import rolling
 from dashboard.usage.models import Cycle, Snapshot
 from tests.usage.conftest import END, START
 
@@ -277,20 +276,11 @@ def test_a_stranger_sees_nothing(account, client, mallory, url):
     assert client.get(f"{url}days.json").status_code == 404
 
 
-def test_it_takes_at_most_11_queries_before_and_after_roll_up(
-    account, get, client, url, django_assert_max_num_queries
-):
+def test_it_takes_at_most_11_queries(account, get, client, url, django_assert_max_num_queries):
     read_until(account, AT)
     get("days/")
     with time_machine.travel(AT, tick=False), django_assert_max_num_queries(11):
-        client.get(f"{url}days/?span=30")
-    before = get(span="30").json()
-    rolling.tidy(account, at=AT)
-    with time_machine.travel(AT, tick=False), django_assert_max_num_queries(11):
-        client.get(f"{url}days/?span=30")
-    after = get(span="30").json()
-
-    assert before["series"] == after["series"] and before["notes"] == after["notes"]
+        assert client.get(f"{url}days/?span=30").status_code == 200
 
 
 def test_the_account_page_leads_there_with_and_without_javascript(account, get, url):

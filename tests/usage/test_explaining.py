@@ -10,12 +10,12 @@ import pytest
 import time_machine
 
 from dashboard.keys.models import Account
-from dashboard.usage import rolling
 from dashboard.usage.explaining import ahead
 from dashboard.usage.models import AccountOutlook, Snapshot
+from dashboard.usage.thinning import thin
 from tests.usage.conftest import END, START
 from tests.usage.test_outlook import AT, polled, reads
-from tests.usage.test_pasts import KEY, LATER, MUCH_LATER, written
+from tests.usage.test_past_cycles import KEY, LATER, MUCH_LATER, still_there, written
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 FORECAST_DOC = Path(__file__).resolve().parents[2] / "docs" / "forecast.md"
@@ -232,31 +232,24 @@ def test_a_column_without_readings_is_unknown_and_names_the_gap(explain, account
     assert "Result unknown" in said and "Not read from" in said
 
 
-def test_after_the_roll_up_a_column_leads_to_what_is_kept(explain, account):
+def test_an_old_column_still_leads_to_its_readings(explain, client, victor, account):
     written(account)
-    rolling.tidy(account, at=LATER)
     day = (START + 4 * DAY).replace(hour=0, minute=0, second=0)
     query = {"span": "cycle", "cycle": KEY, "column": unix(day)}
+    before = explain("use", at=LATER, **query)
+    still_there(account)
+    thin(account, at=MUCH_LATER)
 
-    hours = explain("use", at=LATER, **query)
-    rolling.tidy(account, at=MUCH_LATER)
-    days = explain("use", at=MUCH_LATER, **query)
+    after = explain("use", at=MUCH_LATER, **query)
 
-    assert hours.count("Hour from 7 Nov") == 24 and "Result 240" in hours
-    assert "Day (UTC) from 7 Nov" in days and "Result 240" in days
-    assert "The readings themselves are not kept any more" in hours and "not kept" in days
-
-
-def test_a_reading_that_outlived_the_roll_up_does_not_pass_for_all_of_them(explain, account):
-    written(account)
-    one = Snapshot.objects.order_by("asked_at")[100]
-    rolling.tidy(account, at=LATER)
-    Snapshot.objects.bulk_create([one])
-    day = one.asked_at.replace(hour=0, minute=0, second=0)
-
-    said = explain("use", at=LATER, span="cycle", cycle=KEY, column=unix(day))
-
-    assert "Readings in it" not in said and said.count("Hour from") == 24
+    assert "Result 240" in before and "24 readings" in before
+    assert "Result 240" in after and "2 readings" in after
+    first, last = account.snapshots.within(start=day, end=day + DAY)
+    with time_machine.travel(MUCH_LATER, tick=False):
+        client.force_login(victor)
+        where = f"/teams/acme/accounts/{account.pk}/readings"
+        assert [client.get(f"{where}/{one.pk}/").status_code for one in (first, last)] == [200, 200]
+    assert (first.asked_at.hour, last.asked_at.hour) == (0, 23)
 
 
 def test_a_column_that_is_not_there_is_not_explained(client, victor, foretold):

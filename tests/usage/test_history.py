@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.usage.history import buckets
-from dashboard.usage.history.buckets import Rolled, day_edges, rolled, utc_days
+from dashboard.usage.history.buckets import HoursAndGaps, day_edges, hours_and_gaps
+from dashboard.usage.history.differences import telling
 from dashboard.usage.history.tallies import split
 from dashboard.usage.history.values import (
     Bucket,
@@ -60,14 +61,16 @@ def after(**length: float) -> datetime:
     return START + timedelta(**length)
 
 
-def hourly(spans: Rolled, start: datetime, end: datetime, window: Window | None = None) -> Course:
+def hourly(
+    spans: HoursAndGaps, start: datetime, end: datetime, window: Window | None = None
+) -> Course:
     edges = [floor_hour(start)]
     while edges[-1] < end:
         edges.append(edges[-1] + HOUR)
     return buckets.course(spans, edges, window=window, longest=timedelta())
 
 
-def daily(spans: Rolled, zone: str = "UTC", start=START, end=END, window=None) -> Course:
+def daily(spans: HoursAndGaps, zone: str = "UTC", start=START, end=END, window=None) -> Course:
     edges = day_edges(start, end, ZoneInfo(zone))
     return buckets.course(spans, edges, window=window)
 
@@ -85,17 +88,17 @@ def bucket_at(course: Course, at: datetime, kind: str = "stripe") -> Bucket:
 
 
 def test_use_in_an_hour_is_what_the_counters_grew():
-    spans = rolled([reading(after(minutes=m), m, 2 * m) for m in range(0, 121, 15)])
+    spans = hours_and_gaps([reading(after(minutes=m), m, 2 * m) for m in range(0, 121, 15)])
 
     full = bucket_at(hourly(spans, START, after(hours=3)), after(hours=1))
 
     assert (full.app.credits, full.api.credits, full.is_complete) == (60, 120, True)
-    assert full.levels.app == 75 and full.readings == 4
+    assert full.levels.app == 75
 
 
 def test_a_difference_over_the_edge_of_an_hour_is_shared_in_whole_credits_and_says_so():
     ten = datetime(2026, 11, 5, 10, tzinfo=UTC)
-    spans = rolled(
+    spans = hours_and_gaps(
         [
             reading(ten - timedelta(minutes=10), 100),
             reading(ten + timedelta(minutes=5), 107),
@@ -109,7 +112,7 @@ def test_a_difference_over_the_edge_of_an_hour_is_shared_in_whole_credits_and_sa
 
 
 def test_nothing_used_over_the_edge_of_an_hour_is_no_estimate():
-    spans = rolled([reading(after(minutes=m), 0) for m in (0, 20, 40)])
+    spans = hours_and_gaps([reading(after(minutes=m), 0) for m in (0, 20, 40)])
 
     assert not any(b.is_estimated for b in hourly(spans, START, after(hours=1)).series["stripe"])
 
@@ -129,7 +132,7 @@ def test_shares_are_whole_near_their_weight_and_add_up(amount, weights):
 
 
 def test_a_gap_is_known_as_a_whole_and_in_none_of_its_hours():
-    spans = rolled([reading(after(hours=1), 10), reading(after(hours=5), 50)])
+    spans = hours_and_gaps([reading(after(hours=1), 10), reading(after(hours=5), 50)])
 
     course = hourly(spans, START, after(hours=6))
 
@@ -139,7 +142,7 @@ def test_a_gap_is_known_as_a_whole_and_in_none_of_its_hours():
 
 
 def test_a_gap_within_one_day_counts_in_that_day():
-    spans = rolled([reading(after(hours=1), 10), reading(after(hours=9), 50)])
+    spans = hours_and_gaps([reading(after(hours=1), 10), reading(after(hours=9), 50)])
 
     first = daily(spans).series["stripe"][0]
 
@@ -147,7 +150,7 @@ def test_a_gap_within_one_day_counts_in_that_day():
 
 
 def test_a_gap_of_days_counts_in_no_day_but_in_the_sum():
-    spans = rolled([reading(after(hours=1), 10), reading(after(days=4), 500)])
+    spans = hours_and_gaps([reading(after(hours=1), 10), reading(after(days=4), 500)])
 
     course = daily(spans)
 
@@ -157,7 +160,7 @@ def test_a_gap_of_days_counts_in_no_day_but_in_the_sum():
 
 
 def test_a_counter_missing_in_one_reading_is_followed_to_the_next_that_has_it_d2():
-    spans = rolled(
+    spans = hours_and_gaps(
         [
             reading(after(minutes=0), 0),
             reading(after(minutes=10), None, 5),
@@ -171,7 +174,7 @@ def test_a_counter_missing_in_one_reading_is_followed_to_the_next_that_has_it_d2
 
 
 def test_a_counter_that_was_never_given_is_unknown_and_not_0():
-    spans = rolled([reading(after(minutes=m), m, None) for m in range(0, 60, 15)])
+    spans = hours_and_gaps([reading(after(minutes=m), m, None) for m in range(0, 60, 15)])
 
     bucket = hourly(spans, START, after(hours=1)).series["stripe"][0]
 
@@ -180,7 +183,7 @@ def test_a_counter_that_was_never_given_is_unknown_and_not_0():
 
 
 def test_what_was_used_before_the_first_reading_is_a_gap_from_the_start_of_the_cycle():
-    spans = rolled([reading(after(days=10), 4200, 5100)])
+    spans = hours_and_gaps([reading(after(days=10), 4200, 5100)])
 
     course = daily(spans)
 
@@ -195,7 +198,7 @@ def test_what_was_used_before_the_first_reading_is_a_gap_from_the_start_of_the_c
 def test_d7_a_correction_is_shown_as_such_never_as_negative_use_and_never_as_0():
     at = datetime(2026, 11, 5, 10, 10, tzinfo=UTC)
     steps = [(0, 500), (10, 450), (20, 453)]
-    spans = rolled([reading(at + timedelta(minutes=m), app) for m, app in steps])
+    spans = hours_and_gaps([reading(at + timedelta(minutes=m), app) for m, app in steps])
 
     course = hourly(spans, at, at + HOUR)
     bucket = course.series["stripe"][0]
@@ -209,14 +212,14 @@ def test_d7_a_correction_is_shown_as_such_never_as_negative_use_and_never_as_0()
 
 def test_an_hour_in_which_only_a_correction_happened_has_no_known_use():
     at = datetime(2026, 11, 5, 10, 10, tzinfo=UTC)
-    spans = rolled([reading(at, 500), reading(at + timedelta(minutes=10), 450)])
+    spans = hours_and_gaps([reading(at, 500), reading(at + timedelta(minutes=10), 450)])
 
     bucket = bucket_at(hourly(spans, at, at + HOUR), at)
 
     assert bucket.app.credits is None and bucket.app.back == 50
 
 
-def renewed(final: tuple[int, int] | None) -> Rolled:
+def renewed(final: tuple[int, int] | None) -> HoursAndGaps:
     """Read ten minutes before a renewal and ten minutes after it; final counters if closed."""
     old = Place("stripe", START)
     read = [
@@ -225,7 +228,7 @@ def renewed(final: tuple[int, int] | None) -> Rolled:
         reading(END + timedelta(minutes=10), 4, 0, start_at=END, end_at=END + 30 * DAY),
     ]
     closings = [Closing(old, END, *final, is_final=True)] if final else []
-    return rolled(read, closings)
+    return hours_and_gaps(read, closings)
 
 
 def test_a_renewal_starts_the_counter_anew_and_the_closed_cycle_tells_what_was_missed():
@@ -251,7 +254,7 @@ def test_without_the_closed_cycle_the_end_of_the_old_window_is_unknown():
 
 
 def test_a_reading_just_after_the_end_still_belongs_to_the_old_window():
-    spans = rolled(
+    spans = hours_and_gaps(
         [
             reading(END - timedelta(minutes=10), 90),
             reading(END + timedelta(minutes=5), 97),
@@ -269,7 +272,9 @@ def test_a_reading_just_after_the_end_still_belongs_to_the_old_window():
 def test_a_top_up_and_prepaid_use_stand_apart_from_the_included_credits():
     at = datetime(2026, 11, 5, 10, 5, tzinfo=UTC)
     steps = [(0, 100, 50), (10, 100, 20), (20, 100, 1020), (30, 100, 1015)]
-    spans = rolled([reading(at + timedelta(minutes=m), app, prepaid=p) for m, app, p in steps])
+    spans = hours_and_gaps(
+        [reading(at + timedelta(minutes=m), app, prepaid=p) for m, app, p in steps]
+    )
 
     course = hourly(spans, at, at + HOUR)
 
@@ -281,7 +286,7 @@ def test_a_top_up_and_prepaid_use_stand_apart_from_the_included_credits():
 
 def test_prepaid_is_followed_across_a_renewal():
     end = END.replace(minute=0, second=0)
-    spans = rolled(
+    spans = hours_and_gaps(
         [
             reading(end - timedelta(minutes=10), 90, prepaid=100, end_at=end),
             reading(end + timedelta(minutes=10), 0, prepaid=90, start_at=end),
@@ -295,7 +300,9 @@ def test_prepaid_is_followed_across_a_renewal():
 
 def test_d9_a_change_of_the_plan_is_marked_and_changes_no_use():
     changed = {"included": 20000, "plan": "Premium-25000"}
-    spans = rolled([reading(after(minutes=10), 5), reading(after(minutes=20), 9, **changed)])
+    spans = hours_and_gaps(
+        [reading(after(minutes=10), 5), reading(after(minutes=20), 9, **changed)]
+    )
 
     course = hourly(spans, START, after(hours=1))
 
@@ -316,7 +323,7 @@ MONTH = {
 
 
 def test_d8_the_switch_of_synced_makes_two_series_and_no_merge():
-    spans = rolled(
+    spans = hours_and_gaps(
         [
             reading(after(days=1), 900),
             reading(after(days=1, minutes=15), 910),
@@ -340,7 +347,7 @@ def test_d8_a_reading_that_does_not_say_its_kind_takes_that_of_its_window():
     november = {**MONTH, "kind": "stripe", "synced": True}
     guessed = {**MONTH, "synced": None}
     start = MONTH["start_at"]
-    spans = rolled(
+    spans = hours_and_gaps(
         [
             reading(start + timedelta(minutes=10), 5, **november),
             reading(start + timedelta(minutes=20), 8, **guessed),
@@ -357,7 +364,7 @@ def test_d5_windows_that_overlap_are_not_added_and_each_is_whole_alone():
     read += [
         reading(middle + timedelta(minutes=7) + n * HOUR / 2, 3 * n, **other) for n in range(9)
     ]
-    spans = rolled(read)
+    spans = hours_and_gaps(read)
 
     both = bucket_at(hourly(spans, middle, middle + 4 * HOUR), middle + 2 * HOUR)
     alone = hourly(spans, START, middle + 5 * DAY, window=Window("stripe", START, END))
@@ -368,7 +375,7 @@ def test_d5_windows_that_overlap_are_not_added_and_each_is_whole_alone():
 
 def test_a_window_cut_short_by_a_new_one_ends_where_that_begins():
     middle = START + DAY
-    spans = rolled(
+    spans = hours_and_gaps(
         [
             reading(middle - timedelta(minutes=10), 50),
             reading(middle + timedelta(minutes=5), 53),
@@ -384,7 +391,9 @@ def test_a_window_cut_short_by_a_new_one_ends_where_that_begins():
 
 def test_a_listed_window_that_nobody_read_is_one_gap_with_its_total():
     place = Place("stripe", START - 30 * DAY)
-    spans = rolled([reading(after(minutes=5), 1)], [Closing(place, START, 70, 30, is_final=True)])
+    spans = hours_and_gaps(
+        [reading(after(minutes=5), 1)], [Closing(place, START, 70, 30, is_final=True)]
+    )
 
     window = Window("stripe", place.start_at, START)
 
@@ -396,7 +405,7 @@ def test_a_listed_window_that_nobody_read_is_one_gap_with_its_total():
 def test_d6_late_answers_are_put_in_their_place():
     read = [reading(after(minutes=m), m) for m in range(0, 60, 10)]
 
-    assert rolled([read[3], read[0], *read[4:], read[2], read[1]]) == rolled(read)
+    assert hours_and_gaps([read[3], read[0], *read[4:], read[2], read[1]]) == hours_and_gaps(read)
 
 
 # --- days (D12) ---------------------------------------------------------------------------------
@@ -427,7 +436,7 @@ def test_a_day_of_a_zone_has_its_own_length(zone, day, hours):
 def test_a_midnight_in_the_middle_of_an_hour_shares_that_hour_and_says_so():
     midnight = datetime(2026, 11, 5, 18, 30, tzinfo=UTC)
     first = midnight - timedelta(minutes=30)
-    spans = rolled([reading(first + timedelta(minutes=15 * n), 10 * n) for n in range(5)])
+    spans = hours_and_gaps([reading(first + timedelta(minutes=15 * n), 10 * n) for n in range(5)])
 
     course = daily(spans, "Asia/Kolkata", first, first + HOUR)
 
@@ -439,7 +448,7 @@ def test_credits_of_the_running_hour_never_stand_in_a_day_that_is_still_to_come(
     midnight = datetime(2026, 11, 5, 18, 30, tzinfo=UTC)
     read = [reading(midnight - timedelta(minutes=m), 40 - m) for m in (30, 20, 10)]
 
-    course = daily(rolled(read), "Asia/Kolkata", midnight - DAY, midnight)
+    course = daily(hours_and_gaps(read), "Asia/Kolkata", midnight - DAY, midnight)
 
     assert [bucket.app.credits for bucket in course.series["stripe"]] == [20], "some are tomorrow's"
 
@@ -495,7 +504,9 @@ def histories(draw) -> Truth:
 @examples(25, phases=QUICK)
 @given(truth=histories())
 def test_the_prepaid_balance_adds_up_over_windows_and_zones(zone, truth):
-    course = daily(rolled(truth.readings, truth.closings), zone, truth.start - DAY, truth.end)
+    course = daily(
+        hours_and_gaps(truth.readings, truth.closings), zone, truth.start - DAY, truth.end
+    )
 
     uses = [bucket.prepaid for bucket in course.prepaid] + [gap.prepaid for gap in course.gaps]
     moved = sum(use.credits or 0 for use in uses) - sum(use.back for use in uses)
@@ -504,16 +515,19 @@ def test_the_prepaid_balance_adds_up_over_windows_and_zones(zone, truth):
 
 @examples(25, phases=QUICK)
 @given(truth=histories())
-def test_kept_utc_days_say_what_the_hours_said(truth):
-    spans = rolled(truth.readings, truth.closings)
+def test_the_telling_readings_of_days_say_what_all_said(truth):
     start, end = floor_day(truth.start), floor_day(truth.end) + DAY
-    kept = utc_days(spans, start=start, end=end)
+    edges = [start + number * DAY for number in range((end - start) // DAY + 1)]
+    kept = telling(truth.readings, truth.closings, edges)
+    before, after = (hours_and_gaps(read, truth.closings) for read in (truth.readings, kept))
 
-    for day in daily(spans, "UTC", start, end).series["stripe"]:
-        mine = [one for one in kept if one.start_at == day.start_at]
-        assert sum(one.app.credits or 0 for one in mine) == (day.app.credits or 0)
-        assert sum((one.app.known_for for one in mine), timedelta()) == day.app.known_for
-        assert any(one.app.credits is not None for one in mine) == (day.app.credits is not None)
+    for one, two in zip(
+        daily(before, "UTC", start, end).series["stripe"],
+        daily(after, "UTC", start, end).series["stripe"],
+        strict=True,
+    ):
+        assert (one.app[:3], one.api[:3], one.levels) == (two.app[:3], two.api[:3], two.levels)
+    assert telling(kept, truth.closings, edges) == kept
 
 
 @examples(25, phases=QUICK)
@@ -522,4 +536,6 @@ def test_order_of_arrival_changes_nothing_d6(truth, seed):
     shuffled = list(truth.readings)
     seed.shuffle(shuffled)
 
-    assert rolled(shuffled, truth.closings) == rolled(truth.readings, truth.closings)
+    assert hours_and_gaps(shuffled, truth.closings) == hours_and_gaps(
+        truth.readings, truth.closings
+    )

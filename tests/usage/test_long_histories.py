@@ -1,4 +1,4 @@
-"""A page costs the same whatever the length of history, before and after roll-up."""
+"""A page costs the same whatever the length of history, before and after thinning."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from dashboard.keys.models import Account
-from dashboard.usage import rolling
-from dashboard.usage.models import AccountOutlook, CalendarMonth, Cycle, RollUp, Snapshot, UsageSpan
+from dashboard.usage.models import CalendarMonth, Cycle, Snapshot
+from dashboard.usage.thinning import thin
 from tests.conftest import add_key
 from tests.usage.conftest import START
 
@@ -22,21 +22,21 @@ AT = START + 12 * DAY + timedelta(minutes=7)
 MONTHS = (4, 24)
 # Besides the session, the person, and the membership with its team.
 ALWAYS = 3
-# The questions of each page before roll-up, and after it.
+# The questions of each page.
 PAGES = {
-    "": (5, 5),
-    "this-cycle.json": (4, 4),
-    "cycles.json": (3, 3),
-    "months.json": (3, 3),
-    "days/": (4, 5),
-    "days.json": (4, 5),
-    "days.json?span=30": (4, 5),
-    "days.json?span=90": (4, 5),
-    "days.json?span=48": (4, 5),
-    "days.json?day=2026-11-10": (4, 5),
-    "compare/": (4, 5),
-    "compare.json": (4, 5),
-    "compare.json?last=3": (4, 5),
+    "": 5,
+    "this-cycle.json": 4,
+    "cycles.json": 3,
+    "months.json": 3,
+    "days/": 4,
+    "days.json": 4,
+    "days.json?span=30": 4,
+    "days.json?span=90": 4,
+    "days.json?span=48": 4,
+    "days.json?day=2026-11-10": 4,
+    "compare/": 4,
+    "compare.json": 4,
+    "compare.json?last=3": 4,
 }
 
 
@@ -107,11 +107,10 @@ def histories(acme, account) -> dict[int, Account]:
 
 
 @pytest.fixture(params=["before", "after"])
-def rolled(request, histories) -> dict[int, Account]:
-    """Both histories, before and after they are rolled up."""
+def thinned(request, histories) -> dict[int, Account]:
+    """Both histories, before and after they are thinned."""
     if request.param == "after":
-        for each in histories.values():
-            rolling.tidy(each, at=AT)
+        assert thin(histories[MONTHS[1]], at=AT) > 500
     return histories
 
 
@@ -128,10 +127,9 @@ def visit(client, victor) -> Callable:
     return ask
 
 
-def test_pages_ask_the_same_few_questions_of_any_history_and_each_once(rolled, visit):
-    after = RollUp.objects.exists()
+def test_pages_ask_the_same_few_questions_of_any_history_and_each_once(thinned, visit):
     asked: dict[str, list[int]] = {page: [] for page in PAGES}
-    for account in rolled.values():
+    for account in thinned.values():
         for page, counts in asked.items():
             with CaptureQueriesContext(connection) as queries:
                 visit(account, page)
@@ -139,10 +137,9 @@ def test_pages_ask_the_same_few_questions_of_any_history_and_each_once(rolled, v
             counts.append(len(said) - ALWAYS)
 
             assert len(said) == len(set(said)), page
-            for table in ("usage_cycle", "usage_rollup"):
-                assert sum(f'FROM "{table}"' in one for one in said) <= 1, (page, table)
+            assert sum('FROM "usage_cycle"' in one for one in said) <= 1, page
 
-    assert asked == {page: [most[after]] * len(MONTHS) for page, most in PAGES.items()}
+    assert asked == {page: [most] * len(MONTHS) for page, most in PAGES.items()}
 
 
 @contextmanager
@@ -161,9 +158,9 @@ def steps() -> Iterator[list[int]]:
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="It counts SQLite's steps.")
-def test_the_database_works_no_more_for_a_long_history(rolled, visit):
+def test_the_database_works_no_more_for_a_long_history(thinned, visit):
     work: dict[str, list[int]] = {page: [] for page in PAGES}
-    for account in rolled.values():
+    for account in thinned.values():
         for page, taken in work.items():
             with steps() as counted:
                 visit(account, page)
@@ -186,64 +183,3 @@ def test_a_listed_cycle_that_was_never_read_is_not_looked_for_in_all_history(his
         work += counted
 
     assert work[1] <= work[0] + 200
-
-
-def rows_of(account: Account) -> list:
-    names = [f.name for f in UsageSpan._meta.fields if f.name not in ("id", "account")]
-    order = ("span", "kind", "window_start_at", "start_at", "end_at")
-    return list(UsageSpan.objects.filter(account=account).order_by(*order).values_list(*names))
-
-
-def test_hours_that_would_go_at_once_are_not_written_and_no_other_row_differs(acme, account):
-    other = Account.objects.create(team=acme, label="Other")
-    for each in (account, other):
-        written(each, 15)
-
-    while rolling.roll_up(other, most=300):
-        pass
-    rolling.delete_readings(other, at=AT)
-    assert rolling.delete_hours(other, at=AT) > 0
-    while rolling.roll_up(account, hours_from=AT - rolling.HOURS_KEPT, most=300):
-        pass
-    rolling.delete_readings(account, at=AT)
-
-    assert rows_of(account) == rows_of(other)
-    states = RollUp.objects.values("until_at", "readings", "readings_from_at", "hours_from_at")
-    assert states.get(account=account) == states.get(account=other)
-    kept = [each.snapshots.values_list("asked_at", flat=True) for each in (account, other)]
-    assert set(kept[0]) == set(kept[1])
-
-
-def test_no_transaction_of_a_first_roll_up_deletes_more_than_a_few_days(account):
-    written(account, 24)
-    touched: list[int] = []
-
-    def count(execute, sql, params, many, context):
-        found = execute(sql, params, many, context)
-        if sql.startswith("SAVEPOINT"):
-            touched.append(0)
-        elif sql.startswith("DELETE") and touched:
-            touched[-1] += max(0, context["cursor"].rowcount)
-        return found
-
-    with connection.execute_wrapper(count):
-        rolling.tidy(account, at=AT)
-
-    # In a test each transaction is a savepoint.
-    assert sum(touched) > 2500
-    assert max(touched) <= 60
-
-
-def test_the_reading_that_a_forecast_names_stays(account):
-    written(account, 4)
-    named = account.snapshots.order_by("asked_at")[30]
-    AccountOutlook.objects.create(
-        account=account, kind="stripe", start_at=START, end_at=START + MONTH, as_of=AT,
-        snapshot=named, said={}, course=[], days={},
-    )  # fmt: skip
-
-    rolling.tidy(account, at=AT)
-
-    assert account.outlook.snapshot_id == named.pk
-    assert account.snapshots.filter(pk=named.pk).exists()
-    assert account.snapshots.filter(asked_at__lt=AT - 41 * DAY).count() < 20

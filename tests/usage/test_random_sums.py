@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from dashboard.keys.models import Account
 from dashboard.lib.renewals import month_start, next_month
-from dashboard.usage import rolling
 from dashboard.usage.history import asking, buckets
-from dashboard.usage.history.buckets import Rolled, day_edges, rolled
+from dashboard.usage.history.buckets import HoursAndGaps, day_edges, hours_and_gaps
 from dashboard.usage.history.values import Closing, Course, Place, Reading, floor_hour
 from dashboard.usage.models import Cycle, Kind, Snapshot
+from dashboard.usage.thinning import thin
 from dashboard.usage.windows import Window
 from tests.examples import QUICK, examples
 
@@ -147,7 +147,7 @@ def told(upstream: Upstream, read: list[Reading], lists: list[list[Closing]]) ->
     return History(read, lists, totals, {place: upstream.end(place) for place in totals})
 
 
-def hourly(spans: Rolled, window: Window) -> Course:
+def hourly(spans: HoursAndGaps, window: Window) -> Course:
     edges = [floor_hour(window.start_at)]
     while edges[-1] < window.end_at:
         edges.append(edges[-1] + HOUR)
@@ -170,7 +170,7 @@ def begins_a_day(moment: datetime, zone: ZoneInfo) -> bool:
 @examples(30, phases=QUICK)
 @given(history=histories())
 def test_days_and_hours_with_gaps_are_the_cycles_total_is_upstreams_counter(zone, history):
-    spans = rolled(history.readings, history.lists[-1])
+    spans = hours_and_gaps(history.readings, history.lists[-1])
 
     for window, total in zip(history.windows, history.totals.values(), strict=True):
         edges = day_edges(window.start_at, window.end_at, ZoneInfo(zone))
@@ -187,7 +187,7 @@ def test_the_days_of_all_cycles_of_a_kind_are_the_sum_of_their_counters(zone, hi
     end = max(one.end_at for one in history.windows)
 
     course = buckets.course(
-        rolled(history.readings, history.lists[-1]), day_edges(start, end, ZoneInfo(zone))
+        hours_and_gaps(history.readings, history.lists[-1]), day_edges(start, end, ZoneInfo(zone))
     )
 
     for kind in Kind.values:
@@ -204,7 +204,7 @@ def test_no_credit_stands_in_a_day_that_began_after_the_last_reading(zone, histo
     last = history.readings[-1]
     edges = day_edges(last.start_at, last.at + 3 * DAY, ZoneInfo(zone))
 
-    course = buckets.course(rolled(history.readings, history.lists[-1]), edges)
+    course = buckets.course(hours_and_gaps(history.readings, history.lists[-1]), edges)
 
     for kind in course.series:
         later = [one for one in course.series[kind] if one.start_at >= last.at]
@@ -213,20 +213,17 @@ def test_no_credit_stands_in_a_day_that_began_after_the_last_reading(zone, histo
 
 @pytest.mark.django_db
 @examples(12, phases=QUICK, but=[HealthCheck.function_scoped_fixture])
-@given(history=histories(), pieces=st.integers(1, 4), most=st.integers(3, 40))
-def test_rolled_up_in_pieces_as_it_comes_days_are_still_upstreams_counter(
-    account, history, pieces, most
-):
+@given(history=histories(), pieces=st.integers(1, 4))
+def test_thinned_as_they_grow_old_days_are_still_upstreams_counter(account, history, pieces):
     size = -(-len(history.readings) // pieces)
     last = history.readings[-1].at
     with transaction.atomic():
         for first in range(0, len(history.readings), size):
             keep(account, history, slice(first, first + size))
-            while rolling.roll_up(account, most=most):
-                pass
+            thin(account, at=history.readings[: first + size][-1].at)
         assert_kept(account, history)
         for later in (DAY, 60 * DAY, 500 * DAY):
-            rolling.tidy(account, at=last + later)
+            thin(account, at=last + later)
             assert_kept(account, history)
         transaction.set_rollback(True)
 

@@ -141,7 +141,7 @@ def _ahead() -> str:
 def _kept(page: AccountPage) -> str:
     if page.shows_now or page.course.points:
         return _(
-            "Readings are kept for 40 days, then hours, then days; the course is drawn of "
-            "the finest that is left."
+            "All readings are kept for 40 days, then the first and the last of each hour, after 13 "
+            "months of each day; the course is drawn of those that are left."
         )
     return _("Nobody read this cycle while it ran, so its course is not known.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,10 +18,7 @@ from dashboard.usage.daily_page import DailyPage
 from dashboard.usage.history.buckets import SHORT_BESIDE_A_DAY
 from dashboard.usage.history.loading import good_readings
 from dashboard.usage.history.values import Bucket, Span
-from dashboard.usage.models import RollUp, Snapshot, UsageSpan
-
-# More rows than a day has hours are not listed.
-MOST_ROWS = 26
+from dashboard.usage.models import Snapshot
 
 
 def of_stretch(page: DailyPage) -> Explanation:
@@ -89,9 +86,9 @@ def of_column(page: DailyPage, start: datetime) -> Explanation | None:
 
 
 def _made_of(page: DailyPage, bucket: Bucket) -> Iterator[Operand]:
-    """Name the readings that are kept, else the rows that they were rolled up to; and gaps."""
-    found = None if _is_rolled_up(page, bucket) else _around(page, bucket)
-    yield from _readings(page, bucket, found) if found else _rows(page, bucket)
+    """Name the readings that are kept, and gaps."""
+    if found := _around(page, bucket):
+        yield from _readings(page, bucket, found)
     for gap in gaps_of(page.found, page.shown_kind):
         if gap.start_at < bucket.end_at and bucket.start_at < gap.end_at:
             yield _gap(page, gap)
@@ -106,13 +103,6 @@ class _Around:
     last: Snapshot | None
     after: Snapshot | None
     count: int
-
-
-def _is_rolled_up(page: DailyPage, bucket: Bucket) -> bool:
-    """Say whether readings of that time are deleted; a few of them stay for other reasons."""
-    state = RollUp.objects.filter(account=page.page.account).first()
-    kept_from = state.readings_from_at if state else None
-    return kept_from is not None and bucket.start_at < kept_from
 
 
 def _around(page: DailyPage, bucket: Bucket) -> _Around | None:
@@ -161,25 +151,6 @@ def _reading(page: DailyPage, label: str, one: Snapshot | None) -> Iterator[Oper
         when = phrases.clock(one.asked_at, page.page.team.zone, at=page.page.at)
         note = _("RemBG's counter at %(when)s") % {"when": when}
         yield Operand(label, one.used, page.page.reading_url(one.pk), one.asked_at, note)
-
-
-def _rows(page: DailyPage, bucket: Bucket) -> Iterator[Operand]:
-    """Name the hours or the day that the readings were rolled up to."""
-    rows = UsageSpan.objects.filter(account=page.page.account, kind=page.shown_kind)
-    rows = rows.touching(start=bucket.start_at, end=bucket.end_at)
-    kept = rows.filter(span=UsageSpan.Span.HOUR).order_by("start_at", "pk")
-    found: Sequence[UsageSpan] = list(kept[:MOST_ROWS])
-    found = found or list(rows.filter(span=UsageSpan.Span.DAY).order_by("start_at", "pk"))
-    note = _("The readings themselves are not kept any more: this is what they came to.")
-    for row in found:
-        when = phrases.clock(row.start_at, page.page.team.zone, at=page.page.at)
-        label = _("%(span)s from %(when)s") % {
-            "span": capfirst(row.get_span_display()),
-            "when": when,
-        }
-        app, api = row.app_usage, row.api_usage
-        used = None if app is None or api is None else app + api
-        yield Operand(label, used, note=note if row is found[0] else "")
 
 
 def _gap(page: DailyPage, gap: Span) -> Operand:

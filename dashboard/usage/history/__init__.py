@@ -1,4 +1,5 @@
 """History finer than upstream's: what readings in a row say about hours and days.
 
-Pure values and functions: `values`, `differences`, `marks`, `buckets`. From rows: `asking`.
+Pure values and functions: `values`, `differences`, `tallies`, `buckets`. From rows: `loading` and
+`asking`.
 """

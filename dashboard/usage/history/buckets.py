@@ -5,14 +5,14 @@ out over the hours that they touch, in whole credits, by time, and that is said.
 apart it is a gap: its credits are known for the stretch as a whole, and in no hour. A gap that
 lies in one day, or is short beside one, counts in days.
 
-A zone's days are made of UTC hours, so that no figure changes when readings are rolled up. Where
-a midnight falls in the middle of an hour (Asia/Kolkata, Australia/Lord_Howe), that hour's credits
+A zone's days are made of UTC hours, so that no figure changes when readings are thinned. Where a
+midnight falls in the middle of an hour (Asia/Kolkata, Australia/Lord_Howe), that hour's credits
 are shared out over both days by time, and that is said too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
@@ -20,11 +20,9 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from dashboard.usage.history import differences as differing
-from dashboard.usage.history.differences import Difference, ReadWindow
-from dashboard.usage.history.marks import marks
+from dashboard.usage.history.differences import Difference, ReadWindow, marks
 from dashboard.usage.history.tallies import (
     TICK,
-    Key,
     Tallies,
     Tally,
     cells_between,
@@ -33,7 +31,6 @@ from dashboard.usage.history.tallies import (
 )
 from dashboard.usage.history.values import (
     COUNTERS,
-    DAY,
     HOUR,
     NOTHING,
     WHATS,
@@ -62,7 +59,7 @@ class Part(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Rolled:
+class HoursAndGaps:
     """Hours with what is known of them, and the gaps between readings, each in order."""
 
     hours: tuple[Span, ...] = ()
@@ -75,9 +72,9 @@ def longest_step(poll_seconds: int) -> timedelta:
     return min(SHORT_BESIDE_A_DAY, max(HOUR, together))
 
 
-def rolled(
+def hours_and_gaps(
     readings: Iterable[Reading], closings: Iterable[Closing] = (), *, longest: timedelta = HOUR
-) -> Rolled:
+) -> HoursAndGaps:
     """Return the hours and gaps of an account's good readings and listed windows.
 
     Readings further apart than `longest` leave a gap. Late ones may stand anywhere (D6).
@@ -96,7 +93,7 @@ def rolled(
         if tally:
             tally.marks.append(mark)
     latest = ordered[-1].at if ordered else None
-    return Rolled(
+    return HoursAndGaps(
         tuple(_within(span, by_place.get(span.place), latest) for span in _spans(hours)),
         tuple(_gaps(found, longest, by_place)),
     )
@@ -105,7 +102,7 @@ def rolled(
 def last_of_hours(
     readings: Iterable[Reading], closings: Iterable[Closing]
 ) -> list[tuple[Place, datetime, Levels]]:
-    """Return what the last reading in each hour of a window said, by window: what `rolled` says."""
+    """Return what the last reading in each hour of a window said, in the order of windows."""
     listed = list(closings)
     hours: Tallies[Part] = Tallies(hour_cells)
     _tally_readings(
@@ -167,7 +164,7 @@ def _share(hours: Tallies[Part], one: Difference, window: ReadWindow | None) -> 
     cuts = [(one.start_at, end), (end, one.end_at)]
     shares = split(one.use, [(until - since) // TICK for since, until in cuts])
     for (since, until), credits in zip(cuts, shares, strict=True):
-        use = Use(credits, until - since, 0, bool(one.use))
+        use = Use(credits, until - since, 0, one.length if one.use else ZERO)
         hours.share(Part(one.place, since == end), one.what, since, until, use)
 
 
@@ -179,14 +176,12 @@ def _tally_readings(hours: Tallies[Part], windows: Iterable[ReadWindow]) -> None
             tally = hours.moment(part, at, ending=at == window.end_at)
             if tally:
                 tally.see(Levels.of(one, at=at))
-                tally.readings += 1
 
 
 def _spans(tallies: Tallies[Part]) -> Iterator[Span]:
     for (part, cell), tally in sorted(tallies.by_cell.items(), key=lambda item: item[0]):
         happened = tuple(sorted(tally.marks, key=lambda mark: mark.order))
-        levels, readings = tally.levels, tally.readings
-        yield Span(part.place, *cell, *tally.uses(), levels, happened, readings, part.is_after)
+        yield Span(part.place, *cell, *tally.uses(), tally.levels, happened, part.is_after)
 
 
 def _gaps(
@@ -203,14 +198,6 @@ def _gaps(
         app, api, prepaid = (uses.get(what, NOTHING) for what in WHATS)
         is_after = _part(windows, *span[:2]).is_after
         yield Span(*span, app, api, prepaid, is_after=is_after)
-
-
-def utc_days(spans: Rolled, *, start: datetime, end: datetime) -> list[Span]:
-    """Return the UTC days in `[start, end)` of each window, to be kept in place of the hours."""
-    edges = [start - DAY + DAY * number for number in range((end - start) // DAY + 3)]
-    days: Tallies[Part] = Tallies(cells_between(edges))
-    _fold(days, spans, key=lambda one: Part(one.place, one.is_after), longest=SHORT_BESIDE_A_DAY)
-    return [span for span in _spans(days) if start <= span.start_at < end]
 
 
 def day_edges(start: datetime, end: datetime, zone: ZoneInfo) -> list[datetime]:
@@ -230,7 +217,7 @@ def _midnight(day: date, zone: ZoneInfo) -> datetime:
 
 
 def course(
-    spans: Rolled,
+    spans: HoursAndGaps,
     edges: Sequence[datetime],
     *,
     window: Window | None = None,
@@ -249,7 +236,7 @@ def course(
     if window:
         spans, after = _only(spans, window)
     tallies: Tallies[str] = Tallies(cells_between(edges))
-    gaps = _fold(tallies, spans, key=lambda span: span.place.kind, longest=longest)
+    gaps = _fold(tallies, spans, longest=longest)
     for span in _conflicts(spans):
         for cell in tallies.cells(span.start_at, span.end_at):
             tallies.at(span.place.kind, cell).overlaps = True
@@ -272,14 +259,14 @@ def course(
     )
 
 
-def _only(spans: Rolled, window: Window) -> tuple[Rolled, Span | None]:
+def _only(spans: HoursAndGaps, window: Window) -> tuple[HoursAndGaps, Span | None]:
     """Return what is known of one window, and apart, what was counted in it after its end."""
     place = Place(window.kind, window.start_at)
     hours = [one for one in spans.hours if one.place == place]
     gaps = [one for one in spans.gaps if one.place == place]
     within = (tuple(one for one in some if not one.is_after) for some in (hours, gaps))
     late = [one for one in (*hours, *gaps) if one.is_after and one.is_counted]
-    return Rolled(*within), _together(place, window.end_at, late) if late else None
+    return HoursAndGaps(*within), _together(place, window.end_at, late) if late else None
 
 
 def _together(place: Place, start: datetime, spans: Sequence[Span]) -> Span:
@@ -295,40 +282,39 @@ def _touches(gap: Span, edges: Sequence[datetime]) -> bool:
     return gap.start_at < edges[-1] and edges[0] < gap.end_at
 
 
-def _fold(
-    tallies: Tallies[Key], spans: Rolled, *, key: Callable[[Span], Key], longest: timedelta
-) -> list[Span]:
-    """Add hours, or days, and the gaps that count to cells; return the gaps that do not."""
+def _fold(tallies: Tallies[str], spans: HoursAndGaps, *, longest: timedelta) -> list[Span]:
+    """Add hours, and the gaps that count, to the cells of their kind; return the other gaps."""
     for span in spans.hours:
-        for what in WHATS:
-            if span.use(what) != NOTHING:
-                tallies.share(key(span), what, span.start_at, span.end_at, span.use(what))
-        _see(tallies, key(span), span)
+        _add(tallies, span)
+        _see(tallies, span)
     left = []
     for gap in spans.gaps:
         cells = tallies.cells(gap.start_at, gap.end_at)
         inside = len(cells) == 1 and cells[0][0] <= gap.start_at and gap.end_at <= cells[0][1]
         if not inside and gap.length > longest:
             left.append(gap)
-            continue
-        for what in WHATS:
-            if gap.use(what) != NOTHING:
-                tallies.share(key(gap), what, gap.start_at, gap.end_at, gap.use(what))
+        else:
+            _add(tallies, gap)
     return left
 
 
-def _see(tallies: Tallies[Key], key: Key, span: Span) -> None:
-    """Note what is known of moments in the span; its own end lies in it."""
-    at = span.levels.at if span.levels else None
-    if at and (tally := tallies.moment(key, at, ending=at >= span.end_at)):
+def _add(tallies: Tallies[str], span: Span) -> None:
+    for what in WHATS:
+        if span.use(what) != NOTHING:
+            tallies.share(span.place.kind, what, span.start_at, span.end_at, span.use(what))
+
+
+def _see(tallies: Tallies[str], span: Span) -> None:
+    """Note what is known of moments in the hour; its own end lies in it."""
+    kind, at = span.place.kind, span.levels.at if span.levels else None
+    if at and (tally := tallies.moment(kind, at, ending=at >= span.end_at)):
         tally.see(span.levels)
-        tally.readings += span.readings
     for mark in span.marks:
-        if tally := tallies.moment(key, mark.at, ending=mark.at >= span.end_at):
+        if tally := tallies.moment(kind, mark.at, ending=mark.at >= span.end_at):
             tally.marks.append(mark)
 
 
-def _conflicts(spans: Rolled) -> list[Span]:
+def _conflicts(spans: HoursAndGaps) -> list[Span]:
     """Return the stretches of a window in which a later one of its kind runs already (D5)."""
     # A reading alone says so: whether credits stand beside it depends on the buckets.
     # What a window counts after its end, before the next one is counted in, is no conflict (D16).
@@ -357,8 +343,7 @@ def _bucket(
     app, api, prepaid = tally.uses()
     if tally.overlaps:
         app = api = NOTHING
-    more = tally.overlaps, tally.levels, tally.readings
-    return Bucket(start, end, expected, app, api, prepaid, *more)
+    return Bucket(start, end, expected, app, api, prepaid, tally.overlaps, tally.levels)
 
 
 def _prepaid(
@@ -371,6 +356,6 @@ def _prepaid(
         sum(known) if known else None,
         sum((use.known_for for use in uses), ZERO),
         sum(use.back for use in uses),
-        any(use.estimated for use in uses),
+        max((use.shared for use in uses), default=ZERO),
     )
     return Bucket(*cell, cell[1] - cell[0], prepaid=whole)

@@ -1,4 +1,4 @@
-"""Differences between consecutive readings, and what each means.
+"""Differences between consecutive readings, what each means, and what happened between them.
 
 Counters are compared within one window only; at its start they are 0 by definition (contract 2).
 RemBG counts in one window of a kind at a time: while readings tell of another, a counter stands
@@ -7,14 +7,16 @@ still.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import NamedTuple
+from operator import gt, lt, ne
+from typing import Any, NamedTuple
 
-from dashboard.usage.history.values import COUNTERS, ZERO, Closing, Place, Reading
+from dashboard.usage.history.values import COUNTERS, ZERO, Closing, Mark, Place, Reading, Role
 from dashboard.usage.models import LATE
 
 
@@ -193,3 +195,98 @@ def _of_prepaid(readings: Sequence[Reading]) -> Iterator[Difference]:
             span = before.at, after.at
             values = before.prepaid, after.prepaid
             yield Difference("prepaid", after.place, *span, use, back, *values)
+
+
+def marks(readings: Sequence[Reading], differences: Iterable[Difference]) -> dict[Mark, Place]:
+    """Return what happened, each with the window that it is filed under."""
+    found = dict(_of_differences(differences))
+    found.update(_of_windows(readings))
+    found.update(_of_plan(readings, "allowance", lambda one: one.included))
+    found.update(_of_plan(readings, "plan", lambda one: one.plan or None))
+    return found
+
+
+def _of_differences(differences: Iterable[Difference]) -> Iterator[tuple[Mark, Place]]:
+    """Return corrections (a counter fell, D7) and top-ups (the prepaid balance rose)."""
+    for one in differences:
+        if one.back:
+            role: Role = "topup" if one.what == "prepaid" else "correction"
+            yield Mark(one.end_at, role, one.what, one.before, one.after), one.place
+
+
+def _of_windows(readings: Sequence[Reading]) -> Iterator[tuple[Mark, Place]]:
+    """Return renewals, and switches of `stripeBillingSynced`, where the series changes (D8)."""
+    for before, after in pairwise(readings):
+        if before.kind != after.kind:
+            yield Mark(after.at, "switch", "synced", before.kind, after.kind), after.place
+        elif before.start_at < after.start_at:
+            # A window told of after it began, while another was read on: that cannot be earlier.
+            yield Mark(max(before.at, after.start_at), "renewal"), after.place
+
+
+def _of_plan(
+    readings: Sequence[Reading], what: str, value: Callable[[Reading], int | str | None]
+) -> Iterator[tuple[Mark, Place]]:
+    known = [one for one in readings if value(one) is not None]
+    for before, after in pairwise(known):
+        if value(before) != value(after):
+            mark = Mark(after.at, "plan", what, value(before), value(after))
+            yield mark, after.place
+
+
+# Numbers of a reading, and between which two of them more lies than their difference: where a
+# counter fell, the balance rose, or the plan became another one.
+TELLING: tuple[tuple[str, Callable[[Any, Any], bool]], ...] = (
+    ("app", gt),
+    ("api", gt),
+    ("used", gt),
+    ("prepaid", lt),
+    ("included", ne),
+    ("plan", ne),
+)
+
+
+def telling(
+    readings: Sequence[Reading], closings: Iterable[Closing], edges: Iterable[datetime]
+) -> list[Reading]:
+    """Return the readings, in order, that say something which their neighbours do not.
+
+    Counters are cumulative, so that differences telescope: between two edges, and as long as
+    upstream tells of the same window, the first and the last are enough, of each number the first
+    and the last that are known, and both around a fall of a counter, a top-up or a change of plan.
+    Where windows begin and end is an edge, too: readings are cut off there.
+    """
+    borders = {one.place.start_at for one in closings} | {one.end_at for one in closings}
+    borders |= {one.start_at for one in readings} | {one.end_at for one in readings if one.end_at}
+    stretches = _stretches(readings, sorted(borders.union(edges)))
+    kept = {*_telling([one.at for one in readings], stretches, gt)}
+    for name, more in TELLING:
+        kept.update(_telling([getattr(one, name) for one in readings], stretches, more))
+    return [readings[index] for index in sorted(kept)]
+
+
+def _stretches(readings: Iterable[Reading], edges: Sequence[datetime]) -> list[int]:
+    """Return a number for each reading: the same while no edge and no other window comes."""
+    found: list[int] = []
+    number, before = 0, None
+    for one in readings:
+        now = bisect_right(edges, one.at), one.kind, one.start_at, one.end_at, one.synced
+        number += now != before
+        before = now
+        found.append(number)
+    return found
+
+
+def _telling(
+    values: Iterable[Any], stretches: Sequence[int], more: Callable[[Any, Any], bool]
+) -> Iterator[int]:
+    """Return which of the values say something; None and "" are unknown."""
+    last, before = -1, None
+    for index, value in enumerate(values):
+        if value is None or value == "":
+            continue
+        if last < 0 or stretches[index] != stretches[last] or more(before, value):
+            yield from (last, index) if last >= 0 else (index,)
+        last, before = index, value
+    if last >= 0:
+        yield last

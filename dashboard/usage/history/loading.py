@@ -14,7 +14,7 @@ from django.db.models.functions import Coalesce
 from dashboard.keys.models import Account
 from dashboard.usage.history.differences import settled_kinds
 from dashboard.usage.history.values import DAY, Closing, Place, Reading
-from dashboard.usage.models import Cycle, RollUp, Snapshot, SnapshotQuerySet
+from dashboard.usage.models import Cycle, Snapshot, SnapshotQuerySet
 
 COLUMNS = (
     "asked_at",
@@ -28,6 +28,7 @@ COLUMNS = (
     "prepaid_credits",
     "membership",
     "synced",
+    "used_included_credits",
 )
 # A difference needs the readings on both sides of the stretch; a few, as one may be odd.
 BESIDE = 8
@@ -42,37 +43,10 @@ NAMES = dict(zip(COLUMNS, Reading._fields, strict=True))
 
 @dataclass(frozen=True)
 class Source:
-    """Readings in order, and the windows that upstream listed; `is_cut` if there are more."""
+    """Readings in order, and the windows that upstream listed."""
 
     readings: list[Reading]
     closings: list[Closing]
-    is_cut: bool = False
-
-    @property
-    def newest(self) -> datetime | None:
-        """Return when the newest of the readings was asked for."""
-        return self.readings[-1].at if self.readings else None
-
-    def count(self, begin: datetime | None) -> int:
-        """Return how many of the readings came from a moment on, and before the newest one."""
-        late = [one for one in self.readings if begin is None or one.at >= begin]
-        return sum(one.at != self.newest for one in late)
-
-
-@dataclass(frozen=True)
-class Known:
-    """What a page has read of an account already: how far it is rolled up, and all its cycles."""
-
-    state: RollUp | None
-    cycles: Sequence[Cycle] | None = None
-
-    @classmethod
-    def of(cls, account: Account, cycles: Sequence[Cycle] | None = None) -> Known:
-        """Return it for an account whose `rolled_up` is loaded; else that is one query."""
-        try:
-            return cls(account.rolled_up, cycles)
-        except RollUp.DoesNotExist:
-            return cls(None, cycles)
 
 
 def good_readings(account: Account) -> SnapshotQuerySet:
@@ -83,42 +57,31 @@ def good_readings(account: Account) -> SnapshotQuerySet:
 def load(
     account: Account,
     *,
-    begin: datetime | None,
-    end: datetime | None = None,
-    most: int = 0,
+    begin: datetime,
+    end: datetime,
     cycles: Sequence[Cycle] | None = None,
 ) -> Source:
-    """Return what happened in `[begin, end)` and just beside it; at most so many readings.
+    """Return what happened in `[begin, end)` and just beside it.
 
     Two queries, one where the cycles are known, whatever the length of history; one more where
     readings lack a number, and one more where a window that was listed was not read here.
     """
     good = good_readings(account)
-    wanted = good.order_by("asked_at", "pk")
-    if begin:
-        before = good.filter(asked_at__lt=begin).order_by("-asked_at")
-        wanted = wanted.filter(asked_at__gte=_eighth(before, BEGINNING))
-    if end:
-        after = good.filter(asked_at__gte=end).order_by("asked_at")
-        wanted = wanted.filter(asked_at__lte=_eighth(after, END))
-    rows = wanted.values_list(*COLUMNS)
-    found = [Reading(*row) for row in (rows[:most] if most else rows)]
+    before = good.filter(asked_at__lt=begin).order_by("-asked_at")
+    after = good.filter(asked_at__gte=end).order_by("asked_at")
+    wanted = good.filter(
+        asked_at__gte=_eighth(before, BEGINNING), asked_at__lte=_eighth(after, END)
+    )
+    found = [Reading(*row) for row in wanted.order_by("asked_at", "pk").values_list(*COLUMNS)]
     read = {one.start_at for one in found}
     # A window ends where the next one begins: that may lie beside the stretch too.
     times = [one.at for one in found]
-    first = min([begin, *times[:1]]) if begin else None
-    last = max([end, *times[-1:]]) if end else None
+    first, last = min([begin, *times[:1]]), max([end, *times[-1:]])
     closings = closings_of(account, begin=first, end=last, read=read, cycles=cycles)
-    if begin:
-        found += _farther_back(good, settled_kinds(found, closings), closings, begin)
-    if end and not most:
-        found += _farther_on(good, settled_kinds(found, closings), closings, end)
+    found += _farther_back(good, settled_kinds(found, closings), closings, begin)
+    found += _farther_on(good, settled_kinds(found, closings), closings, end)
     readings = settled_kinds(found, closings)
-    is_cut = 0 < most <= len(found)
-    if is_cut:
-        newest = readings[-1].at + DAY
-        closings = [one for one in closings if one.place.start_at < newest]
-    return Source(readings, _truly_listed(good, closings, readings), is_cut)
+    return Source(readings, _truly_listed(good, closings, readings))
 
 
 def closings_of(

@@ -57,10 +57,9 @@ class Tally:
     credits: dict[str, int] = field(default_factory=dict)
     known_for: dict[str, timedelta] = field(default_factory=dict)
     back: dict[str, int] = field(default_factory=dict)
-    estimated: set[str] = field(default_factory=set)
+    shared: dict[str, timedelta] = field(default_factory=dict)
     levels: Levels | None = None
     marks: list[Mark] = field(default_factory=list)
-    readings: int = 0
     overlaps: bool = False
 
     def use(self, what: str) -> Use:
@@ -69,7 +68,7 @@ class Tally:
             self.credits.get(what),
             self.known_for.get(what, ZERO),
             self.back.get(what, 0),
-            what in self.estimated,
+            self.shared.get(what, ZERO),
         )
 
     def uses(self) -> tuple[Use, Use, Use]:
@@ -84,8 +83,8 @@ class Tally:
             self.known_for[what] = self.known_for.get(what, ZERO) + use.known_for
         if use.back:
             self.back[what] = self.back.get(what, 0) + use.back
-        if use.estimated:
-            self.estimated.add(what)
+        if use.shared:
+            self.shared[what] = max(self.shared.get(what, ZERO), use.shared)
 
     def see(self, levels: Levels | None) -> None:
         """Take over newer levels."""
@@ -154,8 +153,7 @@ def _parts(
     known, whole = use.known_for // TICK, (end - start) // TICK
     for index, cell in enumerate(cells, start=1):
         share = TICK * (known * weights[index] // whole)
-        estimated = use.estimated or bool(use.credits)
-        yield cell, Use(credits[index], share, backs[index], estimated)
+        yield cell, Use(credits[index], share, backs[index], _shared(use, end - start))
 
 
 def _halves(border: datetime, start: datetime, end: datetime, use: Use) -> tuple[Use, Use]:
@@ -164,12 +162,17 @@ def _halves(border: datetime, start: datetime, end: datetime, use: Use) -> tuple
     known, taken, back = use.known_for // TICK, use.credits, use.back
     credits: Sequence[int | None] = (None, None) if taken is None else _halved(taken, first, whole)
     backs = _halved(back, first, whole) if back else (0, 0)
-    estimated = use.estimated or bool(taken)
+    shared = _shared(use, end - start)
     shares = known * first // whole, known * (whole - first) // whole
     before, after = (
-        Use(credits[side], TICK * shares[side], backs[side], estimated) for side in (0, 1)
+        Use(credits[side], TICK * shares[side], backs[side], shared) for side in (0, 1)
     )
     return before, after
+
+
+def _shared(use: Use, length: timedelta) -> timedelta:
+    """Return how long a stretch is shared out; one of which nothing is known, or used, is none."""
+    return use.shared or (length if use.credits else ZERO)
 
 
 def _halved(amount: int, first: int, whole: int) -> tuple[int, int]:

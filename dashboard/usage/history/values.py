@@ -36,6 +36,8 @@ class Reading(NamedTuple):
     prepaid: int | None = None
     plan: str = ""
     synced: bool | None = None
+    # Upstream's own sum of both counters.
+    used: int | None = None
 
     @property
     def place(self) -> Place:
@@ -75,13 +77,13 @@ class Use(NamedTuple):
     """What one counter told of a stretch: credits (None is unknown) and for how long it is known.
 
     `back` is what a correction took back, or what was bought of prepaid credits; it lessens no
-    use. `estimated` says that credits were shared out by time over a border.
+    use. `shared` is the longest stretch whose credits were shared out by time over a border.
     """
 
     credits: int | None = None
     known_for: timedelta = ZERO
     back: int = 0
-    estimated: bool = False
+    shared: timedelta = ZERO
 
 
 NOTHING = Use()
@@ -121,7 +123,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Span:
-    """What a window used in a stretch of time: an hour, a UTC day, or a gap between readings.
+    """What a window used in a stretch of time: an hour, or a gap between readings.
 
     `is_after` says that it was counted after the window's end, as a late webhook lets it (D16).
     """
@@ -134,7 +136,6 @@ class Span:
     prepaid: Use = NOTHING
     levels: Levels | None = None
     marks: tuple[Mark, ...] = ()
-    readings: int = 0
     is_after: bool = False
 
     def use(self, what: str) -> Use:
@@ -174,7 +175,6 @@ class Bucket:
     prepaid: Use = NOTHING
     overlaps: bool = False
     levels: Levels | None = None
-    readings: int = 0
 
     @property
     def used(self) -> int | None:
@@ -191,7 +191,12 @@ class Bucket:
     @property
     def is_estimated(self) -> bool:
         """Say whether credits were shared out over one of its borders."""
-        return self.app.estimated or self.api.estimated
+        return bool(self.shared)
+
+    @property
+    def shared(self) -> timedelta:
+        """Return the longest stretch between two readings on both sides of a border, if used."""
+        return max(self.app.shared, self.api.shared)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
-"""What accounts used: readings, billing cycles, calendar months, and history rolled up."""
+"""What accounts used: readings, billing cycles, calendar months, and what lies ahead."""
 
-from dashboard.usage.models.history import RollUp, Tick, UsageSpan
+from dashboard.usage.models.history import Thinning, Tick
 from dashboard.usage.models.outlook import AccountOutlook
 from dashboard.usage.models.reading import LATE, Kind, Snapshot, SnapshotQuerySet
 from dashboard.usage.models.window import (
@@ -22,9 +22,8 @@ __all__ = [
     "EndSource",
     "Kind",
     "Refresh",
-    "RollUp",
     "Snapshot",
     "SnapshotQuerySet",
+    "Thinning",
     "Tick",
-    "UsageSpan",
 ]

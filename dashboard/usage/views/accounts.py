@@ -23,7 +23,7 @@ from dashboard.usage.standing import standings, total
 from dashboard.usage.states import DEGRADED, notes
 
 # What stands beside an account, and is loaded with it.
-BESIDE = ("same_as", "outlook", "rolled_up")
+BESIDE = ("same_as", "outlook")
 
 
 @require_safe

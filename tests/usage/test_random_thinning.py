@@ -1,4 +1,4 @@
-"""Whatever happens in whatever order, pages say what all the readings say, rolled up or not."""
+"""Whatever happens in whatever order, pages say what all the readings say, thinned or not."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 
 from dashboard.keys.models import Account
 from dashboard.usage.history import asking, buckets
-from dashboard.usage.history.loading import Known, closings_of
+from dashboard.usage.history.loading import closings_of
+from dashboard.usage.history.tallies import TICK
 from dashboard.usage.history.values import (
+    WHATS,
     ZERO,
     Bucket,
     Course,
@@ -25,7 +27,8 @@ from dashboard.usage.history.values import (
     floor_day,
     floor_hour,
 )
-from dashboard.usage.models import Cycle, Snapshot, UsageSpan
+from dashboard.usage.models import Cycle, Snapshot
+from dashboard.usage.thinning import hours_from
 from dashboard.usage.windows import Window
 from tests.examples import QUICK, examples
 from tests.usage.life import UNKNOWN, Life, starts_of
@@ -67,11 +70,11 @@ EVENT = st.one_of(
     st.tuples(st.just("cut"), st.integers(0, 100_000)),
     st.tuples(st.just("lag"), st.sampled_from([0, 0, 300, 3000, 4000])),
 )
+DAYS = st.sampled_from([0, 0, 1, 9, 39, 41, 60, 400])
 DEED = st.one_of(
-    st.tuples(st.just("roll"), st.integers(2, 40), st.integers(1, 4)),
-    st.tuples(st.just("meet"), st.integers(2, 40), st.integers(2, 40)),
-    st.tuples(st.just("tidy"), st.sampled_from([0, 0, 1, 9, 39, 41, 60, 400])),
-    st.tuples(st.just("delete")),
+    st.tuples(st.just("thin"), DAYS),
+    st.tuples(st.just("meet"), DAYS),
+    st.tuples(st.just("die"), DAYS, st.integers(0, 2)),
 )
 # A look: where its range begins and how long it is, as parts of what there is; zone and window.
 LOOK = st.tuples(st.floats(0, 1), st.floats(0, 1), st.sampled_from(ZONES), st.integers(0, 30))
@@ -80,11 +83,11 @@ CHAPTER = st.tuples(st.lists(EVENT, min_size=1, max_size=4), DEED, LOOK)
 
 @pytest.fixture
 def other(acme) -> Account:
-    """Another account of the team, read and rolled up: nothing of it may be touched."""
+    """Another account of the team, read and thinned: nothing of it may be touched."""
     other = Account.objects.create(team=acme, label="Other")
     life = Life(other, Upstream(starts_of(TURNS[0], 9000, [90_000])), TURNS[0])
     life.reads(7000, 30, (0.75, 5, 7, -3, "", ""))
-    life.tidy(0)
+    life.thin(50)
     return other
 
 
@@ -97,7 +100,7 @@ def other(acme) -> Account:
     chapters=st.lists(CHAPTER, min_size=1, max_size=8),
     looks=st.lists(LOOK, min_size=2, max_size=4),
 )
-def test_whatever_is_rolled_up_or_deleted_pages_say_what_the_readings_say(account, other, **drawn):
+def test_whatever_is_deleted_pages_say_what_the_readings_say(account, other, **drawn):
     before = rows_of(other)
 
     with transaction.atomic():
@@ -107,7 +110,7 @@ def test_whatever_is_rolled_up_or_deleted_pages_say_what_the_readings_say(accoun
 
 
 def rows_of(account: Account) -> list[list[dict[str, Any]]]:
-    models = (Snapshot, Cycle, UsageSpan)
+    models = (Snapshot, Cycle)
     return [list(one.objects.filter(account=account).order_by("pk").values()) for one in models]
 
 
@@ -126,8 +129,6 @@ def live(account: Account, *, start, synced, late, chapters, looks) -> None:
 
 def compare(life: Life, look: tuple[float, float, str, int]) -> None:
     """Assert that days, hours and levels are what the pure functions say of all the readings."""
-    if not life.is_settled:
-        return
     first, length, name, number = look
     windows = [Window.of(one) for one in Cycle.objects.filter(account=life.account)]
     sound = sorted((one for one in windows if one.is_sound), key=lambda one: one.key)
@@ -138,62 +139,69 @@ def compare(life: Life, look: tuple[float, float, str, int]) -> None:
         start = window.start_at
         end = min(window.end_at, max(life.at, start + HOUR))
     compare_days(life, start, end, ZoneInfo(name), window)
-    compare_hours(life, start, end, window)
-    compare_levels(life, sound, first)
+    compare_hours(life, start, end)
+    compare_levels(life, sound)
 
 
 def compare_days(
     life: Life, start: datetime, end: datetime, zone: ZoneInfo, window: Window | None
 ) -> None:
-    state = life.state
-    if state and state.hours_from_at and zone.key != "UTC":
+    seam = hours_from(life.at)
+    if zone.key != "UTC":
         # Before that the days are UTC's.
-        start = max(start, state.hours_from_at + 2 * DAY)
+        start = max(start, seam + 2 * DAY)
     if start < end:
-        ours = asking.days(life.account, start, end, zone, window=window)
+        ours = asking.days(life.account, start, end, zone, hours_from=seam, window=window)
         edges = buckets.day_edges(start, end, zone)
         theirs = buckets.course(all_of(life), edges, window=window)
         same(shown(ours), shown(theirs))
 
 
-def compare_hours(life: Life, start: datetime, end: datetime, window: Window | None) -> None:
-    state = life.state
-    start = max(start, (state and state.hours_from_at) or start)
+def compare_hours(life: Life, start: datetime, end: datetime) -> None:
+    start = max(start, hours_from(life.at))
     if start < end < start + MOST_HOURS:
-        ours = asking.hours(life.account, start, end, window=window)
+        ours = asking.hours(life.account, start, end)
         edges = [floor_hour(start)]
         while edges[-1] < end:
             edges.append(edges[-1] + HOUR)
-        theirs = buckets.course(all_of(life), edges, window=window, longest=ZERO)
+        theirs = buckets.course(all_of(life), edges, longest=ZERO)
         same(shown(ours), shown(theirs))
 
 
-def all_of(life: Life) -> buckets.Rolled:
-    return buckets.rolled(life.readings, closings_of(life.account))
+def all_of(life: Life) -> buckets.HoursAndGaps:
+    return buckets.hours_and_gaps(life.readings, closings_of(life.account))
 
 
-def compare_levels(life: Life, windows: list[Window], first: float) -> None:
+def compare_levels(life: Life, windows: list[Window]) -> None:
     """Assert it of each window; one that is read long after its end has no clear line."""
-    state, ends = life.state, {Place(one.kind, one.start_at): one.end_at for one in windows}
-    until = floor_day(state.until_at) if state and state.until_at else life.at
-    early = (state and state.hours_from_at) or life.began
-    border = floor_day(early + max(until - early, ZERO) * first)
-    ours = asking.levels(life.account, windows, days_before=border, known=Known(state))
-    theirs: dict[Place, dict[datetime, Levels]] = {place: {} for place in ends}
-    for place, hour, one in buckets.last_of_hours(life.readings, closings_of(life.account)):
+    ends = {Place(one.kind, one.start_at): one.end_at for one in windows}
+    theirs: dict[Place, list[Levels]] = {place: [] for place in ends}
+    for place, _hour, one in buckets.last_of_hours(life.readings, closings_of(life.account)):
         if place in ends:
-            theirs[place][floor_day(hour) if hour < border else hour] = one
-    clear = [
-        place for place in ends if all(one.at <= ends[place] for one in theirs[place].values())
-    ]
-    found = {place: ours[place] for place in clear}
-    same(found, {place: list(theirs[place].values()) for place in clear})
+            theirs[place].append(one)
+    clear = [place for place in ends if all(one.at <= ends[place] for one in theirs[place])]
+    ours, seam = asking.levels(life.account, windows), hours_from(life.at)
+    same(
+        {place: last_ones(ours[place], ends[place], seam) for place in clear},
+        {place: last_ones(theirs[place], ends[place], seam) for place in clear},
+    )
+
+
+def last_ones(rows: list[Levels], end: datetime, seam: datetime) -> list[tuple[Any, ...]]:
+    """Return the last of each day before the seam, and then of each hour."""
+    last: dict[datetime, tuple[Any, ...]] = {}
+    for one in rows:
+        at = min(one.at, end - TICK)
+        last[floor_day(at) if at < seam else one.at] = one.at, one.app, one.api
+    return list(last.values())
 
 
 def shown(course: Course) -> dict[Any, Any]:
     """Return what a page shows of a course, part by part."""
     buckets_of_kinds = {
-        (str(kind), one.start_at): one for kind in course.series for one in course.series[kind]
+        (str(kind), one.start_at): plain(one)
+        for kind in course.series
+        for one in course.series[kind]
     }
     totals = {
         (str(kind), what): course.total(what, kind=kind)
@@ -203,11 +211,17 @@ def shown(course: Course) -> dict[Any, Any]:
     found = {**buckets_of_kinds, **totals}
     return {
         "edges": (course.start_at, course.end_at),
-        "prepaid": course.prepaid,
+        "prepaid": [plain(one) for one in course.prepaid],
         "gaps": sorted(course.gaps, key=lambda gap: (gap.start_at, gap.end_at, gap.place)),
         "marks": [one for one in course.marks if is_in(one, course)],
         **{name: one for name, one in found.items() if not is_empty(one)},
     }
+
+
+def plain(one: Bucket) -> Bucket:
+    """Return it without what was shared out within a day: a day's page does not look for it."""
+    uses = {what: getattr(one, what)._replace(shared=ZERO) for what in WHATS}
+    return replace(one, **uses)
 
 
 def is_in(mark: Mark, course: Course) -> bool:
