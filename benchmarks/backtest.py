@@ -13,7 +13,7 @@ from datetime import timedelta
 import numpy as np
 
 from benchmarks.teams import CYCLE, HISTORY, HOUR, SHAPES, Team, team
-from dashboard.usage.burn import Reading
+from dashboard.usage.burn_rate import Reading
 from dashboard.usage.forecast import Facts, Forecast, Verdict, forecast
 
 SHARES = (0.10, 0.25, 0.50, 0.75)

@@ -36,9 +36,9 @@ from django.utils import timezone
 from benchmarks.long_histories import accounts_of
 from dashboard.keys.models import Account
 from dashboard.teams.models import Membership, Role, Team, User
-from dashboard.usage.history import asking
+from dashboard.usage.history import queries
 from dashboard.usage.models import Snapshot
-from dashboard.usage.thinning import hours_from, thin
+from dashboard.usage.polling.thinning import hours_from, thin
 
 MONTHS = (1, 6, 12, 24)
 ROUNDS = 9
@@ -211,7 +211,7 @@ def a_year(account: Account, *, at: datetime) -> None:
         for _ in range(ROUNDS):
             began = time.process_time()
             ask = account, at - timedelta(days=365), at, ZoneInfo(zone)
-            asking.days(*ask, hours_from=hours_from(at))
+            queries.days(*ask, hours_from=hours_from(at))
             taken.append((time.process_time() - began) * 1000)
         print(f"days of a year, {zone}: {statistics.median(taken):.1f} ms CPU")
 

@@ -36,7 +36,7 @@ from dashboard.keys.ring import ring
 from dashboard.teams.models import Team
 from dashboard.usage.models import AccountOutlook, CalendarMonth, Cycle, Snapshot
 from dashboard.usage.outlook import look_ahead
-from dashboard.usage.rounds import Round
+from dashboard.usage.polling.rounds import Round
 from dashboard.usage.windows import months_before
 
 THINK = 200  # milliseconds

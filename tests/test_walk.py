@@ -15,7 +15,7 @@ from dashboard.gateway.issuing import Terms, issue
 from dashboard.removals.models import Charged, Removal, State
 from dashboard.teams.models import Membership, Role
 from dashboard.usage.models import Snapshot
-from dashboard.usage.polling import poll
+from dashboard.usage.polling.ask import poll
 from dashboard.usage.windows import Window
 from tests.conftest import add_key, join, person
 from tests.keys.canary import leaks

@@ -86,6 +86,20 @@ class Account(models.Model):
     def __str__(self) -> str:
         return self.label
 
+    def rename(self, label: str) -> None:
+        """Give it another label; the database refuses one that the team has."""
+        self.label = label
+        with transaction.atomic():
+            self.save(update_fields=["label"])
+
+    def archive(self, *, at: datetime) -> bool:
+        """Read it no more and forget its keys; False if it was before. Its history stays."""
+        with transaction.atomic():
+            archived = Account.objects.active().filter(pk=self.pk).update(archived_at=at)
+            for key in self.api_keys.active():
+                key.archive(at=at)
+        return bool(archived)
+
     def note_standing(
         self,
         *,

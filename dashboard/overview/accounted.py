@@ -12,12 +12,12 @@ from dashboard.overview import ledgers
 from dashboard.overview.month_statements import MonthStatement, Part
 from dashboard.overview.statements import Statement
 from dashboard.teams.models import Team
-from dashboard.usage import phrases
+from dashboard.usage import formatting
 
 
 def statement(found: Statement, team: Team) -> Explanation:
     """Explain the credits of a cycle, their parts, and the money."""
-    span = phrases.span(found.window, team.zone, at=found.at)
+    span = formatting.span(found.window, team.zone, at=found.at)
     unknown = _("What is unknown is not counted as 0: it leaves its part and the total unknown.")
     return Explanation(
         _("Statement of %(account)s, %(span)s") % {"account": found.account.label, "span": span},
@@ -40,7 +40,7 @@ def month(found: MonthStatement, team: Team) -> Explanation:
     note, credits = _("What is unknown is not counted as 0: it is left out."), found.total.credits
     if found.undecided:
         note += " " + _("An account that may be the same as another one waits for a decision.")
-    bound = _("at least %(credits)s") % {"credits": phrases.number(credits)}
+    bound = _("at least %(credits)s") % {"credits": formatting.number(credits)}
     return Explanation(
         _("All accounts, %(month)s") % {"month": date_format(found.month, "F Y")},
         _(
@@ -57,7 +57,7 @@ def month(found: MonthStatement, team: Team) -> Explanation:
 
 def _cycle(part: Part, team: Team) -> Operand:
     one = part.statement
-    span = phrases.span(one.window, team.zone, at=one.at)
+    span = formatting.span(one.window, team.zone, at=one.at)
     left_out = _("not added: %(why)s") % {"why": part.left_out} if part.left_out else ""
     note = ", ".join(filter(None, (since_in_short(one.since), left_out)))
     label = f"{one.account.label}, {span}"
@@ -78,8 +78,8 @@ def _parts(found: Statement, team: Team) -> tuple[Operand, ...]:
     books, window = found.books, found.window
     removals = reverse("removals:index", args=[team.slug])
     ends = {
-        "start": phrases.clock(window.start_at, team.zone, at=found.at),
-        "end": phrases.clock(ledgers.read_until(window), team.zone, at=found.at),
+        "start": formatting.clock(window.start_at, team.zone, at=found.at),
+        "end": formatting.clock(ledgers.read_until(window), team.zone, at=found.at),
     }
     sent = _("sent from %(start)s to before %(end)s") % ends
     parts = [

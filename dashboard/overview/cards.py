@@ -11,9 +11,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from dashboard.teams.models import Team
-from dashboard.usage import forecast_text, phrases
+from dashboard.usage import forecast_text, formatting
+from dashboard.usage.reading_notes import failure
 from dashboard.usage.standing import Standing
-from dashboard.usage.states import failure
 
 LOW_SHARE = 0.1
 
@@ -74,9 +74,9 @@ def _card(one: Standing, url: str, why: str, zone: ZoneInfo, *, at: datetime) ->
         url,
         kind,
         word,
-        cycle=phrases.span(one.window, zone, at=at) if one.window else "",
-        renews="" if days is None else _("renews in %(days)s") % {"days": phrases.days(days)},
-        read=phrases.clock(one.as_of, zone, at=at) if one.as_of else "",
+        cycle=formatting.span(one.window, zone, at=at) if one.window else "",
+        renews="" if days is None else _("renews in %(days)s") % {"days": formatting.days(days)},
+        read=formatting.clock(one.as_of, zone, at=at) if one.as_of else "",
         lasts=forecast_text.in_short(one, zone, at=at),
         lasts_url=why,
     )

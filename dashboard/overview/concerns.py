@@ -14,7 +14,7 @@ from dashboard.overview.cards import AccountCard, is_low
 from dashboard.overview.models import Worker
 from dashboard.removals.budgets import Use
 from dashboard.teams.models import Membership, Role, Team
-from dashboard.usage import forecast_text, phrases, states
+from dashboard.usage import forecast_text, formatting, reading_notes
 from dashboard.usage.standing import Standing
 
 MOST_NAMES = 3
@@ -83,7 +83,7 @@ def _account_concerns(team: Team, card: AccountCard) -> Iterator[Concern]:
         yield Concern("warn", title % names, text, card.url, _("Decide"))
     elif one.degraded_at:
         title = _("“%(account)s” answers with small pictures") % {"account": one.label}
-        yield Concern("bad", title, str(states.DEGRADED), card.url, open_it)
+        yield Concern("bad", title, str(reading_notes.DEGRADED), card.url, open_it)
     elif one.stale or (not one.is_read and one.failed_at):
         title = _("“%(account)s” could not be read") % {"account": one.label}
         text = card.failure or _("Its numbers are older than they should be.")
@@ -100,9 +100,9 @@ def _account_concerns(team: Team, card: AccountCard) -> Iterator[Concern]:
 
 def _contradiction(one: Standing) -> str:
     return _("%(left)s left, though %(used)s of %(included)s are used.") % {
-        "left": phrases.number(one.remaining),
-        "used": phrases.number(one.used),
-        "included": phrases.number(one.included),
+        "left": formatting.number(one.remaining),
+        "used": formatting.number(one.used),
+        "included": formatting.number(one.included),
     }
 
 
@@ -111,14 +111,14 @@ def _prepaid_left(one: Standing) -> str:
         return _("How many prepaid credits are left is unknown.")
     return ngettext(
         "%(credits)s prepaid credit is left.", "%(credits)s prepaid credits are left.", one.prepaid
-    ) % {"credits": phrases.number(one.prepaid)}
+    ) % {"credits": formatting.number(one.prepaid)}
 
 
 def _low_concern(team: Team, one: Standing, url: str, open_it: str) -> Concern:
     title = _("“%(account)s” is running low") % {"account": one.label}
     left = _("%(left)s of %(included)s included credits are left.") % {
-        "left": phrases.number(one.remaining),
-        "included": phrases.number(one.included),
+        "left": formatting.number(one.remaining),
+        "included": formatting.number(one.included),
     }
     if one.runs_out is None:
         return Concern("warn", title, left, url, open_it)
@@ -184,8 +184,8 @@ def _names(uses: Sequence[Use]) -> str:
         _("%(budget)s (%(taken)s of %(limit)s)")
         % {
             "budget": use.budget,
-            "taken": phrases.number(use.taken),
-            "limit": phrases.number(use.limit),
+            "taken": formatting.number(use.taken),
+            "limit": formatting.number(use.limit),
         }
         for use in uses[:MOST_NAMES]
     ]

@@ -22,14 +22,13 @@ from dashboard.overview.statement_pages import find
 from dashboard.removals import explaining as of_removals
 from dashboard.teams.access import TeamRequest, team_view
 from dashboard.teams.models import Team
-from dashboard.usage.compare_page import ComparePage
-from dashboard.usage.explaining import ahead, compared, cycles, totals, used
+from dashboard.usage.cycle_runs import runs_of
+from dashboard.usage.explain import compare, cycles, forecast, totals, used
 from dashboard.usage.forms import ColumnForm
-from dashboard.usage.runs import runs_of
+from dashboard.usage.pages.account import page_of, picked
+from dashboard.usage.pages.compare import ComparePage, side_by_side
+from dashboard.usage.pages.days import use_of
 from dashboard.usage.standing import standings
-from dashboard.usage.views.accounts import page_of, picked
-from dashboard.usage.views.compare import side_by_side
-from dashboard.usage.views.daily import use_of
 from dashboard.usage.windows import chosen
 
 TOTALS = ("spendable", "remaining", "prepaid")
@@ -40,7 +39,7 @@ TOTALS = ("spendable", "remaining", "prepaid")
 def of_team(request: TeamRequest, team: Team, number: str) -> HttpResponse:
     """Explain a number of the whole team."""
     if number == "by-day":
-        return _shown(request, compared.by_day(side_by_side(request, team)))
+        return _shown(request, compare.by_day(side_by_side(request, team)))
     if number == "month":
         month = find_month(TeamCycles(team), request.GET.get("month", ""))
         return _shown(request, accounted.month(month, team))
@@ -110,18 +109,18 @@ def _same_day(request: TeamRequest, team: Team, pk: UUID) -> Explanation:
     page = page_of(request, team, pk, picks=False)
     if page.window is None:
         raise Http404
-    compare = ComparePage(page, 1)
+    comparison = ComparePage(page, 1)
     if not key:
-        return compared.same_day(compare, compare.past[0] if compare.past else None)
+        return compare.same_day(comparison, comparison.past[0] if comparison.past else None)
     other = chosen(page.windows, key)
     if other is None or other.kind != page.window.kind:
         raise Http404
     [run] = runs_of(page.account, [other], cycles=page.cycles)
-    return compared.same_day(compare, run)
+    return compare.same_day(comparison, run)
 
 
 def _ahead(request: TeamRequest, team: Team, pk: UUID, *, number: str) -> Explanation:
-    return ahead.of_the_future(page_of(request, team, pk, picks=False), number)
+    return forecast.of_the_future(page_of(request, team, pk, picks=False), number)
 
 
 def _statement(request: TeamRequest, team: Team, pk: UUID) -> Explanation:
@@ -149,5 +148,5 @@ EXPLAINED: dict[str, Callable[[TeamRequest, Team, UUID], Explanation]] = {
     "statement": _statement,
     "budget": _budget,
     "virtual-key": _virtual_key,
-    **{number: partial(_ahead, number=number) for number in ahead.AHEAD},
+    **{number: partial(_ahead, number=number) for number in forecast.AHEAD},
 }

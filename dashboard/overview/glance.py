@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 from dashboard.removals.models import State
 from dashboard.removals.rows import Row
 from dashboard.teams.models import Team
-from dashboard.usage import phrases
+from dashboard.usage import formatting
 from dashboard.usage.standing import Standing, Total
 
 RECENT = 6
@@ -43,7 +43,7 @@ def answer(sums: Total, standings: Sequence[Standing]) -> str:
         return f"{text}."
     return text + _("; %(account)s renews in %(days)s.") % {
         "account": renewal.label,
-        "days": phrases.days(renewal.renews_in_days or 0),
+        "days": formatting.days(renewal.renews_in_days or 0),
     }
 
 
@@ -58,7 +58,7 @@ def _spendable(sums: Total, credits: int) -> str:
         text = ngettext(
             "%(credits)s credit can be spent now", "%(credits)s credits can be spent now", credits
         )
-    return text % {"credits": phrases.number(credits)}
+    return text % {"credits": formatting.number(credits)}
 
 
 def _next_renewal(standings: Iterable[Standing]) -> Standing | None:

@@ -17,9 +17,9 @@ from dashboard.overview import ledgers
 from dashboard.overview.reconciling import Books
 from dashboard.overview.statements import Statement, price_of, prices_of, windows_of, written
 from dashboard.teams.models import Team
-from dashboard.usage import phrases
-from dashboard.usage.charts import Chart, Frame, chart, column
-from dashboard.usage.columns import MOST_COLUMNS
+from dashboard.usage import formatting
+from dashboard.usage.charts.chart import Chart, Frame, chart, column
+from dashboard.usage.charts.cycles import MOST_COLUMNS
 from dashboard.usage.models import Kind
 from dashboard.usage.windows import Window
 
@@ -102,7 +102,7 @@ class StatementsPage:
 
 def rest_columns(statements: Sequence[Statement], *, frame: Frame, slug: str) -> Chart:
     """Return the cycles of one kind, oldest first, each cut into what is ours and the rest."""
-    names = [phrases.span(one.window, frame.zone, at=frame.at) for one in statements]
+    names = [formatting.span(one.window, frame.zone, at=frame.at) for one in statements]
     books = [one.books for one in statements]
     return chart(
         _("Credits through this dashboard, and the rest"),
@@ -125,9 +125,9 @@ def rest_columns(statements: Sequence[Statement], *, frame: Frame, slug: str) ->
 
 def _short(statements: Sequence[Statement], *, frame: Frame) -> list[str]:
     return [
-        phrases.month(one.window.start_at)
+        formatting.month(one.window.start_at)
         if one.window.is_calendar_month
-        else phrases.day(one.window.start_at, frame.zone, at=frame.at)
+        else formatting.day(one.window.start_at, frame.zone, at=frame.at)
         for one in statements
     ]
 
@@ -163,10 +163,10 @@ def _told(statements: Sequence[Statement]) -> str:
         return _("What RemBG counted in these cycles is unknown.")
     newest, later = known[-1].books, since_in_full(known[-1].since)
     parts = {
-        "through": phrases.number(newest.through),
-        "total": phrases.number(newest.upstream),
-        "app": phrases.number(newest.outside_app),
-        "api": phrases.number(newest.outside_api),
+        "through": formatting.number(newest.through),
+        "total": formatting.number(newest.upstream),
+        "app": formatting.number(newest.outside_app),
+        "api": formatting.number(newest.outside_api),
     }
     told = _(
         "In the newest cycle %(through)s of %(total)s credits went through this dashboard; outside "

@@ -17,11 +17,10 @@ from django.conf import settings
 
 from dashboard.keys.models import Account
 from dashboard.teams.models import Team, User
-from dashboard.usage.adding import add_key
+from dashboard.usage.add_keys import add_key
 from dashboard.usage.history.values import HOUR, floor_hour
-from dashboard.usage.polling import finish, poll
-from dashboard.usage.thinning import thin
-from dashboard.usage.turns import Turn
+from dashboard.usage.polling.ask import Turn, finish, poll
+from dashboard.usage.polling.thinning import thin
 
 CYCLES_BEFORE = 3
 # Read at hours of the clock, so that no use lies over a midnight and is shared out. Six hours are

@@ -20,9 +20,9 @@ from dashboard.removals.models import Removal, Subject
 from dashboard.removals.queueing import Wish, accept
 from dashboard.removals.work import work_one
 from dashboard.teams.models import Membership, Role, Team, User
-from dashboard.usage.adding import add_key
-from dashboard.usage.polling import poll
-from dashboard.usage.twins import join
+from dashboard.usage.add_keys import add_key
+from dashboard.usage.duplicates import join
+from dashboard.usage.polling.ask import poll
 
 TEAM = "demo"
 PASSWORD = "demo-demo-demo"

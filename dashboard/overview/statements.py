@@ -17,7 +17,7 @@ from dashboard.overview import ledgers
 from dashboard.overview.money import Price
 from dashboard.overview.reconciling import Books, Line
 from dashboard.teams.models import Team
-from dashboard.usage import phrases
+from dashboard.usage import formatting
 from dashboard.usage.models import Cycle
 from dashboard.usage.windows import Window, with_stretches
 
@@ -72,7 +72,7 @@ class Statement:
     @property
     def end_note(self) -> str:
         """Where the cycle's end comes from, if RemBG did not tell it."""
-        return phrases.where_it_ends(self.window)
+        return formatting.where_it_ends(self.window)
 
     @property
     def why_url(self) -> str:

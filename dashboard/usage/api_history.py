@@ -16,12 +16,12 @@ from pydantic import WithJsonSchema
 from dashboard.keys.models import Account
 from dashboard.teams.api import membership_for
 from dashboard.usage.forecast import RunOut, Spread
-from dashboard.usage.history import asking
+from dashboard.usage.history import queries
 from dashboard.usage.history.values import Bucket, Course, Span
 from dashboard.usage.models import Kind
 from dashboard.usage.outlook import steps_of
+from dashboard.usage.polling.thinning import hours_from
 from dashboard.usage.standing import standing
-from dashboard.usage.thinning import hours_from
 from dashboard.usage.windows import Window, sharing
 
 router = Router(tags=["usage"])
@@ -195,7 +195,7 @@ def days(
         raise ValidationError([{"loc": ("query", "since"), "msg": "Ask for 1 to 400 days."}])
     start, end = (datetime.combine(day, time(), zone) for day in (first, last + DAY))
     kept_from = hours_from(timezone.now())
-    return _history(account, asking.days(account, start, end, zone, hours_from=kept_from))
+    return _history(account, queries.days(account, start, end, zone, hours_from=kept_from))
 
 
 @router.get("/teams/{slug}/accounts/{uuid:account_id}/hours", response=HistoryOut)
@@ -212,7 +212,7 @@ def hours(
     first = day or timezone.now().astimezone(zone).date()
     start, end = (datetime.combine(one, time(), zone) for one in (first, first + count * DAY))
     kept_from = hours_from(timezone.now())
-    return _history(account, asking.hours(account, start, end, hours_from=kept_from))
+    return _history(account, queries.hours(account, start, end, hours_from=kept_from))
 
 
 def _find(request: HttpRequest, slug: str, account_id: UUID) -> Account:

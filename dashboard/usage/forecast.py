@@ -17,9 +17,8 @@ from random import Random
 from statistics import NormalDist, fmean, median
 from zoneinfo import ZoneInfo
 
-from dashboard.usage import burn, weekdays
-from dashboard.usage.burn import Curve, Rates, Reading, Ruler
-from dashboard.usage.weekdays import FLAT, MonthDay, Profile
+from dashboard.usage import burn_rate
+from dashboard.usage.burn_rate import FLAT, Curve, MonthDay, Profile, Rates, Reading, Ruler
 
 # The range leaves out a tenth at either end: an 80 % range.
 EARLY, MIDDLE, LATE = 0.1, 0.5, 0.9
@@ -140,11 +139,11 @@ class Forecast:
 def forecast(facts: Facts) -> Forecast:
     """Return what lies ahead until the renewal, the same for the same facts (milliseconds)."""
     start, end, at = facts.start_at, facts.end_at, facts.at
-    known = burn.curve(
+    known = burn_rate.curve(
         facts.readings, start=start, until=min(at, end - SECOND), included=facts.included
     )
-    rates = burn.rates(known, start=start, end=end, at=at, remaining=facts.remaining)
-    now = burn.moment(known.at[-1]) if known else at
+    rates = burn_rate.rates(known, start=start, end=end, at=at, remaining=facts.remaining)
+    now = burn_rate.moment(known.at[-1]) if known else at
     if at >= end:
         return Forecast(at, now, rates, 0.0, None)
     past = _past_of(facts, known, now=now)
@@ -210,13 +209,13 @@ class _Past:
         inside = [one for one in self.ruler.midnights if begin < one < finish]
         moments = [begin, *inside, finish]
         weighed = _weighed(self.ruler, self.week, self.month_day)
-        places = [burn.interpolate(one, self.ruler.midnights, weighed) for one in moments]
+        places = [burn_rate.interpolate(one, self.ruler.midnights, weighed) for one in moments]
         return _Ahead(moments, futures(self.days, [b - a for a, b in pairwise(places)]))
 
 
 def _past_of(facts: Facts, known: Curve | None, *, now: datetime) -> _Past:
     ruler = Ruler.over(facts.start_at - HISTORY, facts.end_at, facts.zone)
-    stretches = burn.stretches(
+    stretches = burn_rate.stretches(
         known, facts.days, start=facts.start_at, ruler=ruler, zone=facts.zone
     )
     placed = [(ruler.place(one.start), ruler.place(one.end), one) for one in stretches]
@@ -225,10 +224,10 @@ def _past_of(facts: Facts, known: Curve | None, *, now: datetime) -> _Past:
         for begin, end, one in placed
         if abs(end - begin - 1) < NEARLY
     }
-    month_day = weekdays.month_day(whole)
+    month_day = burn_rate.month_day(whole)
     # The batches themselves are known by now: they set neither the level nor the week.
     batches = {day for day in whole if month_day and month_day.is_due(day)}
-    week = weekdays.profile({day: used for day, used in whole.items() if day not in batches})
+    week = burn_rate.profile({day: used for day, used in whole.items() if day not in batches})
     weighed = _weighed(ruler, week, month_day)
     here = ruler.place(now.timestamp())
     days = []
@@ -236,7 +235,7 @@ def _past_of(facts: Facts, known: Curve | None, *, now: datetime) -> _Past:
         if ruler.dates[round(begin)] in batches and abs(end - begin - 1) < NEARLY:
             continue
         before, after = (
-            burn.interpolate(at, ruler.midnights, weighed) for at in (one.start, one.end)
+            burn_rate.interpolate(at, ruler.midnights, weighed) for at in (one.start, one.end)
         )
         days.append(Day(here - (begin + end) / 2, end - begin, after - before, one.credits))
     return _Past(ruler, days, sum(end - begin for begin, end, _ in placed), week, month_day)
@@ -447,7 +446,7 @@ def _run_out(
 
 def _moment(crossings: Sequence[float], share: float, *, at: datetime) -> datetime | None:
     seconds = crossings[int(share * len(crossings))]
-    return None if isinf(seconds) else max(at, burn.moment(seconds))
+    return None if isinf(seconds) else max(at, burn_rate.moment(seconds))
 
 
 def _verdict(remaining: int | None, included: RunOut | None) -> Verdict | None:
@@ -468,5 +467,5 @@ def _course(ahead: _Ahead | None, known: Curve | None, remaining: int | None) ->
             used = Spread(*(round(known.used[-1] + one) for one in (low, middle, high)))
         if remaining is not None:
             left = Spread(*(round(max(0.0, remaining - one)) for one in (high, middle, low)))
-        steps.append(Step(burn.moment(when), used, left))
+        steps.append(Step(burn_rate.moment(when), used, left))
     return tuple(steps)

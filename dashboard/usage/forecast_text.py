@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 
 from dashboard.keys.models import Account
 from dashboard.teams.models import Team
-from dashboard.usage import phrases
+from dashboard.usage import formatting
 from dashboard.usage.forecast import (
     FEWEST_DAYS,
     FEWEST_FOR_VERDICT,
@@ -137,7 +137,7 @@ def undecided(now: Standing, one: RunOut | None, left: int | None) -> str:
     if ends is None or not ends.low < 0 < ends.high:
         return _("they may run out before the renewal, or only after it")
     words = _("the cycle is to end between %(left)s left and %(short)s short")
-    return words % {"left": phrases.number(ends.high), "short": phrases.number(-ends.low)}
+    return words % {"left": formatting.number(ends.high), "short": formatting.number(-ends.low)}
 
 
 def left_at_end(total: int | None, found: Forecast | None) -> Spread | None:
@@ -159,13 +159,13 @@ def when(one: RunOut, zone: ZoneInfo, *, at: datetime) -> str:
     """Return the range in words; empty where it lies after the renewal as a whole."""
     if one.early is None:
         return ""
-    early = phrases.day(one.early, zone, at=at)
-    median = phrases.day(one.median, zone, at=at) if one.median else ""
+    early = formatting.day(one.early, zone, at=at)
+    median = formatting.day(one.median, zone, at=at) if one.median else ""
     if one.late is not None:
-        if early == phrases.day(one.late, zone, at=at):
+        if early == formatting.day(one.late, zone, at=at):
             return _("on %(day)s") % {"day": early}
         ends = {"early": _short(one.early, one.late, zone, at=at)}
-        ends |= {"late": phrases.day(one.late, zone, at=at), "median": median}
+        ends |= {"late": formatting.day(one.late, zone, at=at), "median": median}
         return _("between %(early)s and %(late)s, most likely %(median)s") % ends
     if median:
         words = _("from %(early)s on, most likely %(median)s, or only after the renewal")
@@ -178,7 +178,7 @@ def _short(one: datetime, other: datetime, zone: ZoneInfo, *, at: datetime) -> s
     first, last = one.astimezone(zone), other.astimezone(zone)
     if (first.year, first.month) == (last.year, last.month):
         return str(first.day)
-    return phrases.day(one, zone, at=at)
+    return formatting.day(one, zone, at=at)
 
 
 def rates(found: Forecast) -> list[Rate]:
@@ -204,7 +204,7 @@ def _rate(number: str, label: str, credits: float | None, told: str) -> Rate:
     rounded = round(credits)
     if rounded == 1:
         unit = _("credit a day")
-    return Rate(number, label, phrases.number(rounded), unit, told)
+    return Rate(number, label, formatting.number(rounded), unit, told)
 
 
 def _at_renewal(end: Spread | None) -> Rate:
@@ -212,9 +212,9 @@ def _at_renewal(end: Spread | None) -> Rate:
     told = _("What the cycle will have used if nothing stops the team, with its 80 % range.")
     if end is None:
         return Rate("at-renewal", label, _("unknown"), "", told)
-    low, high = phrases.number(end.low), phrases.number(end.high)
+    low, high = formatting.number(end.low), formatting.number(end.high)
     unit = _("credits, %(low)s to %(high)s") % {"low": low, "high": high}
-    return Rate("at-renewal", label, phrases.number(end.median), unit, told)
+    return Rate("at-renewal", label, formatting.number(end.median), unit, told)
 
 
 def chart_series(steps: Sequence[Step]) -> list[Series]:
@@ -245,13 +245,13 @@ def table_rows(
     for one in steps[1:]:
         if one.left is None or one.used is None:
             continue
-        label = _("%(when)s (forecast)") % {"when": phrases.clock(one.at, zone, at=at)}
+        label = _("%(when)s (forecast)") % {"when": formatting.clock(one.at, zone, at=at)}
         found.append([label, _ranged(one.left), _ranged(one.used), "", "", ""])
     return found
 
 
 def _ranged(one: Any) -> str:
-    numbers = [phrases.number(number) for number in (one.median, one.low, one.high)]
+    numbers = [formatting.number(number) for number in (one.median, one.low, one.high)]
     return _("{0} ({1} to {2})").format(*numbers)
 
 

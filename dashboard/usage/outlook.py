@@ -9,8 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from dashboard.keys.models import Account
-from dashboard.usage import course
-from dashboard.usage.burn import Rates, Reading
+from dashboard.usage.burn_rate import MonthDay, Profile, Rates, Reading
 from dashboard.usage.forecast import (
     HISTORY,
     Facts,
@@ -21,9 +20,8 @@ from dashboard.usage.forecast import (
     Verdict,
     forecast,
 )
-from dashboard.usage.history import asking
+from dashboard.usage.history import queries, window_readings
 from dashboard.usage.models import AccountOutlook, Snapshot
-from dashboard.usage.weekdays import MonthDay, Profile
 from dashboard.usage.windows import Window
 
 # A day before the window changes only when an answer comes late (D6).
@@ -87,7 +85,7 @@ def _balance(reading: Snapshot) -> list[int | None]:
 
 def _facts(account: Account, window: Window, reading: Snapshot, days: dict[date, int]) -> Facts:
     readings = Snapshot.objects.filter(account=account)
-    points = course.points_of(readings.of_window(start=window.start_at, end=window.end_at))
+    points = window_readings.points_of(readings.of_window(start=window.start_at, end=window.end_at))
     return Facts(
         window.start_at,
         window.end_at,
@@ -115,7 +113,7 @@ def _held(
 def _days(account: Account, window: Window) -> dict[date, int]:
     """Return the use of whole days before the window; prepaid credits that were used count too."""
     zone = account.team.zone
-    found = asking.days(account, window.start_at - HISTORY, window.start_at, zone)
+    found = queries.days(account, window.start_at - HISTORY, window.start_at, zone)
     known = {}
     for ours, prepaid in zip(found.series.get(window.kind, ()), found.prepaid, strict=False):
         taken = prepaid.prepaid.credits or 0

@@ -4,24 +4,126 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
 
 from django.conf import settings
+from django.db.models import OuterRef, Q, Subquery
 
-from dashboard.keys.models import Account
-from dashboard.rembg.usage import LESS_LEFT, spendable_of
+from dashboard.keys.models import Account, AccountQuerySet
+from dashboard.rembg.usage import LESS_LEFT, left_of, spendable_of, used_of
 from dashboard.teams.models import Team
 from dashboard.usage.forecast import Forecast, RunOut, Verdict
-from dashboard.usage.models import Kind, Snapshot
-from dashboard.usage.newest import Line, Listed, lines, listed, newest_of, newest_readings
+from dashboard.usage.models import Kind, Snapshot, SnapshotQuerySet
+from dashboard.usage.models.reading import USABLE
 from dashboard.usage.outlook import Kept
 from dashboard.usage.since import since
 from dashboard.usage.windows import Window
 
 STALE_AFTER_POLLS = 3
 LONG_FIELDS = ("raw",)
+OF_LISTED = ("pk", "label", "same_as__label", "same_as", "removed_credits", "degraded_at")
+OUTLOOK = [f"outlook__{name}" for name in Kept._fields]
+
+
+class Line(NamedTuple):
+    """A reading, named as a Snapshot's fields are."""
+
+    pk: UUID
+    account_id: UUID
+    outcome: str
+    asked_at: datetime
+    error: str
+    message: str
+    membership: str
+    included_credits: int | None
+    prepaid_credits: int | None
+    used_included_credits: int | None
+    remaining_included_credits: int | None
+    app_usage: int | None
+    api_usage: int | None
+    period_start_at: datetime | None
+    period_end_at: datetime | None
+    synced: bool | None
+    kind: str
+    problems: list[dict[str, str]]
+    clock_skew_seconds: int | None
+    removed_credits: int | None
+
+    @property
+    def is_good(self) -> bool:
+        """Say whether its numbers can be shown."""
+        return self.outcome in USABLE
+
+    @property
+    def is_doubted(self) -> bool:
+        """Say whether it waits to be confirmed."""
+        return self.outcome == Snapshot.Outcome.DOUBTED
+
+    @property
+    def used(self) -> int | None:
+        """Return app and API credits of the window."""
+        return used_of(self.app_usage, self.api_usage, self.used_included_credits)
+
+    @property
+    def left(self) -> int | None:
+        """Return the included credits left."""
+        return left_of(self.included_credits, self.remaining_included_credits, self.used)
+
+
+class Listed(NamedTuple):
+    """An account in a list: which account it seems to equal, and its outlook."""
+
+    pk: UUID
+    label: str
+    twin_of: str
+    twin_of_id: UUID | None
+    removed_credits: int
+    degraded_at: datetime | None = None
+    kept: Kept | None = None
+
+
+def newest_readings(accounts: AccountQuerySet) -> SnapshotQuerySet:
+    """Return each one's newest reading of the running cycle and its newest good one.
+
+    One row where they are the same; the newest first.
+    """
+    readings = Snapshot.objects.filter(account=OuterRef("pk"))
+    newest = readings.filter(mode=Snapshot.Mode.CURRENT).newest_first()
+    accounts = accounts.order_by().annotate(
+        newest_pk=Subquery(newest.values("pk")[:1]),
+        good_pk=Subquery(readings.newest_good().values("pk")[:1]),
+    )
+    named = Q(pk__in=accounts.values("newest_pk")) | Q(pk__in=accounts.values("good_pk"))
+    return Snapshot.objects.filter(named).newest_first()
+
+
+def lines(rows: Iterable[tuple[Any, ...]]) -> Mapping[UUID, list[Line]]:
+    """Return the rows of readings by account, in their order; none for an account without one."""
+    found: defaultdict[UUID, list[Line]] = defaultdict(list)
+    for row in rows:
+        line = Line(*row)
+        found[line.account_id].append(line)
+    return found
+
+
+def listed(team: Team) -> list[Listed]:
+    """Return the active accounts of a team, by label (1 query)."""
+    rows = team.accounts.active().order_by("label", "pk").values_list(*OF_LISTED, *OUTLOOK)
+    return [
+        Listed(pk, label, twin or "", twin_id, removed, degraded, Kept(*kept) if kept[0] else None)
+        for pk, label, twin, twin_id, removed, degraded, *kept in rows
+    ]
+
+
+def newest_of(team: Team) -> Mapping[UUID, list[Line]]:
+    """Return the newest readings of its active accounts, the newest first (1 query)."""
+    return lines(newest_readings(team.accounts.active()).values_list(*Line._fields))
+
 
 Reading = Snapshot | Line
 

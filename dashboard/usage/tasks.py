@@ -12,8 +12,8 @@ from huey.contrib.djhuey import db_periodic_task
 
 from dashboard.usage.history.values import floor_hour
 from dashboard.usage.models import Tick
-from dashboard.usage.rounds import Round
-from dashboard.usage.thinning import take_turns, thin
+from dashboard.usage.polling.rounds import Round
+from dashboard.usage.polling.thinning import take_turns, thin
 
 SECONDS_A_TICK = 50
 # The accounts that are left keep their turn: the next hour begins with them.

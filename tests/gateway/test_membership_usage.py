@@ -8,8 +8,8 @@ from django.utils import timezone
 
 from dashboard.keys.models import Account
 from dashboard.rembg.usage import Month
-from dashboard.usage import polling
 from dashboard.usage.models import Cycle, Snapshot
+from dashboard.usage.polling.ask import poll, read_cycles, read_month
 from tests.conftest import add_key
 from tests.gateway.conftest import issued
 
@@ -36,10 +36,10 @@ def read_everything(account, *, at=None):
     The running one by its name: near a month's end nobody can say which one RemBG's "now" meant.
     """
     at = (at or timezone.now()).astimezone(UTC)
-    polling.poll(account, at=at)
-    polling.read_cycles(account, at=at)
+    poll(account, at=at)
+    read_cycles(account, at=at)
     for month in (at.replace(day=1) - timedelta(days=1), at):
-        polling.read_month(account, Month(month.year, month.month), at=at)
+        read_month(account, Month(month.year, month.month), at=at)
     account.refresh_from_db()
     return account
 
@@ -210,7 +210,7 @@ def test_it_says_as_of_when(client, read, secret):
 def test_a_failed_poll_leaves_the_last_good_answer(client, read, secret, unreachable):
     before = document(ask(client, secret, expand="billing_cycle"))
     unreachable()
-    polling.poll(read, at=timezone.now())
+    poll(read, at=timezone.now())
 
     assert document(ask(client, secret, expand="billing_cycle")) == before
 

@@ -17,7 +17,7 @@ from django.utils import timezone
 from dashboard.keys.models import Account
 from dashboard.overview.models import issue as share
 from dashboard.usage import tasks
-from dashboard.usage.adding import add_key
+from dashboard.usage.add_keys import add_key
 from tests.gateway.conftest import PICTURE, issued
 from tests.removals.conftest import desk_of
 

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from dashboard.rembg.usage import Month
-from dashboard.usage import polling
+from dashboard.usage.polling import ask
 from tests.removals.conftest import subject
 
 KEY, PATH = "YOUR_API_KEY_HERE", "/path/to/image.jpg"
@@ -218,10 +218,10 @@ def test_the_requests_example(gateway, sandbox, secret, photo, tmp_path):
 @pytest.fixture
 def read_account(account, key, stopped):
     """The account as the poller has read it, with the month of the example and the running one."""
-    polling.read_cycles(account, at=stopped)
+    ask.read_cycles(account, at=stopped)
     for month in (Month(2026, 3), *running_months(stopped)):
-        polling.read_month(account, month, at=stopped)
-    polling.poll(account, at=stopped)
+        ask.read_month(account, month, at=stopped)
+    ask.poll(account, at=stopped)
     return account
 
 

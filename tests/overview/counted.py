@@ -17,7 +17,7 @@ from django.test import Client
 
 from dashboard.keys.models import Account
 from dashboard.teams.models import Team
-from dashboard.usage.polling import poll
+from dashboard.usage.polling.ask import poll
 from tests.conftest import Sandbox
 
 USAGE = "/api/membership-usage"

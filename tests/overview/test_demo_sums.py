@@ -22,8 +22,8 @@ from django.utils import timezone
 from dashboard.overview import seeding
 from dashboard.rembg.parameters import Parameters
 from dashboard.teams.models import Membership, Role, Team
-from dashboard.usage.adding import add_key
-from dashboard.usage.thinning import ALL_KEPT, thin
+from dashboard.usage.add_keys import add_key
+from dashboard.usage.polling.thinning import ALL_KEPT, thin
 from tests.conftest import WAIT, Sandbox, person
 from tests.overview.counted import AFTER, USAGE, Counted, Shown, World, utc, words
 

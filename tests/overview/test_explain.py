@@ -19,7 +19,7 @@ from dashboard.overview.month_statements import TeamCycles
 from dashboard.removals import budgets
 from dashboard.removals.models import Charged, Removal, State, Subject
 from dashboard.usage.models import Snapshot
-from dashboard.usage.polling import poll
+from dashboard.usage.polling.ask import poll
 from tests.conftest import add_key
 from tests.usage.conftest import listed, usage, wire  # noqa: F401
 

@@ -13,9 +13,9 @@ from django.utils import timezone
 
 from dashboard.keys.models import Account
 from dashboard.removals.models import Charged, Removal, State
-from dashboard.usage.adding import add_key
+from dashboard.usage.add_keys import add_key
 from dashboard.usage.models import Cycle, Snapshot
-from dashboard.usage.polling import poll
+from dashboard.usage.polling.ask import poll
 from tests import conftest
 
 URL = "/teams/acme/"

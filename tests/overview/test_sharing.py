@@ -19,7 +19,7 @@ from dashboard.lib import tokens
 from dashboard.lib.logs import JsonFormatter
 from dashboard.overview.models import Share, issue
 from dashboard.teams.models import AuditEntry
-from dashboard.usage.polling import poll
+from dashboard.usage.polling.ask import poll
 from tests.conftest import add_key
 from tests.keys.canary import leaks
 

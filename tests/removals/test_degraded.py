@@ -10,7 +10,7 @@ from dashboard.gateway.issuing import Terms, issue
 from dashboard.keys.models import Account
 from dashboard.removals.models import Removal
 from dashboard.teams.models import AuditEntry, Membership
-from dashboard.usage.polling import poll
+from dashboard.usage.polling.ask import poll
 from tests.conftest import add_key
 from tests.rembg.conftest import drawn
 from tests.rembg.hostile import hostile, http

@@ -14,10 +14,10 @@ from django.db import connection
 from dashboard.keys.models import Account
 from dashboard.lib.renewals import month_start, next_month
 from dashboard.rembg import usage
-from dashboard.usage import bringing
 from dashboard.usage.history.values import Reading
 from dashboard.usage.models import Snapshot, Thinning
-from dashboard.usage.thinning import thin
+from dashboard.usage.polling import record
+from dashboard.usage.polling.thinning import thin
 from tests.usage.test_random_sums import Upstream, row
 
 SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
@@ -96,7 +96,7 @@ class Life:
         """Write a reading down as the poller does."""
         snapshot = row(self.account, one)
         snapshot.save()
-        bringing.bring_running(self.account, snapshot)
+        record.bring_running(self.account, snapshot)
         self.readings.append(one)
 
     def arrive(self) -> None:
@@ -121,7 +121,7 @@ class Life:
             account=self.account, mode="cycles", outcome="ok", asked_at=self.at
         )
         answer = usage.CyclesAnswer(windows=tuple(told.values()))
-        bringing.bring_listed(self.account, answer, asked)
+        record.bring_listed(self.account, answer, asked)
 
     def cut(self, seconds: int) -> None:
         """Let a new window begin in the middle of one, told of a while later (D5)."""

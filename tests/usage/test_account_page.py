@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from dashboard.keys.models import Account
 from dashboard.usage.models import CalendarMonth, Cycle, Snapshot
-from dashboard.usage.polling import poll
+from dashboard.usage.polling.ask import poll
 from tests.conftest import add_key
 from tests.usage.conftest import END, START, Answer, listed, usage
 

@@ -11,9 +11,9 @@ from django.urls import reverse
 
 from dashboard.keys.models import Account, ApiKey
 from dashboard.teams.models import AuditEntry
-from dashboard.usage import adding
+from dashboard.usage import add_keys
 from dashboard.usage.models import CalendarMonth, Cycle, Snapshot
-from dashboard.usage.polling import poll
+from dashboard.usage.polling.ask import poll
 from tests.conftest import NOON
 from tests.conftest import add_key as file_key
 from tests.usage.conftest import END, START, Answer, listed, usage
@@ -209,7 +209,7 @@ def test_k15_nothing_is_asked_while_keys_are_locked(as_alice, key, wire, setting
 def test_nothing_is_asked_inside_a_transaction(acme, alice, wire, no_network_in_atomic):
     wire.by_mode(current=usage(), cycles=listed(PAST, NOW))
 
-    added = adding.add_key(acme, label="Shop", secret="a-good-key", by=alice, at=NOON)
+    added = add_keys.add_key(acme, label="Shop", secret="a-good-key", by=alice, at=NOON)
 
     assert (added.cycles, added.months) == (2, 12)
     assert no_network_in_atomic and not any(no_network_in_atomic)
@@ -287,7 +287,7 @@ def test_what_was_typed_stays_but_the_secret(as_alice, wire):
 def test_when_the_clock_of_the_answers_is_kept(acme, alice, wire):
     began = time.monotonic()
 
-    adding.add_key(acme, label="Shop", secret="a-good-key", by=alice, at=NOON)
+    add_keys.add_key(acme, label="Shop", secret="a-good-key", by=alice, at=NOON)
 
     first = Snapshot.objects.get(mode="current")
     assert NOON <= first.asked_at <= NOON + timedelta(seconds=time.monotonic() - began)

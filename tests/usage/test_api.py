@@ -16,7 +16,7 @@ from dashboard.usage.api import router
 from dashboard.usage.api_history import router as history
 from dashboard.usage.models import Snapshot
 from dashboard.usage.outlook import look_ahead
-from dashboard.usage.polling import poll
+from dashboard.usage.polling.ask import poll
 from tests.conftest import NOON, add_key
 from tests.usage.conftest import END, MADE, START, listed, usage
 

@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.keys.models import Account
-from dashboard.usage import course
-from dashboard.usage.burn import Rates
-from dashboard.usage.burn_down import burn_down
-from dashboard.usage.charts import Frame
-from dashboard.usage.columns import cycle_columns, month_columns
-from dashboard.usage.course import Course, Point, thinned
+from dashboard.usage.burn_rate import Rates
+from dashboard.usage.charts.burn_down import burn_down
+from dashboard.usage.charts.chart import Frame
+from dashboard.usage.charts.cycles import cycle_columns, month_columns
 from dashboard.usage.forecast import Forecast, RunOut, Spread, Verdict
+from dashboard.usage.formatting import span
+from dashboard.usage.history import window_readings
+from dashboard.usage.history.window_readings import Course, Point, thinned
 from dashboard.usage.models import CalendarMonth, Snapshot
-from dashboard.usage.phrases import span
 from dashboard.usage.standing import standing_of
 from dashboard.usage.windows import Window, overlapping
 from tests.usage.conftest import END, START
@@ -35,7 +35,7 @@ def reading(hours: float, left: int, *, included: int = 18500, prepaid: int = 20
 
 
 def read(points: list[Point]) -> Course:
-    return Course(tuple(points), tuple(course.events(points)))
+    return Course(tuple(points), tuple(window_readings.events(points)))
 
 
 def standing(at=AT, **changes):
@@ -346,5 +346,5 @@ def test_thinning_keeps_order_ends_and_bounds(seconds, most):
 def test_d12_a_day_ends_at_midnight_utc(moment):
     last, first = Point(moment), Point(moment + timedelta(seconds=1))
 
-    assert course.last_of_each_day([last, first]) == [last, first]
-    assert course.last_of_each_day([Point(moment - timedelta(hours=5)), last]) == [last]
+    assert window_readings.last_of_each_day([last, first]) == [last, first]
+    assert window_readings.last_of_each_day([Point(moment - timedelta(hours=5)), last]) == [last]

@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.keys.models import Account
-from dashboard.usage import compare_charts
-from dashboard.usage.charts import Frame
-from dashboard.usage.compare_charts import Lane, Stop
-from dashboard.usage.comparing import Difference, Dot, Run, day_at, difference, same_kind_before
+from dashboard.usage.charts import compare
+from dashboard.usage.charts.chart import Frame
+from dashboard.usage.charts.compare import Lane, Stop
+from dashboard.usage.cycle_runs import Difference, Dot, Run, day_at, difference, same_kind_before
 from dashboard.usage.history.values import DAY
 from dashboard.usage.models import Snapshot
-from dashboard.usage.polling import poll
+from dashboard.usage.polling.ask import poll
 from dashboard.usage.windows import Window
 from tests.conftest import add_key
 from tests.examples import QUICK, examples
@@ -92,17 +92,17 @@ def test_what_is_unknown_has_no_difference(now, base):
     ],
 )
 def test_per_cent_is_said_beside_a_base_only(credits, base, said):
-    assert compare_charts.percent(Difference(credits, base)) == said
+    assert compare.percent(Difference(credits, base)) == said
 
 
 def test_the_newest_day_is_compared_up_to_the_same_moment_and_not_with_a_whole_day():
     this = run((20 * 24 + 3, 9300))
     last = run((20 * 24 + 3, 8100), (20 * 24 + 23, 8900))
 
-    assert compare_charts.told(this, [last]) == (
+    assert compare.told(this, [last]) == (
         "9,300 credits used on day 21; 1,200 more than on day 21 of the last cycle (+15 %)."
     )
-    assert compare_charts.same_moment(this, last) == Difference(1200, 8100)
+    assert compare.same_moment(this, last) == Difference(1200, 8100)
 
 
 def test_d8_the_two_kinds_of_windows_are_never_compared():
@@ -116,14 +116,14 @@ def test_a_shorter_cycle_had_ended_by_day_31():
     this = run((30 * 24 + 5, 9300), days=31)
     last = run((29 * 24, 7000), final=7100, days=30)
 
-    assert "the last cycle had ended by then, with 7,100." in compare_charts.told(this, [last])
+    assert "the last cycle had ended by then, with 7,100." in compare.told(this, [last])
     assert last.by(timedelta(days=30, hours=5)) is None
 
 
 def test_a_base_of_zero_has_credits_and_no_per_cent():
     this, last = run((20, 40)), run((20, 0))
 
-    assert compare_charts.told(this, [last]) == (
+    assert compare.told(this, [last]) == (
         "40 credits used on day 1; 40 more than on day 1 of the last cycle."
     )
 
@@ -150,7 +150,7 @@ def test_a_cycle_that_ended_earlier_on_this_day_has_its_end_there_and_not_unknow
     last = Run(Window("stripe", BEFORE, BEFORE + timedelta(days=29, hours=21)), final=7100)
     lanes = [this, Lane("Last", "last-1", last)]
 
-    chart = compare_charts.by_day("", lanes, frame=Frame(AT, ZONE), summary="", base=last)
+    chart = compare.by_day("", lanes, frame=Frame(AT, ZONE), summary="", base=last)
 
     rows = {row[0]: row[1:] for row in chart["table"]["rows"]}
     assert rows["Day 30, so far"] == [9300, 7100, "+2,200"]
@@ -228,7 +228,7 @@ def test_the_running_day_is_drawn_up_to_now_for_all_and_not_as_a_whole_one():
     last = run((20 * 24 + 3, 8100), (20 * 24 + 23, 9900), final=11_000, days=31)
     lanes = [Lane("This", "this", this, word="so far"), Lane("Last", "last-1", last)]
 
-    chart = compare_charts.by_day("", lanes, frame=Frame(AT, ZONE), summary="", base=last)
+    chart = compare.by_day("", lanes, frame=Frame(AT, ZONE), summary="", base=last)
 
     assert drawn(chart) == [
         {"Day 20": 9000, "Day 21, so far": 9300},
@@ -248,7 +248,7 @@ def test_of_a_closed_cycle_every_day_is_drawn_to_its_end():
     last = Lane("Last", "last-1", run(final=11_000))
     lanes = [Lane("This", "this", this, word="so far"), last]
 
-    chart = compare_charts.by_day("", lanes, frame=Frame(END, ZONE), summary="", base=last.run)
+    chart = compare.by_day("", lanes, frame=Frame(END, ZONE), summary="", base=last.run)
 
     assert drawn(chart)[0] == {"Day 21": 9300, f"Day {this.days}": 9900}
     assert chart["marks"] == []

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from dashboard.keys.models import Account
 from dashboard.usage.models import Cycle, Snapshot
-from dashboard.usage.states import PROBLEMS
+from dashboard.usage.reading_notes import PROBLEMS
 from tests.conftest import add_key
 from tests.rembg.hostile import Line
 from tests.usage.answers import END, START, listed, usage

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from dashboard.keys.models import Account
 from dashboard.teams.models import User
-from dashboard.usage.cycle_ends import settle_ends
 from dashboard.usage.models import Cycle
-from dashboard.usage.polling import poll, read_window
+from dashboard.usage.polling.ask import poll, read_window
+from dashboard.usage.polling.cycle_ends import settle_ends
 from tests.conftest import add_key
 from tests.usage.conftest import Answer, listed, usage
 

@@ -10,9 +10,9 @@ import pytest
 import time_machine
 
 from dashboard.keys.models import Account
-from dashboard.usage.explaining import ahead
+from dashboard.usage.explain import forecast
 from dashboard.usage.models import AccountOutlook, Snapshot
-from dashboard.usage.thinning import thin
+from dashboard.usage.polling.thinning import thin
 from tests.usage.conftest import END, START
 from tests.usage.test_outlook import AT, polled, reads
 from tests.usage.test_past_cycles import KEY, LATER, MUCH_LATER, still_there, written
@@ -124,7 +124,7 @@ def api(client, victor):
     return get
 
 
-@pytest.mark.parametrize("number", sorted(ahead.AHEAD))
+@pytest.mark.parametrize("number", sorted(forecast.AHEAD))
 def test_without_a_forecast_a_number_is_unknown_and_says_so(explain, account, number):
     assert "Result unknown" in explain(number) and "No forecast has been made" in explain(number)
 
@@ -133,7 +133,7 @@ def test_what_is_said_of_the_backtest_is_what_its_table_says():
     row = next(one for one in FORECAST_DOC.read_text().splitlines() if one.startswith("| all |"))
     at_renewal, run_out = (re.search(r"(\d+)%", cell)[1] for cell in row.split("|")[3:5])
 
-    assert (int(at_renewal), int(run_out)) == (ahead.HELD_AT_RENEWAL, ahead.HELD_RUN_OUT)
+    assert (int(at_renewal), int(run_out)) == (forecast.HELD_AT_RENEWAL, forecast.HELD_RUN_OUT)
 
 
 def unix(moment) -> str:

@@ -12,9 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.usage.burn import Reading, curve
+from dashboard.usage.burn_rate import Reading, curve, month_day, profile
 from dashboard.usage.forecast import Facts, Forecast, RunOut, Verdict, forecast
-from dashboard.usage.weekdays import month_day, profile
 from tests.examples import examples
 
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from dashboard.keys.models import Account
 from dashboard.usage.models import CalendarMonth, Cycle, Snapshot
-from dashboard.usage.thinning import thin
+from dashboard.usage.polling.thinning import thin
 from tests.conftest import add_key
 from tests.usage.conftest import START
 

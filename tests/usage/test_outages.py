@@ -14,9 +14,10 @@ from django.db import connection
 from django.utils import timezone
 
 from dashboard.keys.models import Account, ApiKey
-from dashboard.usage import outages, schedule, tasks
+from dashboard.usage import tasks
 from dashboard.usage.models import CalendarMonth, Snapshot
-from dashboard.usage.rounds import Pace, Round
+from dashboard.usage.polling import outages, schedule
+from dashboard.usage.polling.rounds import Pace, Round
 from tests.conftest import NOON, WAIT, add_key
 from tests.rembg.hostile import Line, http, refusal
 from tests.usage.hours import MINUTE, Hour, Query, most_in_a_minute

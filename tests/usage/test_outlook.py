@@ -14,7 +14,7 @@ from dashboard.keys.models import Account
 from dashboard.usage import forecast_text, outlook
 from dashboard.usage.forecast import Forecast, RunOut, Verdict
 from dashboard.usage.models import AccountOutlook, Snapshot
-from dashboard.usage.polling import poll
+from dashboard.usage.polling.ask import poll
 from dashboard.usage.standing import standing, standings
 from tests.usage.conftest import END, START, Answer, usage
 

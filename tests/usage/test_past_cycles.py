@@ -10,7 +10,7 @@ import time_machine
 
 from dashboard.keys.models import Account
 from dashboard.usage.models import Cycle, Snapshot
-from dashboard.usage.thinning import thin
+from dashboard.usage.polling.thinning import thin
 from tests.usage.conftest import END, START
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

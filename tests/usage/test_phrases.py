@@ -11,7 +11,7 @@ from django.utils.translation import override
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.usage import phrases
+from dashboard.usage import formatting
 from tests.conftest import NOON
 
 LANGUAGES = st.sampled_from(["en-gb", "de", "fr", "en-in", "ja"])
@@ -22,7 +22,7 @@ ZONES = st.sampled_from(["UTC", "Europe/Istanbul", "Pacific/Kiritimati"]).map(Zo
 @given(st.integers(-(10**12), 10**12), LANGUAGES)
 def test_a_number_is_written_as_django_writes_it(count, language):
     with override(language):
-        assert phrases.number(count) == number_format(count, use_l10n=True, force_grouping=True)
+        assert formatting.number(count) == number_format(count, use_l10n=True, force_grouping=True)
 
 
 @given(MOMENTS, LANGUAGES, ZONES)
@@ -31,15 +31,15 @@ def test_a_moment_is_written_as_django_writes_it(moment, language, zone):
     pattern = "j M" if local.year == NOON.astimezone(zone).year else "j M Y"
 
     with override(language):
-        assert phrases.day(moment, zone, at=NOON) == date_format(local, pattern)
-        clock = phrases.clock(moment, zone, at=NOON)
+        assert formatting.day(moment, zone, at=NOON) == date_format(local, pattern)
+        clock = formatting.clock(moment, zone, at=NOON)
         assert clock == f"{date_format(local, pattern)}, {date_format(local, 'H:i')}"
 
 
 @pytest.mark.parametrize(("count", "said"), [(0, "0 days"), (1, "1 day"), (1000, "1000 days")])
 def test_days_are_counted(count, said):
-    assert phrases.days(count) == said
+    assert formatting.days(count) == said
 
 
 def test_an_unknown_number_is_unknown():
-    assert phrases.number(None) == "unknown"
+    assert formatting.number(None) == "unknown"

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dashboard.keys.models import Account
-from dashboard.usage import polling
 from dashboard.usage.models import CalendarMonth, Cycle, Snapshot
-from dashboard.usage.polling import poll
+from dashboard.usage.polling import ask
+from dashboard.usage.polling.ask import poll
 from dashboard.usage.standing import standing
 from tests.conftest import add_key
 from tests.usage.conftest import END, START, Answer, listed, usage
@@ -299,7 +299,7 @@ def test_a_listed_counter_that_is_unknown_does_not_wipe_out_a_known_one(wire, ke
     broken = {"billingCycles": [{**listed(PAST)["billingCycles"][0], "appUsage": None}]}
     wire.by_mode(current=usage(), cycles=broken)
 
-    polling.read_cycles(account, at=LATER)
+    ask.read_cycles(account, at=LATER)
 
     assert Cycle.objects.get(start_at=PAST[0]).app_usage == 120
 
@@ -435,7 +435,7 @@ def test_nothing_is_asked_inside_a_transaction(wire, key, account, no_network_in
 
 
 def test_a_past_window_can_be_read_and_takes_over_no_allowance(wire, key, quiet):
-    snapshot = polling.read_window(quiet, PAST[0], at=AT)
+    snapshot = ask.read_window(quiet, PAST[0], at=AT)
 
     assert wire.asked[0][0]["periodStartUnix"] == str(int(PAST[0].timestamp()))
     assert snapshot.mode == "window" and not Cycle.objects.exists()

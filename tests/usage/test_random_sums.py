@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from dashboard.keys.models import Account
 from dashboard.lib.renewals import month_start, next_month
-from dashboard.usage.history import asking, buckets
+from dashboard.usage.history import buckets, queries
 from dashboard.usage.history.buckets import HoursAndGaps, day_edges, hours_and_gaps
 from dashboard.usage.history.values import Closing, Course, Place, Reading, floor_hour
 from dashboard.usage.models import Cycle, Kind, Snapshot
-from dashboard.usage.thinning import thin
+from dashboard.usage.polling.thinning import thin
 from dashboard.usage.windows import Window
 from tests.examples import QUICK, examples
 
@@ -265,5 +265,5 @@ def assert_kept(account: Account, history: History) -> None:
     for window, total in zip(history.windows, history.totals.values(), strict=True):
         ask = account, window.start_at, window.end_at
         for zone in ("UTC", "Europe/Berlin", "Asia/Kolkata"):
-            found = asking.days(*ask, ZoneInfo(zone), window=window)
+            found = queries.days(*ask, ZoneInfo(zone), window=window)
             assert_closes(found, total, kind=window.kind)

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from dashboard.keys.models import Account
-from dashboard.usage.history import asking, buckets
-from dashboard.usage.history.loading import closings_of
+from dashboard.usage.history import buckets, queries
+from dashboard.usage.history.queries import closings_of
 from dashboard.usage.history.tallies import TICK
 from dashboard.usage.history.values import (
     WHATS,
@@ -28,7 +28,7 @@ from dashboard.usage.history.values import (
     floor_hour,
 )
 from dashboard.usage.models import Cycle, Snapshot
-from dashboard.usage.thinning import hours_from
+from dashboard.usage.polling.thinning import hours_from
 from dashboard.usage.windows import Window
 from tests.examples import QUICK, examples
 from tests.usage.life import UNKNOWN, Life, starts_of
@@ -151,7 +151,7 @@ def compare_days(
         # Before that the days are UTC's.
         start = max(start, seam + 2 * DAY)
     if start < end:
-        ours = asking.days(life.account, start, end, zone, hours_from=seam, window=window)
+        ours = queries.days(life.account, start, end, zone, hours_from=seam, window=window)
         edges = buckets.day_edges(start, end, zone)
         theirs = buckets.course(all_of(life), edges, window=window)
         same(shown(ours), shown(theirs))
@@ -160,7 +160,7 @@ def compare_days(
 def compare_hours(life: Life, start: datetime, end: datetime) -> None:
     start = max(start, hours_from(life.at))
     if start < end < start + MOST_HOURS:
-        ours = asking.hours(life.account, start, end)
+        ours = queries.hours(life.account, start, end)
         edges = [floor_hour(start)]
         while edges[-1] < end:
             edges.append(edges[-1] + HOUR)
@@ -180,7 +180,7 @@ def compare_levels(life: Life, windows: list[Window]) -> None:
         if place in ends:
             theirs[place].append(one)
     clear = [place for place in ends if all(one.at <= ends[place] for one in theirs[place])]
-    ours, seam = asking.levels(life.account, windows), hours_from(life.at)
+    ours, seam = queries.levels(life.account, windows), hours_from(life.at)
     same(
         {place: last_ones(ours[place], ends[place], seam) for place in clear},
         {place: last_ones(theirs[place], ends[place], seam) for place in clear},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dashboard.usage.models import Snapshot
-from dashboard.usage.polling import poll
+from dashboard.usage.polling.ask import poll
 from tests.conftest import NOON
 from tests.usage.conftest import usage
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.usage.sameness import CurrentReading, Face, Likeness, likeness
+from dashboard.usage.likeness import CurrentReading, Face, Likeness, likeness
 from dashboard.usage.windows import Window
 
 START = datetime(2026, 1, 9, 7, 30, 5, tzinfo=UTC)

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from dashboard.keys.models import Account
 from dashboard.rembg.usage import Month
-from dashboard.usage import schedule, tasks
+from dashboard.usage import tasks
 from dashboard.usage.models import CalendarMonth, Snapshot
-from dashboard.usage.polling import poll
+from dashboard.usage.polling import schedule
+from dashboard.usage.polling.ask import poll
 from tests.conftest import add_key
 from tests.usage.conftest import END, MADE, START, Answer, listed, usage
 

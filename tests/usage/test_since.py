@@ -12,11 +12,11 @@ from django.utils import timezone
 from dashboard.keys.models import Account, ApiKey
 from dashboard.rembg import errors
 from dashboard.removals.models import Charged, Removal, State
-from dashboard.usage import adding, schedule, tasks
+from dashboard.usage import add_keys, tasks
 from dashboard.usage.models import CalendarMonth, Snapshot
-from dashboard.usage.polling import poll
+from dashboard.usage.polling import schedule
+from dashboard.usage.polling.ask import Turn, poll
 from dashboard.usage.standing import standing
-from dashboard.usage.turns import Turn
 from tests.conftest import NOON, add_key
 from tests.rembg.hostile import Line, http
 from tests.usage.hours import MINUTE, Hour, Query
@@ -267,17 +267,17 @@ def test_d21_a_failed_reading_does_not_end_since(wire, key, account):
 def test_d21_keys_that_are_added_or_replaced_read_what_was_removed_before(sandbox, acme, alice):
     sandbox.set_clock("sandbox-premium", NOON)
     deed = {"by": alice, "at": NOON}
-    first = adding.add_key(acme, label="One", secret="sandbox-premium", **deed)
+    first = add_keys.add_key(acme, label="One", secret="sandbox-premium", **deed)
     remove(first.account, 3)
     assert since(first.account) == 3
 
     deed["at"] += MINUTE
     more = {"account": first.account, **deed}
-    second = adding.add_key(acme, label="Two", secret="sandbox-premium-2", **more)
+    second = add_keys.add_key(acme, label="Two", secret="sandbox-premium-2", **more)
     assert since(first.account) == 0
     remove(first.account, 2)
     first.key.archive(at=NOON)
     deed["at"] += MINUTE
-    adding.replace_key(second.key, secret="sandbox-premium", confirmed=True, **deed)
+    add_keys.replace_key(second.key, secret="sandbox-premium", confirmed=True, **deed)
 
     assert (since(first.account), counted(first.account)) == (0, 5)

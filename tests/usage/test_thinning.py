@@ -11,13 +11,14 @@ from django.db import connection
 from django.utils import timezone
 
 from dashboard.keys.models import Account
-from dashboard.usage import accounts, tasks, thinning
-from dashboard.usage.history import asking
+from dashboard.usage import tasks
+from dashboard.usage.duplicates import join
+from dashboard.usage.history import queries
 from dashboard.usage.history.values import floor_day, floor_hour
 from dashboard.usage.models import AccountOutlook, CalendarMonth, Cycle, Snapshot, Thinning, Tick
-from dashboard.usage.polling import poll
-from dashboard.usage.thinning import hours_from, thin
-from dashboard.usage.twins import join
+from dashboard.usage.polling import thinning
+from dashboard.usage.polling.ask import poll
+from dashboard.usage.polling.thinning import hours_from, thin
 from dashboard.usage.windows import Window
 from tests.conftest import add_key
 from tests.usage.conftest import END, START, listed, usage
@@ -151,16 +152,16 @@ def all_figures(account: Account, start: datetime, at: datetime) -> dict[str, An
     """Return every figure of every hour, day, cycle and month that pages show."""
     since, ask = hours_from(at), (account, start, at)
     windows = [Window.of(one) for one in account.cycles.oldest_first()]
-    found = {"hours": figures(asking.hours(account, since, at))}
+    found = {"hours": figures(queries.hours(account, since, at))}
     for zone in map(ZoneInfo, ZONES):
-        course = asking.days(*ask, zone, hours_from=since)
+        course = queries.days(*ask, zone, hours_from=since)
         found[f"days {zone}"] = figures(course)
         found[f"of both kinds {zone}"] = [
             (one.start_at, one.app, one.api, one.overlaps, one.levels)
             for one in course.series["calendar"]
         ]
         found[f"cycles {zone}"] = [
-            asking.days(
+            queries.days(
                 account, one.start_at, one.end_at, zone, hours_from=since, window=one
             ).total("app", kind=one.kind)
             for one in windows
@@ -168,7 +169,7 @@ def all_figures(account: Account, start: datetime, at: datetime) -> dict[str, An
     recent = [one for one in windows if one.start_at >= since]
     found["runs"] = [
         [(one.at, one.app, one.api) for one in rows]
-        for rows in asking.levels(account, recent).values()
+        for rows in queries.levels(account, recent).values()
     ]
     return found
 
@@ -322,7 +323,7 @@ def test_a_gap_that_ends_after_the_range_is_told_at_every_moment(account, zone):
     ask = account, noon, noon + DAY
 
     def shown() -> list:
-        return [figures(asking.days(*ask, ZoneInfo(zone))), figures(asking.hours(*ask))]
+        return [figures(queries.days(*ask, ZoneInfo(zone))), figures(queries.hours(*ask))]
 
     before = shown()
     assert [gap[2].credits for gap in before[1][2]] == [7]
@@ -336,8 +337,8 @@ def test_a_short_gap_over_a_midnight_counts_on_both_sides_when_one_is_asked_for(
     for hour in range(-26, 26, 4):
         read(account, midnight + timedelta(hours=hour + 2), 10 * hour + 1000).save()
     berlin = ZoneInfo("Europe/Berlin")
-    alone = asking.days(account, midnight - DAY, midnight - timedelta(hours=1), berlin)
-    more = asking.days(account, midnight - 2 * DAY, midnight + DAY, berlin)
+    alone = queries.days(account, midnight - DAY, midnight - timedelta(hours=1), berlin)
+    more = queries.days(account, midnight - 2 * DAY, midnight + DAY, berlin)
 
     assert alone.series["stripe"][-1] in more.series["stripe"]
 
@@ -347,7 +348,7 @@ def test_the_hour_that_a_midnight_falls_into_counts_in_the_first_day_too(account
     polled(account, midnight - DAY, midnight + DAY)
 
     alone, second = (
-        asking.days(account, start, midnight + DAY, ZoneInfo("Asia/Kolkata"))
+        queries.days(account, start, midnight + DAY, ZoneInfo("Asia/Kolkata"))
         for start in (midnight, midnight - DAY)
     )
 
@@ -360,7 +361,7 @@ def test_levels_stand_once_though_windows_lie_far_apart(account):
     read(account, later + DAY, 20, period_start_at=later, period_end_at=later + MONTH).save()
     windows = [Window("stripe", start, start + MONTH) for start in (START, later)]
 
-    found = asking.levels(account, windows)
+    found = queries.levels(account, windows)
 
     assert [[one.app for one in rows] for rows in found.values()] == [[10], [20]]
 
@@ -374,7 +375,7 @@ def test_the_last_level_of_a_cycle_stands_at_its_end(account):
     read(account, DECEMBER + DAY, 5, synced=False, **later).save()
     window = Window("calendar", NOVEMBER, DECEMBER)
 
-    (found,) = asking.levels(account, [window]).values()
+    (found,) = queries.levels(account, [window]).values()
 
     assert [(one.at, one.app) for one in found][-1] == (DECEMBER, 90)
 
@@ -388,7 +389,7 @@ def test_d16_a_window_counted_on_after_its_end_and_the_next_one_share_a_day(acco
         read(account, noon + timedelta(hours=hours), app, **window).save()
     ask = account, noon - DAY / 2, noon + DAY / 2, ZoneInfo("UTC")
 
-    (day,) = asking.days(*ask).series["stripe"]
+    (day,) = queries.days(*ask).series["stripe"]
 
     assert not day.overlaps and day.used == (9 - 4) + 3
 
@@ -400,7 +401,7 @@ def test_a_counter_that_a_window_never_told_is_a_gap_whatever_the_range(account)
     read(account, end + QUARTER, 2, period_start_at=end, period_end_at=end + MONTH).save()
     hours = START, START + timedelta(hours=6)
 
-    gaps = asking.hours(account, *hours).gaps
+    gaps = queries.hours(account, *hours).gaps
 
     unknown = [(gap.start_at, gap.end_at) for gap in gaps if gap.app.known_for == DAY * 0]
     assert unknown == [(START, end)]
@@ -414,7 +415,7 @@ def test_a_window_that_the_next_one_cuts_short_after_the_range_ends_there(accoun
         read(account, at, app).save()
 
     ends = [
-        {gap.end_at for gap in asking.days(account, START + DAY, end, ZoneInfo("UTC")).gaps}
+        {gap.end_at for gap in queries.days(account, START + DAY, end, ZoneInfo("UTC")).gaps}
         for end in (floor_day(begun), begun + DAY)
     ]
 
@@ -426,7 +427,7 @@ def test_a_past_day_was_read_until_its_last_reading(account):
     day = floor_day(START) + DAY
 
     last = day + DAY - timedelta(minutes=14, seconds=48)
-    assert asking.hours(account, day, day + DAY).read_until == last
+    assert queries.hours(account, day, day + DAY).read_until == last
 
 
 def test_a_window_ends_where_its_cycle_says_even_just_before_the_range(account):
@@ -436,7 +437,7 @@ def test_a_window_ends_where_its_cycle_says_even_just_before_the_range(account):
     read(account, START + DAY, 12, period_end_at=None).save()
     read(account, begun + DAY, 5, period_start_at=begun, period_end_at=begun + MONTH).save()
 
-    course = asking.hours(account, START + 3 * DAY, begun)
+    course = queries.hours(account, START + 3 * DAY, begun)
 
     assert not any(gap.place.start_at == START for gap in course.gaps), "no window ran then"
 
@@ -450,8 +451,8 @@ def test_a_number_left_out_for_hours_is_followed_over_the_end_of_the_range(accou
             facts[missing] = None
         at = midnight + (number - 10) * QUARTER
         read(account, at, facts.pop("app_usage", number), **facts).save()
-    (alone,) = asking.days(account, midnight - DAY, midnight, ZoneInfo("UTC")).series["stripe"]
-    more = asking.days(account, midnight - DAY, midnight + DAY, ZoneInfo("UTC")).series["stripe"]
+    (alone,) = queries.days(account, midnight - DAY, midnight, ZoneInfo("UTC")).series["stripe"]
+    more = queries.days(account, midnight - DAY, midnight + DAY, ZoneInfo("UTC")).series["stripe"]
 
     assert alone == more[0]
 
@@ -462,7 +463,7 @@ def test_a_window_that_is_told_of_late_is_marked_when_the_one_before_it_was_last
     polled(account, START, last)
     read(account, last, 5, period_start_at=begun, period_end_at=begun + MONTH).save()
 
-    (renewal,) = asking.hours(account, START, last + DAY).marks
+    (renewal,) = queries.hours(account, START, last + DAY).marks
 
     assert renewal.at == last - QUARTER
 
@@ -471,22 +472,22 @@ def test_a_cycle_that_is_closed_later_completes_its_last_hour(account):
     polled(account, START, START + MONTH + DAY)
     Cycle.objects.update(asked_at=START)
     window, ask = Window("stripe", START, START + MONTH), (account, START, START + MONTH)
-    before = asking.days(*ask, ZoneInfo("UTC"), window=window).total("app", kind="stripe")
+    before = queries.days(*ask, ZoneInfo("UTC"), window=window).total("app", kind="stripe")
 
     Cycle.objects.update(asked_at=START + MONTH)
 
-    course = asking.days(*ask, ZoneInfo("UTC"), window=window)
+    course = queries.days(*ask, ZoneInfo("UTC"), window=window)
     assert course.total("app", kind="stripe") == before + 3 == Cycle.objects.get().app_usage
 
 
 def test_keys_added_instead_of_accounts_change_nothing(account, key):
     polled(account, START, START + DAY)
-    before = figures(asking.hours(account, START, START + DAY))
+    before = figures(queries.hours(account, START, START + DAY))
 
     add_key(account, "sandbox-premium-2", "Second")
     Snapshot.objects.filter(account=account, asked_at__lt=START + DAY / 2).update(api_key=key)
 
-    assert figures(asking.hours(account, START, START + DAY)) == before
+    assert figures(queries.hours(account, START, START + DAY)) == before
 
 
 # --- the schedule ---------------------------------------------------------------------------------
@@ -525,11 +526,11 @@ def test_archiving_a_key_an_account_or_a_member_deletes_no_history(account, key,
     before = Snapshot.objects.count()
 
     key.archive(at=NOW)
-    accounts.archive(account, at=NOW)
+    account.archive(at=NOW)
     acme.memberships.get(user=mel).delete()
 
     assert Snapshot.objects.count() == before
-    assert asking.hours(account, START, START + 2 * DAY).total("app", kind="stripe")
+    assert queries.hours(account, START, START + 2 * DAY).total("app", kind="stripe")
 
 
 def test_joining_a_twin_keeps_its_history(acme, account, alice):
@@ -550,7 +551,7 @@ def test_month_counters_at_the_top_of_an_answer_are_never_in_a_cycle_series(wire
         wire.by_mode(current=usage(app=app, api=5100), cycles=listed((START, END, app, 5100)))
         poll(account, at=datetime(2026, 11, 18, 12 + hour, tzinfo=UTC))
 
-    course = asking.hours(
+    course = queries.hours(
         account, datetime(2026, 11, 18, 11, tzinfo=UTC), datetime(2026, 11, 18, 15, tzinfo=UTC)
     )
 
@@ -576,8 +577,8 @@ def test_the_demos_history_adds_up_in_every_zone(sandbox, account, key):
     for zone in map(ZoneInfo, ZONES):
         for each in account.cycles.order_by("-start_at")[:3]:
             window = Window.of(each)
-            course = asking.days(account, window.start_at, window.end_at, zone, window=window)
+            course = queries.days(account, window.start_at, window.end_at, zone, window=window)
             assert course.total("app", kind=window.kind) == each.app_usage
             assert course.total("api", kind=window.kind) == each.api_usage
-        days = asking.days(account, start + DAY / 2, start + DAY, zone).series["stripe"]
+        days = queries.days(account, start + DAY / 2, start + DAY, zone).series["stripe"]
         assert all(bucket.used is not None for bucket in days)

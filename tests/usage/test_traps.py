@@ -20,8 +20,8 @@ from django.test import Client
 from dashboard.keys.models import Account
 from dashboard.overview.models import issue
 from dashboard.removals.models import Charged, Removal, State
-from dashboard.usage.polling import poll
-from dashboard.usage.twins import join
+from dashboard.usage.duplicates import join
+from dashboard.usage.polling.ask import poll
 from tests.conftest import add_key
 from tests.usage.conftest import Answer, Wire
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 from dashboard.keys.models import Account
 from dashboard.teams.models import AuditEntry
 from dashboard.usage.models import Cycle
-from dashboard.usage.polling import poll
+from dashboard.usage.polling.ask import poll
 from dashboard.usage.standing import standings, total
 from tests.conftest import NOON, add_key
 from tests.usage.conftest import END, MADE, START, Answer, Wire, listed, usage

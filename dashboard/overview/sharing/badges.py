@@ -10,7 +10,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from dashboard.lib.credit_numbers import since_in_full
-from dashboard.usage import phrases
+from dashboard.usage import formatting
 from dashboard.usage.standing import Standing, total
 
 FEW = 0.1
@@ -32,7 +32,7 @@ def credits_left(standings: Sequence[Standing]) -> tuple[str, str, str]:
     sums, label = total(standings), _("RemBG credits")
     if sums.spendable is None:
         return label, _("unknown"), "neutral"
-    number = phrases.number(sums.spendable)
+    number = formatting.number(sums.spendable)
     message = f"≥ {number}" if sums.is_lower_bound else number
     if sums.stale:
         return label, _("%(credits)s (stale)") % {"credits": message}, "neutral"

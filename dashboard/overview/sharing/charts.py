@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dashboard.overview.models import Share
-from dashboard.usage.account_page import AccountPage
-from dashboard.usage.charts import Chart
-from dashboard.usage.compare_page import ComparePage
-from dashboard.usage.daily_page import DailyPage
-from dashboard.usage.explaining import compared, cycles, used
+from dashboard.usage.charts.chart import Chart
+from dashboard.usage.explain import compare, cycles, used
+from dashboard.usage.pages.account import AccountPage
+from dashboard.usage.pages.compare import ComparePage
+from dashboard.usage.pages.days import DailyPage
 
 Shows = Share.Shows
 LAST_CYCLES = 3
@@ -28,7 +28,7 @@ CHARTS = {
     Shows.THIS_CYCLE: Shared(lambda page: page.burn_down, cycles.lines_in_words),
     Shows.DAYS: Shared(lambda page: DailyPage(page, "30").chart, used.columns_in_words),
     Shows.COMPARED: Shared(
-        lambda page: ComparePage(page, LAST_CYCLES).chart, compared.same_day_in_words
+        lambda page: ComparePage(page, LAST_CYCLES).chart, compare.same_day_in_words
     ),
     Shows.CYCLES: Shared(lambda page: page.cycles_chart(page.kinds[0]), cycles.columns_in_words),
     Shows.MONTHS: Shared(lambda page: page.months_chart, cycles.months_in_words),

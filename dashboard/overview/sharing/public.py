@@ -22,7 +22,7 @@ from dashboard.overview.models import Share
 from dashboard.overview.plain import plain
 from dashboard.overview.sharing import badges
 from dashboard.overview.sharing.charts import CHARTS, chart_of, formula_of
-from dashboard.usage.account_page import AccountPage
+from dashboard.usage.pages.account import AccountPage
 from dashboard.usage.standing import Standing, standing, standings, total
 
 Shows = Share.Shows

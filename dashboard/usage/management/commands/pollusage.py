@@ -9,10 +9,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from dashboard.keys.models import Account
-from dashboard.usage import schedule
+from dashboard.usage.formatting import number
 from dashboard.usage.models import Snapshot
-from dashboard.usage.phrases import number
-from dashboard.usage.polling import poll
+from dashboard.usage.polling import schedule
+from dashboard.usage.polling.ask import poll
 
 
 class Command(BaseCommand):

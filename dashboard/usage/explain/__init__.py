@@ -1,0 +1,1 @@
+"""The formula and the operands behind a number, one module a family of numbers."""

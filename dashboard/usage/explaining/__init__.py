@@ -1,1 +1,0 @@
-"""How the numbers that we compute from readings come about."""

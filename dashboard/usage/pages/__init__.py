@@ -1,0 +1,1 @@
+"""Pages of accounts and keys: the views, with what they show."""

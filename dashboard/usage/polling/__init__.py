@@ -1,0 +1,1 @@
+"""Asking RemBG, writing rows, when, and growing old."""

@@ -1,1 +1,0 @@
-"""Pages of accounts and what they used, and the way a key comes in."""
