@@ -24,7 +24,7 @@ MONTHS = (4, 24)
 ALWAYS = 3
 # The questions of each page.
 PAGES = {
-    "": 5,
+    "": 6,  # One of them asks whether keys can be opened at all.
     "this-cycle.json": 4,
     "cycles.json": 3,
     "months.json": 3,
