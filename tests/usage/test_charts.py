@@ -35,7 +35,7 @@ def reading(hours: float, left: int, *, included: int = 18500, prepaid: int = 20
 
 
 def read(points: list[Point]) -> Course:
-    return Course(tuple(points), tuple(window_readings.events(points)))
+    return Course(tuple(points), tuple(window_readings.marks(points)))
 
 
 def standing(at=AT, **changes):

@@ -14,7 +14,8 @@ from dashboard.usage import forecast_text, formatting
 from dashboard.usage.charts.chart import MOST_MARKS, Chart, Frame, chart, line
 from dashboard.usage.forecast import Step, Verdict
 from dashboard.usage.history import window_readings
-from dashboard.usage.history.window_readings import Course, Event, Point
+from dashboard.usage.history.values import Mark
+from dashboard.usage.history.window_readings import Course, Point
 from dashboard.usage.models import Kind
 from dashboard.usage.standing import Standing
 from dashboard.usage.windows import Window
@@ -116,12 +117,12 @@ def _allowance(window: Window, points: Sequence[Point]) -> list[tuple[datetime, 
 def _marks(window: Window, read: Course, *, frame: Frame) -> list[dict[str, str]]:
     happened = [
         {
-            "x": event.at.isoformat(),
-            "label": _event(event),
-            "role": event.role,
-            "when": formatting.clock(event.at, frame.zone, at=frame.at),
+            "x": mark.at.isoformat(),
+            "label": _label(mark),
+            "role": mark.role,
+            "when": formatting.clock(mark.at, frame.zone, at=frame.at),
         }
-        for event in read.events[-MOST_MARKS:]
+        for mark in read.marks[-MOST_MARKS:]
     ]
     running = window.is_now(at=frame.at)
     label = _("Renews %(day)s") if running else _("Renewed %(day)s")
@@ -134,17 +135,17 @@ def _marks(window: Window, read: Course, *, frame: Frame) -> list[dict[str, str]
     return [*happened, renewal, *([now] if running else [])]
 
 
-def _event(event: Event) -> str:
-    sizes = {"before": _said(event.before), "after": _said(event.after)}
-    if event.role == "gap":
+def _label(mark: Mark) -> str:
+    sizes = {"before": _said(mark.before), "after": _said(mark.after)}
+    if mark.role == "gap":
         return _("No readings")
-    if event.role == "switch":
-        return _switch(event)
-    if event.role == "correction":
+    if mark.role == "switch":
+        return _switch(mark)
+    if mark.role == "correction":
         return _("RemBG corrected usage: %(before)s → %(after)s") % sizes
-    if event.what == "prepaid":
-        return _("Top-up: +%(count)s prepaid") % {"count": formatting.number(_grown(event))}
-    if event.what == "plan":
+    if mark.what == "prepaid":
+        return _("Top-up: +%(count)s prepaid") % {"count": formatting.number(_grown(mark))}
+    if mark.what == "plan":
         return _("Plan: %(before)s → %(after)s") % sizes
     return _("Allowance: %(before)s → %(after)s") % sizes
 
@@ -153,13 +154,13 @@ def _said(one: int | str | None) -> str:
     return one if isinstance(one, str) else formatting.number(one)
 
 
-def _grown(event: Event) -> int | None:
-    before, after = event.before, event.after
+def _grown(mark: Mark) -> int | None:
+    before, after = mark.before, mark.after
     return after - before if isinstance(before, int) and isinstance(after, int) else None
 
 
-def _switch(event: Event) -> str:
-    if event.after == Kind.CALENDAR:
+def _switch(mark: Mark) -> str:
+    if mark.after == Kind.CALENDAR:
         return _("RemBG counts by calendar month")
     return _("RemBG is in step with Stripe")
 

@@ -12,7 +12,8 @@ HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 COUNTERS = ("app", "api")
 WHATS = ("app", "api", "prepaid")
-Role = Literal["renewal", "topup", "plan", "switch", "correction"]
+# A gap, where nobody read, is marked on a line of readings alone.
+Role = Literal["renewal", "topup", "plan", "switch", "correction", "gap"]
 
 
 class Place(NamedTuple):

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
+from dashboard.rembg.usage import left_of, used_of
+from dashboard.usage.history.values import Mark
 from dashboard.usage.models import LATE, SnapshotQuerySet
 from dashboard.usage.windows import Window
 
@@ -42,27 +44,12 @@ class Point:
     @property
     def used(self) -> int | None:
         """Return app and API credits; upstream's own sum where one is unknown."""
-        return self.used_included if self.app is None or self.api is None else self.app + self.api
+        return used_of(self.app, self.api, self.used_included)
 
     @property
     def left(self) -> int | None:
         """Return the included credits left, by the contract's formula where upstream is silent."""
-        if self.remaining is not None:
-            return self.remaining
-        if self.included is None or self.used is None:
-            return None
-        return max(0, self.included - self.used)
-
-
-@dataclass(frozen=True)
-class Event:
-    """Something that happened between two readings: a role of the chart's marks, and a size."""
-
-    role: str
-    at: datetime
-    before: int | str | None = None
-    after: int | str | None = None
-    what: str = ""
+        return left_of(self.included, self.remaining, self.used)
 
 
 @dataclass(frozen=True)
@@ -70,7 +57,7 @@ class Course:
     """What was read of one window, and what happened; neighbours nearer than `gap` are joined."""
 
     points: tuple[Point, ...] = ()
-    events: tuple[Event, ...] = ()
+    marks: tuple[Mark, ...] = ()
     gap: timedelta = GAP
 
 
@@ -84,11 +71,11 @@ def read(readings: SnapshotQuerySet, window: Window, *, hours_from: datetime) ->
         (kind, asked_at) for _start, kind, synced, asked_at, *_rest in rows if synced is not None
     ]
     switches = [
-        Event("switch", at, before, kind, "synced")
+        Mark(at, "switch", "synced", before, kind)
         for (before, _then), (kind, at) in pairwise(told)
         if before != kind
     ]
-    return Course(points, _in_order([*events(points, gap=gap), *switches]), gap)
+    return Course(points, _in_order([*marks(points, gap=gap), *switches]), gap)
 
 
 def points_of(readings: SnapshotQuerySet) -> list[Point]:
@@ -110,28 +97,28 @@ def thinned(points: Sequence[Point], *, most: int = MOST_POINTS) -> list[Point]:
     return [point for ends in kept.values() for point in dict.fromkeys(ends)]
 
 
-def _breaks(points: Sequence[Point], gap: timedelta) -> Iterator[Event]:
+def _breaks(points: Sequence[Point], gap: timedelta) -> Iterator[Mark]:
     for a, b in pairwise(points):
         if b.at - a.at > gap:
-            yield Event("gap", a.at + (b.at - a.at) / 2, what="gap")
+            yield Mark(a.at + (b.at - a.at) / 2, "gap", "gap")
 
 
-def _in_order(found: list[Event]) -> tuple[Event, ...]:
-    return tuple(sorted(found, key=lambda event: event.at))
+def _in_order(found: list[Mark]) -> tuple[Mark, ...]:
+    return tuple(sorted(found, key=lambda mark: mark.at))
 
 
-def events(points: Sequence[Point], *, gap: timedelta = GAP) -> list[Event]:
+def marks(points: Sequence[Point], *, gap: timedelta = GAP) -> list[Mark]:
     """Return corrections (usage fell, D7), changes of the plan (D9), top-ups and gaps."""
     found = list(_breaks(points, gap))
     for before, after in pairwise(points):
         if _fell(before.used, after.used):
-            found.append(Event("correction", after.at, before.used, after.used, "usage"))
+            found.append(Mark(after.at, "correction", "usage", before.used, after.used))
         if _differ(before.included, after.included):
-            found.append(Event("plan", after.at, before.included, after.included, "allowance"))
+            found.append(Mark(after.at, "plan", "allowance", before.included, after.included))
         if before.plan and after.plan and before.plan != after.plan:
-            found.append(Event("plan", after.at, before.plan, after.plan, "plan"))
+            found.append(Mark(after.at, "plan", "plan", before.plan, after.plan))
         if _fell(after.prepaid, before.prepaid):
-            found.append(Event("topup", after.at, before.prepaid, after.prepaid, "prepaid"))
+            found.append(Mark(after.at, "topup", "prepaid", before.prepaid, after.prepaid))
     return list(_in_order(found))
 
 
