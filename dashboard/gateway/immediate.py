@@ -282,8 +282,8 @@ def _end(
         if isinstance(error, errors.AccountRefused):
             key.note_refused(error, at=at)
         elif isinstance(error, errors.Limited):
-            pause = retry.pause(error, retries=0, random=sending.random)
-            limits.note_limited(key, error, at=at, pause=pause)
+            # As long as the caller is told, so that who waits for it is not refused again.
+            limits.note_limited(key, error, at=at)
         sending.settle(lambda: removal.end(said, at=at))
     return said
 

@@ -301,9 +301,13 @@ class ApiKey(models.Model):
         return self._note(Q(unreadable_at=None), unreadable_at=at)
 
     def replace(self, secret: str, *, at: datetime) -> bool:
-        """Put another secret in, as new; False if somebody was faster. Raise SealError."""
+        """Put another secret in, as new; raise SealError.
+
+        False if somebody else replaced or archived it meanwhile.
+        """
         self.seal(secret)
         return self._note(
+            Q(archived_at=None),
             kid=self.kid,
             blob=self.blob,
             hint=self.hint,
@@ -326,7 +330,12 @@ class ApiKey(models.Model):
 
     def archive(self, *, at: datetime) -> bool:
         """Use it no more and forget its secret; False if it was before. Its history stays."""
-        return self._note(Q(archived_at=None), archived_at=at, kid="", blob=b"", fingerprint="")
+        # Whatever secret is in it by now: none is kept.
+        row = ApiKey.objects.filter(pk=self.pk, archived_at=None)
+        if not row.update(archived_at=at, kid="", blob=b"", fingerprint=""):
+            return False
+        self.archived_at, self.kid, self.blob, self.fingerprint = at, "", b"", ""
+        return True
 
     def reseal(self) -> bool:
         """Seal it with the newest encryption key; False if it changed since. Raise SealError."""

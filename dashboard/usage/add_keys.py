@@ -44,7 +44,8 @@ class NotAdded(Exception):
     ├── AlreadyAdded  the team has this very key
     ├── KeyRefused    RemBG refused it, or could not be asked; a person may keep it all the same
     ├── OtherAccount  its answers are not those of the account it was to be filed under
-    └── NotSure       there is nothing to compare its answers with; a person has to say so
+    ├── NotSure       there is nothing to compare its answers with; a person has to say so
+    └── Overtaken     somebody replaced or archived the key, or archived the account, meanwhile
     """
 
 
@@ -70,6 +71,10 @@ class OtherAccount(NotAdded):
 
 class NotSure(NotAdded):
     """The key's answers can be neither matched nor told apart from the account's."""
+
+
+class Overtaken(NotAdded):
+    """Somebody replaced or archived the key, or archived its account, while RemBG was asked."""
 
 
 @dataclass(frozen=True)
@@ -166,7 +171,7 @@ def add_key(
     if account is not None and likeness_to(account, answers.face) is Likeness.DIFFERENT:
         raise OtherAccount
     with _only_once(team, secret):
-        made = account or _make_account(team, account_label or label, at=at)
+        made = _account_for(team, account, account_label or label, at=at)
         key = _seal(made, label, secret, place=place)
         _keep_answers(made, key, answers)
     months = read_months(made, key, at=answers.at)
@@ -192,7 +197,8 @@ def replace_key(
     if likeness is not Likeness.SAME and not confirmed:
         raise OtherAccount if likeness is Likeness.DIFFERENT else NotSure
     with _only_once(key.team, secret, besides=key):
-        key.replace(secret, at=at)
+        if not key.replace(secret, at=at):
+            raise Overtaken
         key.note_accepted(at=at)
         _keep_answers(key.account, key, answers)
         audit.record(
@@ -271,7 +277,7 @@ def _keep_refused(
     error: RembgError,
 ) -> Added:
     with _only_once(team, secret):
-        made = account or _make_account(team, account_label or label, at=place.at)
+        made = _account_for(team, account, account_label or label, at=place.at)
         key = _seal(made, label, secret, place=place)
         key.tested_at = key.accepted_at = None
         key.save(update_fields=["tested_at", "accepted_at"])
@@ -283,10 +289,16 @@ def _keep_refused(
     return Added(key, made, refusal=error)
 
 
-def _make_account(team: Team, label: str, *, at: datetime) -> Account:
-    return Account.objects.create(
-        team=team, label=label, created_at=at, next_poll_at=at, cycles_due_at=at
-    )
+def _account_for(team: Team, account: Account | None, label: str, *, at: datetime) -> Account:
+    """Return the account, locked until the key is in it, or a new one; raise Overtaken."""
+    if account is None:
+        return Account.objects.create(
+            team=team, label=label, created_at=at, next_poll_at=at, cycles_due_at=at
+        )
+    try:
+        return Account.objects.active().select_for_update().get(pk=account.pk)
+    except Account.DoesNotExist:
+        raise Overtaken from None
 
 
 def _seal(account: Account, label: str, secret: str, *, place: Place) -> ApiKey:

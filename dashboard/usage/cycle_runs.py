@@ -14,8 +14,9 @@ from dashboard.usage.history.values import DAY, ZERO, Levels, Place
 from dashboard.usage.models import Cycle
 from dashboard.usage.windows import Window
 
-# A reading further from the moment that is asked for says nothing about it.
-NEAR = timedelta(hours=6)
+# A reading further from the moment that is asked for says nothing about it, unless the counter
+# stood still from the one before to the one after.
+NEAR = timedelta(hours=1)
 
 
 def place_of(after: timedelta) -> float:
@@ -101,7 +102,8 @@ class Run:
     def nearest(self, after: timedelta) -> Dot | None:
         """Return the reading nearest to the moment so long after the renewal; or None.
 
-        Readings more than six hours away do not count, and nothing is known past the end.
+        Where use came between readings more than an hour away, it is unknown how much had come by
+        then; and nothing is known past the end.
         """
         if after > self.length:
             return None
@@ -109,7 +111,11 @@ class Run:
         if self.final is not None:
             known.append(Dot(self.length, self.final))
         nearest = min(known, key=lambda dot: abs(dot.after - after), default=None)
-        return nearest if nearest and abs(nearest.after - after) <= NEAR else None
+        if nearest is None or abs(nearest.after - after) <= NEAR:
+            return nearest
+        before = [dot.used for dot in known if dot.after <= after][-1:]
+        behind = [dot.used for dot in known if dot.after > after][:1]
+        return nearest if before and before == behind else None
 
 
 @dataclass(frozen=True)

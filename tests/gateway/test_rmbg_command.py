@@ -340,6 +340,8 @@ ONE = ("photos/a.jpg", "-o", "out/")
             id="no-key",
         ),
         (["photos", "-o", "-"], "Standard output takes one picture only."),
+        (["", "-o", "out/"], "INPUT and OUTPUT must not be empty."),
+        ([*ONE[:1], "-o", ""], "INPUT and OUTPUT must not be empty."),
         (["-", "-", "-o", "out/"], "Standard input can be read once only."),
         (["photos", "-o", "file.webp"], "file.webp is a file, and there are several pictures."),
         (["photos/a.jpg", "-o", "x.png", "--format", "webp"], "x.png is not the name of a webp"),

@@ -457,7 +457,9 @@ def test_u47_what_is_refused_says_what_is_wrong(gateway, stage, secret, form, co
 
 
 @pytest.mark.parametrize("end", ["", "/"])
-@pytest.mark.parametrize("path", ["api/remove", "api/rmbg", "v1/removebg", "v1.0/removebg"])
+@pytest.mark.parametrize(
+    "path", ["api/remove", "api/rmbg", "v1/removebg", "v1.0/removebg", "rmbg/"]
+)
 @pytest.mark.parametrize("method", ["POST", "GET", "PUT"])
 def test_addresses_tried_by_mistake_name_the_right_one(gateway, stage, secret, method, path, end):
     headers = {"x-api-key": secret}

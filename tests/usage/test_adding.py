@@ -292,3 +292,53 @@ def test_when_the_clock_of_the_answers_is_kept(acme, alice, wire):
     first = Snapshot.objects.get(mode="current")
     assert NOON <= first.asked_at <= NOON + timedelta(seconds=time.monotonic() - began)
     assert first.asked_at < datetime.now(UTC)
+
+
+def test_who_replaces_a_key_that_was_replaced_meanwhile_hears_so(alice, key, sandbox):
+    key.seal("sandbox-premium")
+    key.save()
+    stale = ApiKey.objects.get(pk=key.pk)
+    key.replace("sandbox-premium-2", at=NOON)
+
+    with pytest.raises(add_keys.Overtaken):
+        add_keys.replace_key(stale, secret="sandbox-late", by=alice, at=NOON, confirmed=True)
+
+    assert ApiKey.objects.get().open() == "sandbox-premium-2"
+    assert not Snapshot.objects.exists()
+    assert not AuditEntry.objects.filter(action="key.replaced").exists()
+
+
+def test_a_key_that_was_archived_meanwhile_keeps_no_secret(alice, key, sandbox):
+    stale = ApiKey.objects.get(pk=key.pk)
+    key.archive(at=NOON)
+
+    with pytest.raises(add_keys.Overtaken):
+        add_keys.replace_key(stale, secret="sandbox-premium", by=alice, at=NOON, confirmed=True)
+
+    row = ApiKey.objects.get()
+    assert (row.kid, bytes(row.blob), row.fingerprint) == ("", b"", "")
+
+
+def test_archiving_forgets_whatever_secret_is_in_the_row_by_then(key):
+    stale = ApiKey.objects.get(pk=key.pk)
+    key.replace("sandbox-premium-2", at=NOON)
+
+    assert stale.archive(at=NOON)
+
+    assert ApiKey.objects.get().kid == ""
+
+
+@pytest.mark.parametrize("anyway", [False, True])
+def test_no_key_is_filed_under_an_account_that_was_archived_meanwhile(
+    acme, alice, account, sandbox, anyway
+):
+    stale = Account.objects.get(pk=account.pk)
+    account.archive(at=NOON)
+    secret = "wrong-key-1" if anyway else "sandbox-premium"
+
+    with pytest.raises(add_keys.Overtaken):
+        add_keys.add_key(
+            acme, label="New", secret=secret, account=stale, by=alice, at=NOON, anyway=anyway
+        )
+
+    assert not ApiKey.objects.exists()

@@ -77,6 +77,8 @@ def plan(
     inputs: Sequence[str], output: str, *, format: str, recursive: bool, overwrite: bool
 ) -> list[Job]:
     """Return a job for each picture, in a lasting order; raise PlanError."""
+    if not output or not all(inputs):
+        raise PlanError("INPUT and OUTPUT must not be empty.")  # Path("") is the current folder.
     if inputs.count(STANDARD) > 1:
         raise PlanError("Standard input can be read once only.")
     if output == STANDARD and (len(inputs) > 1 or Path(inputs[0]).is_dir()):

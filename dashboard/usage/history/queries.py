@@ -10,7 +10,8 @@ from operator import or_
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db.models import CharField, DateTimeField, Max, Q, Subquery, Value
+from django.db.models import CharField, DateTimeField, F, Max, Q, Subquery, Value
+from django.db.models import Window as Over
 from django.db.models.functions import Cast, Coalesce, Left
 
 from dashboard.keys.models import Account
@@ -302,9 +303,9 @@ def levels(
     found: dict[Place, list[Levels]] = {Place(one.kind, one.start_at): [] for one in windows}
     for start, end in _stretches(windows):
         rows = good_readings(account).filter(asked_at__gte=start, asked_at__lt=end + LATE)
-        hourly = rows.order_by().values("period_start_at", hour=ASKED_IN)
-        last = hourly.annotate(last=Max("asked_at")).values("last")
-        counted = rows.filter(asked_at__in=last).order_by("asked_at", "pk")
+        newest = Over(Max("asked_at"), partition_by=[F("period_start_at"), ASKED_IN])
+        counted = rows.annotate(newest=newest).filter(asked_at=F("newest"))
+        counted = counted.order_by("asked_at", "pk")
         readings = [
             Reading(*row[:-1])._replace(synced=row[-1])
             for row in counted.values_list(*COUNTED, "synced")

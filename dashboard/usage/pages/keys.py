@@ -81,6 +81,8 @@ def _add(
         form.offer_anyway()
     except add_keys.OtherAccount:
         form.add_error("account", _other(account.label if account else ""))
+    except add_keys.Overtaken:
+        form.add_error("account", _("Somebody archived this account meanwhile."))
     except IntegrityError:
         form.add_error("label", _("The team has a key or an account with this name already."))
     return None
@@ -108,6 +110,9 @@ def _replace(
     except add_keys.NotSure:
         form.add_error("secret", _("RemBG's answers do not show which account this key is of."))
         form.ask_to_confirm()
+    except add_keys.Overtaken:
+        words = _("Somebody replaced or archived this key meanwhile. Nothing was changed.")
+        form.add_error("secret", words)
     return None
 
 

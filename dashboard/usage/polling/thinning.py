@@ -1,9 +1,9 @@
 """Thinning old readings: those are deleted that say nothing which their neighbours do not say.
 
 Counters are cumulative, so that differences telescope. After 40 days the first and the last reading
-of each hour are kept, after 13 months of each UTC day; always both around a change of plan or
-window, a top-up and a fall (`differences.telling`), and those that a row names as where its numbers
-come from. Every hour's, day's and cycle's figure stays as it was.
+of each hour are kept, after 13 months of each UTC day and of each day of a cycle; always both
+around a change of plan or window, a top-up and a fall (`differences.telling`), and those that a row
+names as where its numbers come from. Every hour's, day's and cycle's figure stays as it was.
 
 What goes follows from the readings that are there, so that doing it again, or twice at once,
 deletes nothing more; where a worker died the next one begins the account's stretch again.
@@ -100,6 +100,10 @@ def _superfluous(
     readings = {Reading(*row[1:]): row[0] for row in rows}
     edges = [begin + every * number for number in range((end - begin) // every)]
     closings = closings_of(account, begin=begin, end=end, read={one.start_at for one in readings})
+    if every == DAY:
+        # Cycles are compared by their own days, which end at the renewal's time of the day.
+        starts = {one.place.start_at for one in closings} | {one.start_at for one in readings}
+        edges += [edge + (start - floor_day(start)) for start in starts for edge in edges]
     kept = {readings[one] for one in telling([*readings], closings, edges)}
     asked = Snapshot.objects.filter(account=account, mode__in=Snapshot.Mode.values)
     found = asked.within(start=begin, end=end).values_list("pk", flat=True)
