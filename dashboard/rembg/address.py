@@ -6,7 +6,7 @@ import ipaddress
 from urllib.parse import urlsplit
 
 # What clients try in place of `/rmbg` (contract 4), as a regular expression without anchors.
-WRONG_ADDRESSES = r"(?:(?:api/remove|api/rmbg|v1/removebg|v1\.0/removebg)/?|rmbg/)"
+WRONG_ADDRESSES = r"(?:(?:api/remove|api/rmbg|v1/removebg|v1\.0/removebg)/?|rmbg/+)"
 
 
 def base_of(url: str) -> str:

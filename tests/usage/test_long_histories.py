@@ -110,7 +110,7 @@ def histories(acme, account) -> dict[int, Account]:
 def thinned(request, histories) -> dict[int, Account]:
     """Both histories, before and after they are thinned."""
     if request.param == "after":
-        assert thin(histories[MONTHS[1]], at=AT) > 500
+        assert thin(histories[MONTHS[1]], at=AT) > 200
     return histories
 
 

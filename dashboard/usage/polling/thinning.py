@@ -21,7 +21,7 @@ from django.db.models import Exists, F, Model, OuterRef, Q
 from dashboard.keys.models import Account
 from dashboard.usage.history.differences import telling
 from dashboard.usage.history.queries import COLUMNS, closings_of, good_readings
-from dashboard.usage.history.values import DAY, HOUR, Reading, floor_day
+from dashboard.usage.history.values import DAY, HOUR, Closing, Reading, floor_day, floor_hour
 from dashboard.usage.models import AccountOutlook, CalendarMonth, Cycle, Snapshot, Thinning
 
 ALL_KEPT = timedelta(days=40)
@@ -101,13 +101,23 @@ def _superfluous(
     edges = [begin + every * number for number in range((end - begin) // every)]
     closings = closings_of(account, begin=begin, end=end, read={one.start_at for one in readings})
     if every == DAY:
-        # Cycles are compared by their own days, which end at the renewal's time of the day.
-        starts = {one.place.start_at for one in closings} | {one.start_at for one in readings}
-        edges += [edge + (start - floor_day(start)) for start in starts for edge in edges]
+        edges += [edge for one in closings for edge in _days_of(one, begin, end)]
     kept = {readings[one] for one in telling([*readings], closings, edges)}
     asked = Snapshot.objects.filter(account=account, mode__in=Snapshot.Mode.values)
     found = asked.within(start=begin, end=end).values_list("pk", flat=True)
     return [pk for pk in found if pk not in kept]
+
+
+def _days_of(one: Closing, begin: datetime, end: datetime) -> Iterator[datetime]:
+    """Return the hours within `[begin, end)` in which a day of a cycle ends, with their ends.
+
+    Cycles are compared by their own days, and of an hour its last reading counts.
+    """
+    edge = floor_hour(one.place.start_at)
+    edge += max(0, (begin - edge) // DAY) * DAY
+    while edge < min(end, one.end_at):
+        yield from (edge, edge + HOUR)
+        edge += DAY
 
 
 def _delete(account: Account, going: Sequence[UUID]) -> int:
