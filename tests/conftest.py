@@ -34,7 +34,7 @@ NOON = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
 PASSWORD = "correct-horse-battery"
 
 
-# Those that share a demo, which takes long to make: a process of each group makes one.
+# Those that share a demo, which a process of each group runs; one of them makes it for all.
 IN_A_BROWSER = "tests/browser/"
 SEEDED = "tests/overview/test_demo_sums.py"
 MOST_DEMOS = 4
