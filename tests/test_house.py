@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from django.conf import settings
 from django.urls import URLPattern, URLResolver, get_resolver
 
@@ -47,13 +46,14 @@ def test_there_are_team_pages_to_walk():
     assert len(TEAM_ROUTES) > 20
 
 
-@pytest.mark.parametrize("route", TEAM_ROUTES)
-def test_t1_no_team_page_opens_for_a_stranger(client, alice, mallory, account, route):
+def test_t1_no_team_page_opens_for_a_stranger(client, alice, mallory, account):
     client.force_login(mallory)
-    address = filled(route, pk=account.pk)
 
     answers = {
-        (method, bool(headers)): getattr(client, method)(address, headers=headers).status_code
+        (route, method, bool(headers)): getattr(client, method)(
+            filled(route, pk=account.pk), headers=headers
+        ).status_code
+        for route in TEAM_ROUTES
         for method in METHODS
         for headers in ({}, {"HX-Request": "true"})
     }
@@ -63,14 +63,14 @@ def test_t1_no_team_page_opens_for_a_stranger(client, alice, mallory, account, r
     } == {}
 
 
-@pytest.mark.parametrize("route", TEAM_ROUTES)
-def test_t2_nobody_signed_out_gets_past_the_door(client, alice, route):
-    answer = client.get(filled(route))
+def test_t2_nobody_signed_out_gets_past_the_door(client, alice):
+    for route in TEAM_ROUTES:
+        answer = client.get(filled(route))
 
-    if answer.status_code == 302:
-        assert answer["Location"].startswith("/accounts/login/")
-    else:
-        assert answer.status_code in {401, 405}
+        if answer.status_code == 302:
+            assert answer["Location"].startswith("/accounts/login/"), route
+        else:
+            assert answer.status_code in {401, 405}, route
 
 
 def test_settings_and_example_name_the_same_variables():
@@ -91,19 +91,6 @@ def test_models_and_migrations_agree():
     )
 
     assert done.returncode == 0, done.stdout
-
-
-def test_templates_have_no_inline_script_or_style():
-    wrong = [
-        f"{path.name}: {match.group(0)}"
-        for path in (ROOT / "templates").rglob("*.html")
-        if "email" not in path.parts
-        for match in re.finditer(
-            r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=|hx-on", path.read_text()
-        )
-    ]
-
-    assert wrong == []
 
 
 def test_every_module_that_charts_import_is_asked_for_at_once():

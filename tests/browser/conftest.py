@@ -2,28 +2,21 @@
 
 import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.browser.people import Person, signed_in, signed_up
-from tests.ports import free_port
+from tests.demo import Demo, running, seeded
 from tests.waiting import WAIT as SECONDS
 
-ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 FLAGS = ["--disable-quic", "--disable-background-networking", "--disable-gpu"]
 FLAGS += ["--no-sandbox"] if os.getuid() == 0 else []
 AXE = (Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js").read_text()
-START_SECONDS = 10 * SECONDS  # Seeding alone takes minutes on a busy machine.
 WAIT = 1000 * SECONDS  # In milliseconds, for what a page does by itself.
 # What the console says, through htmx and for a `fetch`, where a server or the line is cut off.
 UNREACHABLE = (
@@ -32,7 +25,6 @@ UNREACHABLE = (
     "ERR_FAILED",
     "ERR_INTERNET_DISCONNECTED",
 )
-OURS = ("PORT", "SANDBOX_PORT", "SITE_URL", "SECRET_KEY", "ENCRYPTION_KEYS", "LOG_LEVEL", "DEMO")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -45,53 +37,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason="no Chromium on this machine"))
 
 
-@dataclass(frozen=True)
-class Demo:
-    """A running demo."""
-
-    url: str
-    sandbox: str
-    data_dir: Path
-
-
 # Package, not session: Playwright's event loop must be gone before other tests use the database.
 @pytest.fixture(scope="package")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """Start `manage.py demo`, wait until its data is there, and stop it as Ctrl-C does."""
-    data_dir = tmp_path_factory.mktemp("demo")
-    port, sandbox_port = free_port(), free_port()
-    environment = {k: v for k, v in os.environ.items() if k not in OURS}
-    environment |= {
-        "PORT": str(port),
-        "SANDBOX_PORT": str(sandbox_port),
-        "DATA_DIR": str(data_dir),
-        "SANDBOX_MODEL": str(ROOT / "var" / "models" / "u2netp.onnx"),
-        "SANDBOX_RETRY_AFTER": "3600",  # What waits for RemBG waits as long as the tests run.
-    }
-    with (data_dir / "output.log").open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "manage.py", "demo"],
-            cwd=ROOT,
-            env=environment,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
-        wait_until_seeded(process, data_dir / "output.log")
-        yield Demo(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{sandbox_port}", data_dir)
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout=SECONDS)
-
-
-def wait_until_seeded(process: subprocess.Popen, log: Path) -> None:
-    """Return when the demo has printed its logins."""
-    deadline = time.monotonic() + START_SECONDS
-    while "owner@demo.example" not in log.read_text(errors="replace"):
-        assert process.poll() is None, log.read_text(errors="replace")[-3000:]
-        assert time.monotonic() < deadline, log.read_text(errors="replace")[-3000:]
-        time.sleep(0.2)
+    """Run a copy of the demo that this run of the tests has seeded."""
+    with running(seeded(tmp_path_factory)) as demo:
+        yield demo
 
 
 @pytest.fixture(scope="package")

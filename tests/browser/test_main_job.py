@@ -217,7 +217,7 @@ def test_several_files_go_up_at_once_and_say_honestly_how_far_they_are(visit, st
     page = visit(person, f"{person.team}removals/")
     page.evaluate(NOTE_PROGRESS)
 
-    names = ["apple.jpg", "vase.jpg"]
+    names = ["apple.jpg", "lamp.jpg"]
     choose(page, *[picture(name) for name in names])
     expect(page.locator("[data-upload-count]")).to_have_text("Remove 2 backgrounds")
     go(page)

@@ -28,7 +28,7 @@ from dashboard.gateway.models import VirtualKey
 from dashboard.keys.models import Account
 from dashboard.overview.processes import web_command
 from dashboard.teams.models import Membership
-from tests.conftest import NOON, ROOT, Sandbox, running_sandbox
+from tests.conftest import NOON, ROOT, Sandbox
 from tests.ports import free_port
 from tests.removals.conftest import subject
 from tests.waiting import WAIT, wait_until
@@ -297,14 +297,6 @@ def at_once(count: int, call: Callable[[int], Any]) -> list[Any]:
 
     with ThreadPoolExecutor(count) as pool:
         return list(pool.map(one, range(count)))
-
-
-@pytest.fixture(scope="session")
-def sandbox_process(tmp_path_factory) -> Iterator[Sandbox]:
-    """The sandbox of these tests cuts without a model: quickly, and well on a plain ground."""
-    folder = tmp_path_factory.mktemp("quick")
-    with running_sandbox(folder, model=folder / "none.onnx") as sandbox:
-        yield sandbox
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """The F rows of promises 2.6 through the gateway: what a program hears, what its call costs."""
 
 import contextlib
-import gzip
 import logging
 import socket
 import ssl
@@ -26,10 +25,10 @@ from tests.conftest import add_key
 from tests.gateway.conftest import issued
 from tests.gateway.world import SECRET, Gate, drawn, leaks, left_in, serving
 from tests.ports import refusing
+from tests.rembg.broken import FAULTS, WEBP, each
 from tests.rembg.hostile import Hostile, Line, always, hostile, http, refusal
 from tests.waiting import WAIT, wait_until
 
-WEBP = "image/webp"
 PHOTO = drawn("PNG", (640, 480))
 CUTOUT = drawn("WEBP", (640, 480))
 # More than the kernel takes for a server that does not read.
@@ -77,12 +76,6 @@ def serve(settings):
             yield server
 
     return serve
-
-
-@pytest.fixture
-def hurried(settings) -> None:
-    """Little time for everything; enough for a picture to go up on any machine."""
-    settings.REMBG_DEADLINE_SECONDS = 3
 
 
 def retries(gate: Gate) -> int:
@@ -206,138 +199,33 @@ def test_f3_an_untrusted_server_gets_nothing(gate, serve, settings, case):
     assert (server.connections, gate.taken()) == (1, 0)
 
 
-@pytest.mark.parametrize("how", ["reset", "silence"])
-def test_f4_an_upload_that_breaks_off(gate, serve, hurried, how):
-    def script(line: Line) -> None:
-        line.head()
-        if how == "reset":
-            line.sock.recv(65536)
-            line.reset()
-        line.wait()
-
-    with serve(script) as server:
-        answer = gate.call(LARGE)
-
-    gate.failed(answer, 504, "upload_cut", charged="unknown")
-    assert (server.connections, gate.taken()) == (1, 1)
+# The client meets every row of the table; here is one of each that a program hears of differently.
+HTTP_STATUS = {"upload_cut": 504, "answer_timeout": 504, "deadline_passed": 504}
 
 
-@pytest.mark.parametrize("end", ["close", "reset"])
-def test_f5_closed_without_an_answer(gate, serve, end):
-    def script(line: Line) -> None:
-        line.request()
-        if end == "reset":
-            line.reset()
-
-    with serve(script) as server:
-        answer = gate.call()
-
-    gate.failed(answer, 502, "no_answer", charged="unknown")
-    assert (server.connections, gate.taken()) == (1, 1)
-
-
-def test_f6_no_answer_before_the_deadline(gate, serve, hurried):
-    def script(line: Line) -> None:
-        line.request()
-        line.wait()
-
-    with serve(script) as server:
-        answer = gate.call()
-
-    gate.failed(answer, 504, "answer_timeout", charged="unknown")
-    assert (server.connections, gate.taken()) == (1, 1)
-
-
-@pytest.mark.parametrize("end", ["close", "reset"])
-@pytest.mark.parametrize("chunked", [False, True])
-def test_f7_an_answer_shorter_than_announced(gate, serve, end, chunked):
-    def script(line: Line) -> None:
-        line.request()
-        if chunked:
-            line.send(
-                http(200, Content_Type=WEBP, Content_Length=None, Transfer_Encoding="chunked")
-            )
-            line.send(b"%x\r\n%b\r\n" % (100, CUTOUT[:100]))
-        else:
-            line.send(http(200, CUTOUT[:100], Content_Type=WEBP, Content_Length=len(CUTOUT)))
-        time.sleep(0.05)
-        if end == "reset":
-            line.reset()
-
-    with serve(script) as server:
-        answer = gate.call(PHOTO)
-
-    gate.failed(answer, 502, "short_answer", charged="unknown")
-    assert (server.connections, gate.taken()) == (1, 1)
-
-
-def test_f8_a_cut_that_http_cannot_see(gate, serve):
-    with serve(http(200, CUTOUT[:-40], Content_Type=WEBP, Content_Length=None)) as server:
-        answer = gate.call(PHOTO)
-
-    gate.failed(answer, 502, "cut_picture", charged="unknown")
-    assert (server.connections, gate.taken()) == (1, 1)
-
-
-@pytest.mark.parametrize("where", ["headers", "body"])
-def test_f9_an_answer_in_drips(gate, serve, hurried, where):
-    def script(line: Line) -> None:
-        line.request()
-        line.send(b"HTTP/1.1 200 OK\r\nContent-Type: image/webp\r\n")
-        if where == "body":
-            line.send(b"\r\n")
-        while not line.server.over.wait(0.02):
-            line.send(b"X")
-
-    with serve(script) as server:
-        answer = gate.call()
-
-    gate.failed(answer, 504, "deadline_passed", charged="unknown")
-    assert (server.connections, gate.taken()) == (1, 1)
-
-
-@pytest.mark.parametrize(
-    ("body", "label"),
-    [
-        pytest.param(b"<html>Welcome</html>", "text/html", id="html"),
-        pytest.param(b'{"result": "ok"}', "application/json", id="json"),
-        pytest.param(b"", WEBP, id="empty"),
-        pytest.param(b"not a picture", WEBP, id="text-as-picture"),
-        pytest.param(drawn("PNG"), "image/png", id="png-where-webp-was-asked"),
-        pytest.param(drawn("PNG"), WEBP, id="png-as-webp"),
-    ],
+@each(
+    *("F4-reset", "F4-not-read", "F5-reset", "F6-silence", "F7-closed", "F8-cut", "F9-body"),
+    *("F10-html", "F10-empty", "F10-png-as-webp", "F11-gzip", "F24-64-KB-header"),
 )
-def test_f10_a_success_that_is_not_the_picture(gate, serve, body, label):
-    with serve(http(200, body, Content_Type=label)) as server:
+def test_what_breaks_on_the_way_may_have_cost_a_credit(gate, serve, settings, fault):
+    if fault.is_slow:  # Enough for a picture to go up on any machine.
+        settings.REMBG_DEADLINE_SECONDS = 3
+
+    with serve(fault.script) as server:
+        answer = gate.call(LARGE if fault.is_large else PHOTO)
+
+    status = HTTP_STATUS.get(fault.code, 502)
+    gate.failed(answer, status, fault.code, charged="unknown")
+    assert (server.connections, gate.taken()) == (1, 1)
+
+
+def test_f10_the_beginning_of_a_strange_answer_is_kept_for_admins(gate, serve):
+    with serve(FAULTS["F10-html"].script):
         answer = gate.call()
 
     row = gate.failed(answer, 502, "wrong_answer", charged="unknown")
-    assert (server.connections, gate.taken()) == (1, 1)
-    if body.isascii():
-        assert row.body_head == body.decode()
-        assert not body or body not in answer.content
-
-
-@pytest.mark.parametrize("form", ["announced", "endless", "gzip"])
-def test_f11_an_answer_without_measure(gate, serve, form):
-    def script(line: Line) -> None:
-        line.request()
-        if form == "announced":
-            line.send(http(200, Content_Type=WEBP, Content_Length=500_000_000))
-        elif form == "gzip":
-            bomb = gzip.compress(bytes(101_000_000), 1)
-            line.send(http(200, bomb, Content_Type=WEBP, Content_Encoding="gzip"))
-        else:
-            line.send(http(200, Content_Type=WEBP, Content_Length=None))
-            for _ in range(500):
-                line.send(bytes(1_000_000))
-        line.wait()
-
-    with serve(script) as server:
-        answer = gate.call()
-
-    gate.failed(answer, 502, "answer_too_large", charged="unknown")
-    assert (server.connections, gate.taken()) == (1, 1)
+    assert row.body_head == "<html>Welcome</html>"
+    assert b"Welcome" not in answer.content
 
 
 @pytest.mark.parametrize(
@@ -543,13 +431,7 @@ def test_f20_an_unknown_limit_is_like_a_short_one(gate, serve, answer):
     ("header", "pause"),
     [
         pytest.param("7", range(7, 8), id="7"),
-        pytest.param("45s", range(45, 46), id="45s"),
-        pytest.param("-1", range(1, 2), id="negative"),
-        pytest.param("99999999999", range(3600, 3601), id="huge"),
         pytest.param("soon", PAUSE, id="soon"),
-        pytest.param("1.5", PAUSE, id="fraction"),
-        pytest.param("", PAUSE, id="empty"),
-        pytest.param(timedelta(seconds=-90), range(1, 2), id="past-date"),
         pytest.param(timedelta(seconds=1800), range(1500, 1801), id="date"),
         pytest.param(timedelta(days=9), range(3600, 3601), id="far-date"),
     ],
@@ -564,8 +446,9 @@ def test_f21_a_pause_is_a_number_of_seconds_within_an_hour(gate, serve, header, 
     assert gate.taken() == 0
 
 
-@pytest.mark.parametrize("status", [500, 502, 503, 504])
-@pytest.mark.parametrize("body", [b'{"error": "Boom"}', b"<html>Bad gateway</html>"])
+@pytest.mark.parametrize(
+    ("status", "body"), [(500, b'{"error": "Boom"}'), (503, b"<html>Bad gateway</html>")]
+)
 def test_f22_upstream_errors_are_not_tried_again(gate, serve, status, body):
     with serve(http(status, body, Retry_After=9)) as server:
         answer = gate.call()
@@ -575,7 +458,7 @@ def test_f22_upstream_errors_are_not_tried_again(gate, serve, status, body):
     assert (server.connections, gate.taken()) == (1, 1)
 
 
-@pytest.mark.parametrize("status", [301, 302, 307, 308])
+@pytest.mark.parametrize("status", [302, 308])
 def test_f23_a_redirect_is_not_followed(gate, serve, status):
     with hostile(always(http(200, CUTOUT, Content_Type=WEBP))) as trap:
         answer = http(status, b"Moved", Location=f"{trap.url}/rmbg")
@@ -585,22 +468,6 @@ def test_f23_a_redirect_is_not_followed(gate, serve, status):
     gate.failed(answer, 502, "redirected", charged="no")
     assert "Location" not in answer.headers
     assert (trap.connections, server.connections, gate.taken()) == (0, 1, 0)
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        pytest.param(b"HTTP/1.1 200 OK\r\n" + b"X-A: b\r\n" * 101 + b"\r\n", id="101-headers"),
-        pytest.param(b"HTTP/1.1 200 OK\r\nX: " + b"a" * 70_000 + b"\r\n\r\n", id="64-KB-header"),
-        pytest.param(b"SSH-2.0-OpenSSH_9.2\r\n" * 3, id="not-http"),
-    ],
-)
-def test_f24_an_answer_that_is_not_http(gate, serve, answer):
-    with serve(answer) as server:
-        answer = gate.call()
-
-    gate.failed(answer, 502, "not_http", charged="unknown")
-    assert (server.connections, gate.taken()) == (1, 1)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What comes up the wire (promises U, P): refused before it costs, or passed on clean."""
 
 import io
+import itertools
 import json
 import socket
 from datetime import timedelta
@@ -12,14 +13,13 @@ from PIL import Image
 from dashboard.removals.models import Removal, State
 from tests.gateway.conftest import ANSWER, PICTURE
 from tests.rembg import samples
-from tests.rembg.samples import GPS, animation, exif_of, header_png, saved
+from tests.rembg.refused import PICTURES
+from tests.rembg.samples import GPS, exif_of, saved
 from tests.removals.conftest import subject
 from tests.waiting import WAIT, wait_until
 
 MB = 1024 * 1024
 CUT = (400, "cut", "The upload was cut off. Please try again.")
-INVALID = "File does not appear to be a valid image (invalid file signature)"
-INCOMPLETE = "The image file is incomplete. Please upload it again."
 
 
 def said(answer):
@@ -71,51 +71,15 @@ def _the_books_agree(gateway, stage):
 
 # ── Pictures that are not sent ───────────────────────────────────────────────
 JPEG = saved("jpeg")
-REFUSED = {
-    "U4-one-byte": (b"\xff", "signature", INVALID),
-    "U4-jpeg-head": (b"\xff\xd8\xff", None, None),
-    "U4-png-signature": (b"\x89PNG\r\n\x1a\n", None, None),
-    "U4-webp-header": (b"RIFF\x00\x00\x00\x00WEBP", None, None),
-    "U8-svg": (b"<svg xmlns='http://www.w3.org/2000/svg'><script/></svg>", "signature", INVALID),
-    "U9-gif": (b"GIF89a" + bytes(40), "signature", INVALID),
-    "U9-tiff": (b"II*\x00" + bytes(40), "signature", INVALID),
-    "U9-pdf": (b"%PDF-1.7" + bytes(40), "signature", INVALID),
-    "U9-eps": (b"%!PS-Adobe-3.0 EPSF-3.0\n" + bytes(40), "signature", INVALID),
-    "U9-heic": (b"\x00\x00\x00\x18ftypheic" + bytes(40), "signature", INVALID),
-    "U12-wide": (
-        header_png(10001, 10000),
-        "too_wide",
-        "Image width (10001px) exceeds the maximum allowed width of 10000px.",
-    ),
-    "U12-tall": (
-        header_png(10000, 10001),
-        "too_tall",
-        "Image height (10001px) exceeds the maximum allowed height of 10000px.",
-    ),
-    "U13-enormous": (header_png(2**31 - 1, 1), "too_wide", None),
-    "U13-square": (header_png(65500, 65500), "too_wide", None),
-    "U13-nothing": (header_png(0, 0), None, None),
-    "U15-half": (JPEG[: len(JPEG) // 2], "truncated", INCOMPLETE),
-    "U15-last-bytes": (JPEG[:-2], "truncated", INCOMPLETE),
-    "U15-no-iend": (saved("png")[:-12], "truncated", INCOMPLETE),
-    "U15-riff": (saved("webp")[:-5], "truncated", INCOMPLETE),
-    "U20-webp": (
-        animation("webp"),
-        "animated",
-        "Animated images are not supported. Please upload a single picture.",
-    ),
-    "U20-apng": (animation("png"), "animated", None),
-}
 
 
-@pytest.mark.parametrize(("image", "code", "sentence"), REFUSED.values(), ids=REFUSED)
-def test_pictures_that_would_be_a_credit_lost(gateway, stage, secret, image, code, sentence):
-    answer = gateway.call(secret, image)
+@pytest.mark.parametrize(
+    "row", ["U4-png-signature", "U9-gif", "U12-wide", "U15-cut", "U20-animated", "U42-trailer"]
+)
+def test_pictures_that_would_be_a_credit_lost(gateway, stage, secret, row):
+    image, name, code, sentence = PICTURES[row]
 
-    status, its_code, its_sentence = said(answer)
-    assert status == 400
-    assert code in (None, its_code)
-    assert sentence in (None, its_sentence)
+    assert said(gateway.call(secret, image, name=name)) == (400, code, sentence)
     assert not stage.bodies
     assert not Removal.objects.exists()
 
@@ -322,18 +286,13 @@ def test_p12_fields_that_nobody_knows_are_dropped(gateway, stage, secret):
         assert text not in stage.bodies[0]
 
 
-P_ROWS = {
-    "P3-float": ({"w": "1.5"}, "'w' must be an integer, got: '1.5'"),
-    "P3-arabic": ({"w": "١٢"}, "'w' must be an integer, got: '١٢'"),
-    "P3-hex": ({"h": "0x10"}, "'h' must be an integer, got: '0x10'"),
-    "P3-long": ({"w": "9" * 5000}, "'w' must be an integer, got: '99999999999999999999'"),
-    "P4-nan": ({"angle": "nan"}, "'angle' must be between -360 and 360 degrees, got: nan"),
-    "P4-1e400": ({"angle": "1e400"}, "'angle' must be between -360 and 360 degrees, got: inf"),
-    "P9-mask": ({"mask": "maybe"}, "mask must be true or false."),
-}
-
-
-@pytest.mark.parametrize(("fields", "sentence"), P_ROWS.values(), ids=P_ROWS)
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        pytest.param({"w": "١٢"}, "'w' must be an integer, got: '١٢'", id="P3"),
+        pytest.param({"mask": "maybe"}, "mask must be true or false.", id="P9"),
+    ],
+)
 def test_fields_that_no_client_should_send(gateway, stage, secret, fields, sentence):
     answer = gateway.call(secret, **fields)
 
@@ -341,7 +300,7 @@ def test_fields_that_no_client_should_send(gateway, stage, secret, fields, sente
     assert not stage.bodies
 
 
-@pytest.mark.parametrize("form", ["PNG", "png", "Jpeg", "BMP", "webp"])
+@pytest.mark.parametrize("form", ["PNG", "Jpeg", "webp"])
 def test_p6_formats_in_any_case(gateway, stage, secret, form):
     answer = gateway.call(secret, format=form)
 
@@ -367,8 +326,14 @@ PREAMBLES = {
 }
 
 
-@pytest.mark.parametrize("form", PREAMBLES.values(), ids=PREAMBLES)
-@pytest.mark.parametrize("end", [END, b"--X--", b"--X--  \r\nan epilogue\r\n--X\r\n"])
+ENDS = [END, b"--X--", b"--X--  \r\nan epilogue\r\n--X\r\n"]
+
+
+@pytest.mark.parametrize(
+    ("form", "end"),
+    list(zip(PREAMBLES.values(), itertools.cycle(ENDS), strict=False)),
+    ids=PREAMBLES,
+)
 def test_u47_forms_that_the_standards_allow_are_read(gateway, stage, secret, form, end):
     answer = gateway.send(secret, form + part(b"w", b"50") + end)
 
@@ -456,14 +421,19 @@ def test_u47_what_is_refused_says_what_is_wrong(gateway, stage, secret, form, co
     assert not stage.bodies
 
 
-@pytest.mark.parametrize("end", ["", "/"])
 @pytest.mark.parametrize(
-    "path", ["api/remove", "api/rmbg", "v1/removebg", "v1.0/removebg", "rmbg/"]
+    ("method", "path"),
+    [
+        ("POST", "api/remove"),
+        ("POST", "api/rmbg/"),
+        ("GET", "v1/removebg"),
+        ("PUT", "v1.0/removebg/"),
+        ("POST", "rmbg/"),
+    ],
 )
-@pytest.mark.parametrize("method", ["POST", "GET", "PUT"])
-def test_addresses_tried_by_mistake_name_the_right_one(gateway, stage, secret, method, path, end):
+def test_addresses_tried_by_mistake_name_the_right_one(gateway, stage, secret, method, path):
     headers = {"x-api-key": secret}
-    url = f"{gateway.url}/{path}{end}"
+    url = f"{gateway.url}/{path}"
     files = {"file": PICTURE} if method == "POST" else None
 
     answer = requests.request(

@@ -10,6 +10,7 @@ import io
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import requests
@@ -24,7 +25,8 @@ from dashboard.rembg.parameters import Parameters
 from dashboard.teams.models import Membership, Role, Team
 from dashboard.usage.add_keys import add_key
 from dashboard.usage.polling.thinning import ALL_KEPT, thin
-from tests.conftest import WAIT, Sandbox, person
+from tests.conftest import WAIT, Sandbox, person, running_sandbox
+from tests.demo import rows, seeded
 from tests.overview.counted import AFTER, USAGE, Counted, Shown, World, utc, words
 
 pytestmark = pytest.mark.django_db
@@ -43,20 +45,25 @@ LATER = [
 
 
 @pytest.fixture(scope="module")
-def world(django_db_setup, django_db_blocker, sandbox_process) -> Iterator[Sandbox]:
-    """The sandbox as new, and a database that is as before in the end."""
-    url = sandbox_process.url
-    requests.post(f"{url}/sandbox/reset", json={"key": None}, timeout=WAIT)
-    upstream = override_settings(REMBG_API_URL=url, REMBG_SITE_URL=url)
-    with django_db_blocker.unblock(), upstream, transaction.atomic():
-        yield sandbox_process
-        transaction.set_rollback(True)
+def folder(tmp_path_factory) -> Path:
+    """What `make demo` left."""
+    return seeded(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
-def demo(world) -> World:
-    """The demo's own data, as `make demo` makes it, with all clocks stopped."""
-    call_command("seeddemo", stdout=io.StringIO())
+def world(django_db_setup, django_db_blocker, folder) -> Iterator[Sandbox]:
+    """The sandbox as the demo left it, and a database that is as before in the end."""
+    with running_sandbox(folder, model=folder / "none.onnx") as sandbox:
+        upstream = override_settings(REMBG_API_URL=sandbox.url, REMBG_SITE_URL=sandbox.url)
+        with django_db_blocker.unblock(), upstream, transaction.atomic():
+            yield sandbox
+            transaction.set_rollback(True)
+
+
+@pytest.fixture(scope="module")
+def demo(world, folder) -> World:
+    """The demo's own data, as `make demo` made it, with all clocks stopped."""
+    call_command("loaddata", str(rows(folder)), verbosity=0)
     secrets = {"Production": "sandbox-premium", "Studio": "sandbox-calendar"}
     made = World(Team.objects.get(slug=seeding.TEAM), world, secrets, timezone.now())
     made.read(at=made.at)
@@ -64,10 +71,13 @@ def demo(world) -> World:
 
 
 def moments() -> list[datetime]:
-    """Every nine days, and every five hours around the nights in which something turns."""
-    calm = [TURNS[0] - 9 * DAY + n * 9 * DAY for n in range(28)]
-    near = [turn + n * 5 * HOUR for turn in TURNS for n in range(-6, 7)]
-    return sorted(one for one in {*calm, *near} if one < SEEN)
+    """Every nine days."""
+    return [TURNS[0] - 9 * DAY + n * 9 * DAY for n in range(28)]
+
+
+def near_turns() -> list[datetime]:
+    """Every five hours around the nights in which something turns."""
+    return [turn + n * 5 * HOUR for turn in TURNS for n in range(-6, 7)]
 
 
 YEAR = {
@@ -79,7 +89,9 @@ YEAR = {
 }
 # So long after a renewal the webhook that comes a day late is not there yet, and then it is.
 AFTER_RENEWALS = [n * HOUR for n in (1, 9, 20, 25, 30)]
-BUSY = datetime(2026, 9, 8, 6, 7, tzinfo=UTC)  # Read each quarter of an hour for two days.
+BUSY = datetime(2026, 9, 8, 6, 7, tzinfo=UTC)  # Read each quarter of an hour for a day.
+# Read around the nights in which something turns; the others every nine days only.
+AT_TURNS = ("Switch", "Upgrade")
 
 
 def own_moments(made: World) -> Iterator[tuple[datetime, str]]:
@@ -87,7 +99,7 @@ def own_moments(made: World) -> Iterator[tuple[datetime, str]]:
     late = made.counted(made.team.accounts.get(label="Late"))
     for one in late:
         yield from ((utc(one.start) + after, "Late") for after in AFTER_RENEWALS)
-    yield from ((BUSY + n * HOUR / 4, "Stale") for n in range(2 * 24 * 4))
+    yield from ((BUSY + n * HOUR / 4, "Stale") for n in range(24 * 4))
 
 
 @pytest.fixture(scope="module")
@@ -103,9 +115,10 @@ def year(world) -> World:
     for label, secret in YEAR.items():
         add_key(team, label=label, secret=secret, account_label=label, by=owner, at=first)
     made.set_clocks(SEEN)
-    own = [one for one in own_moments(made) if first < one[0] < SEEN]
+    turning = [(moment, label) for moment in near_turns() for label in AT_TURNS]
+    own = [one for one in (*own_moments(made), *turning) if first < one[0] < SEEN]
     shared = [(moment, label) for moment in others for label in YEAR]
-    for moment, label in sorted([*own, *shared]):
+    for moment, label in sorted({*own, *shared}):
         made.poll_one(label, at=moment)
     made.read(at=SEEN)
     return made
@@ -145,11 +158,14 @@ def assert_history_closes(world: World, zone: str) -> None:
         }
 
 
-def assert_everything_says(world: World, *, newest: int = 99) -> None:
-    """Compare the rows, the page, the charts and the statements with RemBG's counters."""
+def assert_everything_says(world: World, *, newest: int = 99, each: int = 1) -> None:
+    """Compare rows, page, charts and statements with RemBG's counters.
+
+    Pages and statements are asked for every second of the newest cycles with `each=2`.
+    """
     for seen, counted in cycles(world):
         assert seen.rows() == Counter(counted)
-        for one in counted[:newest]:
+        for one in counted[:newest:each]:
             assert seen.said(one.key) == (one.app, one.api, one.used)
             assert seen.statement(one.key) == one.used
         of_newest = [one.used for one in counted if one.kind == counted[0].kind]
@@ -270,7 +286,7 @@ def test_removals_of_ours_and_of_others_and_a_correction_leave_every_sum_closed(
     assert_history_closes(moved, "UTC")
 
 
-@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize("zone", [zone for zone in ZONES if zone != "UTC"])
 def test_a_year_of_readings_across_changes_of_the_clock_adds_up(year, zone):
     assert assert_days_close(year, zone) > 5 * 10
 
@@ -295,7 +311,7 @@ def test_the_day_of_a_change_of_the_clock_is_among_those_that_add_up(year, zone,
 def test_a_year_that_fell_back_to_calendar_months_is_upstreams_in_every_place(year):
     assert {one.kind for one in year.counted(year.accounts[0])} == {"stripe", "calendar"}
 
-    assert_everything_says(year)
+    assert_everything_says(year, each=2)
 
 
 def test_d15_months_add_up_to_what_the_cycles_of_all_accounts_used(year):
@@ -316,11 +332,11 @@ def test_d16_what_was_counted_after_a_renewal_has_a_row_that_says_so(year):
     assert len(closed) > 6
 
 
-def test_d18_two_days_of_answers_of_which_some_are_stale_tell_of_no_correction(year):
+def test_d18_a_day_of_answers_of_which_some_are_stale_tell_of_no_correction(year):
     stale = year.team.accounts.get(label="Stale")
     seen = shown(year, stale)
 
-    assert stale.snapshots.filter(outcome="doubted").count() > 5
+    assert stale.snapshots.filter(outcome="doubted").count() > 2
     assert [seen.corrections(one.key) for one in year.counted(stale)] == [
         [] for _ in year.counted(stale)
     ]

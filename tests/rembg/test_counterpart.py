@@ -180,7 +180,7 @@ def test_k1_a_missing_key_is_an_error_before_any_request(key):
     assert server.connections == 0
 
 
-@pytest.mark.parametrize("row", [pytest.param(row, id=row) for row in ROWS])
+@pytest.mark.parametrize("row", ["format", "too_wide", "bad_key", "rate_monthly"])
 def test_upstream_refuses_in_the_documented_words(sandbox, scratch, row):
     with pytest.raises(errors.RembgError) as caught:
         rembg(api_key=f"sandbox-fault-{row}", input_image=PICTURE, api_url=sandbox.url)

@@ -186,13 +186,13 @@ def test_transparency_by_trns_stays_at_any_depth(colour, depth, transparency):
 
 # U45: bytes where none belong
 
-TAILS = [
-    pytest.param(b"\n", id="U45-newline"),
-    pytest.param(b"\0", id="U45-zero"),
-    pytest.param(XMP * 3 + CANARY, id="U45-xmp"),
-    pytest.param(random.Random(5).randbytes(200_000) + b"SEFT", id="U45-film"),
-    pytest.param(samples.saved("jpeg", size=(9, 9)), id="U45-preview"),
-]
+TAILS = {
+    "newline": b"\n",
+    "zero": b"\0",
+    "xmp": XMP * 3 + CANARY,
+    "film": random.Random(5).randbytes(200_000) + b"SEFT",
+    "preview": samples.saved("jpeg", size=(9, 9)),
+}
 PHONE = b"\0\0\x01\x0a\x0e\0\0\0Image_UTC_Data1500000000000SEFH\x6a\0\0\0\x18\0\0\0SEFT"
 WHOLE = {
     "jpeg": samples.saved("jpeg"),
@@ -219,25 +219,22 @@ SEQUENTIAL = [name for name in WHOLE if name.startswith("jpeg")]
 
 
 @pytest.mark.parametrize("name", WHOLE)
-@pytest.mark.parametrize("tail", TAILS)
-def test_what_follows_a_whole_picture_is_trimmed(name, tail):
+def test_u45_what_follows_a_whole_picture_is_trimmed(name):
     data = WHOLE[name]
 
-    after, result = stripped(data + tail)
-
-    assert after == data
+    for tail, content in TAILS.items():
+        after, _result = stripped(data + content)
+        assert after == data, tail
     assert_same_picture(data, after)
 
 
 @pytest.mark.parametrize("name", SEQUENTIAL)
-@pytest.mark.parametrize("tail", [*TAILS, pytest.param(PHONE, id="U45-phone")])
-def test_a_trailer_in_the_place_of_eoi_is_trimmed_and_eoi_put_back(name, tail):
+def test_u45_a_trailer_in_the_place_of_eoi_is_trimmed_and_eoi_put_back(name):
     data = WHOLE[name]
 
-    after, result = stripped(data[:-2] + tail)
-
-    assert after == data
-    assert complete(io.BytesIO(data[:-2] + tail))
+    for tail, content in {**TAILS, "phone": PHONE}.items():
+        assert stripped(data[:-2] + content)[0] == data, tail
+        assert complete(io.BytesIO(data[:-2] + content)), tail
 
 
 def test_u45_the_repaired_picture_is_also_what_the_gateway_sends():
@@ -249,16 +246,15 @@ def test_u45_the_repaired_picture_is_also_what_the_gateway_sends():
     assert (picture.width, picture.height) == (133, 97)
 
 
-@pytest.mark.parametrize("part", [0.1, 0.5, 0.8])
 @pytest.mark.parametrize("name", ["jpeg-420", "jpeg-422", "jpeg-restarts", "jpeg-restart-rows"])
 @pytest.mark.parametrize("tail", [PHONE, b"\n", PHONE + random.Random(3).randbytes(200_000)])
-def test_u15_a_trailer_does_not_make_a_cut_picture_whole(name, part, tail):
+def test_u15_a_trailer_does_not_make_a_cut_picture_whole(name, tail):
     data = WHOLE[name]
     scan = data.index(b"\xff\xda") + 14
 
-    refused = refusal(data[: scan + int((len(data) - scan) * part)] + tail)
-
-    assert type(refused) in (errors.Truncated, errors.Damaged)
+    for part in (0.1, 0.5, 0.8):
+        refused = refusal(data[: scan + int((len(data) - scan) * part)] + tail)
+        assert type(refused) in (errors.Truncated, errors.Damaged), part
 
 
 @pytest.mark.parametrize("name", [name for name in WHOLE if not name.startswith(("bmp", "png"))])
@@ -307,14 +303,14 @@ def test_u45_bytes_between_the_segments_of_a_jpeg_are_skipped(name, data):
     assert_same_picture(spoilt, after)
 
 
-@pytest.mark.parametrize("count", [1, 255, 256, 257, 70_000, 300_000])
 @pytest.mark.parametrize("filling", [b"\xff", b"\0", b"vendor padding 012"], ids=repr)
-def test_u45_filling_of_any_length_is_skipped(count, filling):
+def test_u45_filling_of_any_length_is_skipped(filling):
     data = WHOLE["jpeg"]
     at = segment_ends(data)[0]
 
-    assert stripped(data[:at] + filling * count + data[at:])[0] == data
-    assert stripped(data[:2] + b"\xff" * count + data[2:])[0] == data
+    for count in (1, 255, 256, 257, 70_000, 300_000):
+        assert stripped(data[:at] + filling * count + data[at:])[0] == data, count
+        assert stripped(data[:2] + b"\xff" * count + data[2:])[0] == data, count
 
 
 @pytest.mark.parametrize("filling", [b"\xff", b"\0", b"\xff\0", b"\x12"], ids=repr)

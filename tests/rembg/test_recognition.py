@@ -82,12 +82,11 @@ def test_a_row_of_the_table_is_its_leaf(code, status, text):
         assert error.details == (FieldProblem(FIELDS[code], text),)
 
 
-@pytest.mark.parametrize(("code", "status", "text"), TABLE, ids=[row[0] for row in TABLE])
-def test_our_own_refusal_was_never_sent(code, status, text):
-    (leaf,) = [leaf for leaf in errors.RembgError.family() if leaf.code == code]
+def test_our_own_refusal_was_never_sent():
+    for code, status, _text in TABLE:
+        (leaf,) = [leaf for leaf in errors.RembgError.family() if leaf.code == code]
 
-    assert leaf().sent == ("no" if leaf().charged == "no" else leaf().sent)
-    assert leaf(status=status).sent == "yes"
+        assert (leaf().sent, leaf(status=status).sent) == ("no", "yes"), code
 
 
 def test_every_leaf_has_its_own_code_and_answers_the_three_questions():
@@ -177,14 +176,14 @@ def test_f14_a_text_alone_is_put_to_its_field():
     ],
     ids=["empty", "nul", "garbled", "html", "deep", "long-number", "nan", "null", "1-MB", "half"],
 )
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 418, 429, 500, 302, 204, 103])
-def test_a_body_of_any_kind_is_recognised_by_its_status(status, body):
-    error = of(status, body)
+def test_a_body_of_any_kind_is_recognised_by_its_status(body):
+    for status in (400, 401, 403, 404, 413, 418, 429, 500, 302, 204, 103):
+        error = of(status, body)
 
-    assert error.status == status
-    assert 0 < len(error.message) <= 300
-    assert len(error.body_head) <= 200
-    assert error.message.isprintable()
+        assert error.status == status
+        assert 0 < len(error.message) <= 300, status
+        assert len(error.body_head) <= 200, status
+        assert error.message.isprintable(), status
 
 
 @given(st.integers(100, 599), st.binary(max_size=300) | st.text().map(str.encode))

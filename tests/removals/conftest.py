@@ -78,14 +78,6 @@ def desk_of(user: User) -> Desk:
     return Desk(browser)
 
 
-@pytest.fixture(scope="session")
-def sandbox_process(tmp_path_factory) -> Iterator[Sandbox]:
-    """The sandbox of these tests cuts without a model: quickly, and well on a plain ground."""
-    folder = tmp_path_factory.mktemp("quick")
-    with running_sandbox(folder, model=folder / "none.onnx") as sandbox:
-        yield sandbox
-
-
 @pytest.fixture
 def cutting_sandbox(tmp_path, settings) -> Iterator[Sandbox]:
     """A sandbox with its real model."""

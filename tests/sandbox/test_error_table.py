@@ -4,6 +4,7 @@ import struct
 
 import pytest
 
+from tests.rembg.refused import FIELDS
 from tests.rembg.test_recognition import TABLE as ROWS
 from tests.sandbox.box import DOT, Box, chunk
 
@@ -26,14 +27,7 @@ CAUSES = {
     "file_size": {"image": b"\0" * int(55.2 * 1024 * 1024)},
     "too_wide": {"image": png_head(12000, 15000)},
     "too_tall": {"image": png_head(100, 15000)},
-    "size_type": {"image": DOT, "w": "abc"},
-    "size_min": {"image": DOT, "w": "-5"},
-    "size_max": {"image": DOT, "w": "15000"},
-    "angle_type": {"image": DOT, "angle": "ninety"},
-    "angle_range": {"image": DOT, "angle": "500"},
-    "format": {"image": DOT, "format": "gif"},
-    "bg_color": {"image": DOT, "bg_color": "#12345"},
-    "mask_bg": {"image": DOT, "mask": "true", "bg_color": "red"},
+    **{row: {"image": DOT, **fields} for row, fields in FIELDS.items()},
     "two_credentials": {"image": DOT, "headers": {"Authorization": "Bearer x"}},
     "bad_key": {"image": DOT, "key": "nobody"},
 }

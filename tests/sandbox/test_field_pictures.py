@@ -1,5 +1,6 @@
 """Pictures as phones and editors leave them: what stands behind and between (U42, U45, U46)."""
 
+import itertools
 import random
 import struct
 
@@ -45,8 +46,15 @@ def first_segment(data: bytes) -> int:
     return 4 + int.from_bytes(data[4:6], "big")
 
 
-@pytest.mark.parametrize("trailer", TRAILERS)
-@pytest.mark.parametrize("kind", PICTURES)
+def paired(ones, others) -> list[tuple]:
+    """Pair each of the longer list with one of the other, which begins anew as often as needed."""
+    pairs = zip(itertools.cycle(ones), itertools.cycle(others), strict=False)
+    return list(itertools.islice(pairs, max(len(ones), len(others))))
+
+
+@pytest.mark.parametrize(
+    ("kind", "trailer"), [*paired(PICTURES, TRAILERS), ("jpeg", "another-jpeg")]
+)
 def test_u45_bytes_behind_the_end_are_dropped(box: Box, kind, trailer):
     assert box.picture(PICTURES[kind] + TRAILERS[trailer]).size == (320, 240)
 
@@ -69,25 +77,28 @@ def test_u42_behind_a_large_picture_there_may_be_as_much_again(box: Box):
     assert box.remove(image + bytes(1_200_000), format="png").status_code == 200
 
 
-@pytest.mark.parametrize(
-    "between",
-    [bytes(4), b"vendor padding 012", b"\xff", b"\xff" * 3000, b"\0\xff\xff\xff", b"\xff\0ab"],
-    ids=["zeros", "text", "fill-1", "fill-3000", "zero-and-fill", "stuffed"],
-)
-@pytest.mark.parametrize("kind", JPEGS)
+BETWEEN = {
+    "zeros": bytes(4),
+    "text": b"vendor padding 012",
+    "fill-1": b"\xff",
+    "fill-3000": b"\xff" * 3000,
+    "zero-and-fill": b"\0\xff\xff\xff",
+    "stuffed": b"\xff\0ab",
+}
+
+
+@pytest.mark.parametrize(("kind", "between"), paired(JPEGS, BETWEEN))
 def test_u45_bytes_between_segments_are_skipped(box: Box, kind, between):
     data = JPEGS[kind]
     cut = first_segment(data)
 
-    assert box.picture(data[:cut] + between + data[cut:]).size == (320, 240)
+    assert box.picture(data[:cut] + BETWEEN[between] + data[cut:]).size == (320, 240)
 
 
-@pytest.mark.parametrize(
-    "trailer",
-    [b"", SAMSUNG, b"\0\0\x30\x0a" + NOISE + b"SEFT", bytes(5000), b"\n"],
-    ids=["none", "samsung", "video", "zeros", "newline"],
-)
-@pytest.mark.parametrize("kind", JPEGS)
+INSTEAD = [b"", SAMSUNG, b"\0\0\x30\x0a" + NOISE + b"SEFT", bytes(5000), b"\n"]
+
+
+@pytest.mark.parametrize(("kind", "trailer"), paired(JPEGS, INSTEAD))
 def test_u45_a_complete_jpeg_needs_no_end_marker(box: Box, kind, trailer):
     whole = np.asarray(box.picture(JPEGS[kind])).astype(int)
 
@@ -96,13 +107,12 @@ def test_u45_a_complete_jpeg_needs_no_end_marker(box: Box, kind, trailer):
     assert np.abs(np.asarray(result).astype(int) - whole).max() <= 1
 
 
-@pytest.mark.parametrize("share", [0.6, 0.8, 0.9])
 @pytest.mark.parametrize(
     "trailer",
     [b"", b"\xff\xd9", SAMSUNG, b"\0\0\x30\x0a" + NOISE + b"SEFT"],
     ids=["none", "end-marker", "samsung", "video"],
 )
-@pytest.mark.parametrize("kind", JPEGS)
+@pytest.mark.parametrize(("kind", "share"), paired(JPEGS, [0.6, 0.8, 0.9]))
 def test_u15_a_cut_jpeg_is_an_error_whatever_stands_behind_it(
     box: Box, fresh, kind, trailer, share
 ):

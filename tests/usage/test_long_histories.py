@@ -17,7 +17,7 @@ from dashboard.usage.polling.thinning import thin
 from tests.conftest import add_key
 from tests.usage.conftest import START
 
-DAY, MONTH, EVERY = timedelta(days=1), timedelta(days=30), timedelta(hours=6)
+DAY, MONTH, EVERY = timedelta(days=1), timedelta(days=30), timedelta(hours=2)
 AT = START + 12 * DAY + timedelta(minutes=7)
 MONTHS = (4, 24)
 # Besides the session, the person, and the membership with its team.
