@@ -129,7 +129,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "dashboard.lib.sessions.bounded_sessions",
+    "dashboard.lib.middleware.bounded_sessions",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -147,11 +147,7 @@ TEMPLATES = [
         "OPTIONS": {
             "builtins": [
                 "template_partials.templatetags.partials",
-                "dashboard.lib.badges",
-                "dashboard.lib.credit_numbers",
-                "dashboard.lib.icons",
-                "dashboard.lib.markup",
-                "dashboard.lib.moments",
+                "dashboard.lib.template_tags",
             ],
             "context_processors": [
                 "django.template.context_processors.request",
@@ -215,7 +211,7 @@ if redis_url:
 else:
     CACHES = {
         "default": {
-            "BACKEND": "dashboard.lib.cache.LoudDatabaseCache",
+            "BACKEND": "dashboard.lib.database.LoudDatabaseCache",
             "LOCATION": "cache",
             # With Django's 300, many addresses that guess would push each other's counts out.
             "OPTIONS": {"MAX_ENTRIES": 100_000},

@@ -17,8 +17,8 @@ from dashboard.gateway import immediate, refusals
 from dashboard.gateway.answer_file import AnswerFile
 from dashboard.gateway.immediate import Caller, Order, SameOrder
 from dashboard.gateway.models import VirtualKey
-from dashboard.lib.form_reader import BLOCK, Form, Slice
-from dashboard.lib.pool import let_go
+from dashboard.lib.database import release_connection
+from dashboard.lib.form_reader import BLOCK, MultipartForm, Slice
 from dashboard.rembg import pictures
 from dashboard.rembg.answer import Removed
 from dashboard.rembg.parameters import Parameters
@@ -70,7 +70,7 @@ class Done:
 
 def remove(
     key: VirtualKey,
-    form: Form,
+    form: MultipartForm,
     *,
     idempotency_key: str,
     request_id: str,
@@ -183,7 +183,7 @@ def _ended(first: Removal) -> Removal:
     while not first.is_final:
         if time.monotonic() >= deadline:
             raise refusals.InProgress
-        let_go()
+        release_connection()
         time.sleep(LOOK_EVERY)
         first.refresh_from_db()
     return first

@@ -20,7 +20,7 @@ from django.db import DatabaseError, IntegrityError, transaction
 from dashboard.gateway import statements
 from dashboard.keys import limits
 from dashboard.keys.models import ApiKey
-from dashboard.lib.pool import let_go
+from dashboard.lib.database import release_connection
 from dashboard.rembg import errors, retry
 from dashboard.rembg.answer import Notice, Removed
 from dashboard.rembg.client import Client
@@ -203,7 +203,7 @@ def _exchange(
     clock: Clock,
     has_left: Callable[[], bool],
 ) -> Removed:
-    let_go()
+    release_connection()
     try:
         answer = _send(removal, order, key, client, image, target)
     except errors.RembgError as error:

@@ -16,9 +16,9 @@ from django.views.decorators.csrf import csrf_exempt
 from dashboard.gateway import answers, calls, openapi, refusals, usage
 from dashboard.gateway.authentication import authenticate
 from dashboard.gateway.concurrency import counted
-from dashboard.lib.bodies import HAS_LEFT
-from dashboard.lib.form_reader import Form, UnreadableForm
+from dashboard.lib.form_reader import MultipartForm, UnreadableForm
 from dashboard.lib.request_limits import MAX_BODY, METHODS, content_length
+from dashboard.lib.wsgi_adapter import HAS_LEFT
 from dashboard.rembg.errors import NoImage, RembgError
 from dashboard.removals import picture_form
 
@@ -95,7 +95,7 @@ def wrong_address(request: HttpRequest) -> HttpResponseBase:
     raise refusals.WrongAddress
 
 
-def _form(request: HttpRequest) -> AbstractContextManager[Form]:
+def _form(request: HttpRequest) -> AbstractContextManager[MultipartForm]:
     length = content_length(request)
     if length > MAX_BODY:
         raise refusals.BodyTooLarge

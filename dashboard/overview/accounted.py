@@ -6,8 +6,8 @@ from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from dashboard.lib.credit_numbers import since_in_full, since_in_short
 from dashboard.lib.explanation import Explanation, Operand
+from dashboard.lib.template_tags import since_in_full, since_in_short
 from dashboard.overview import ledgers
 from dashboard.overview.month_statements import MonthStatement, Part
 from dashboard.overview.statements import Statement

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from dashboard.keys.models import Account
-from dashboard.lib.credit_numbers import since_in_full
+from dashboard.lib.template_tags import since_in_full
 from dashboard.overview import ledgers
 from dashboard.overview.reconciling import Books
 from dashboard.overview.statements import Statement, price_of, prices_of, windows_of, written

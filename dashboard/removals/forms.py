@@ -11,7 +11,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from dashboard.keys.models import Account, ApiKey
-from dashboard.lib.form_reader import FilePart, Form
+from dashboard.lib.form_reader import FilePart, MultipartForm
 from dashboard.rembg import pictures
 from dashboard.rembg.errors import FieldProblem, RembgError
 from dashboard.rembg.parameters import PARSERS, Parameters
@@ -68,7 +68,9 @@ class RemovalForm(forms.Form):
     content: BinaryIO
     asked: Parameters
 
-    def __init__(self, *args: Any, team: Team, upload: Form | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, team: Team, upload: MultipartForm | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.team = team
         self.upload = upload
@@ -115,7 +117,7 @@ class RemovalForm(forms.Form):
 
     def _look(self) -> tuple[Picture, BinaryIO]:
         """Return what the picture is and what of it may leave; raise why it is refused."""
-        self.file = picture_of(self.upload or Form())
+        self.file = picture_of(self.upload or MultipartForm())
         content = cast(BinaryIO, self.file.content)
         return pictures.without_metadata(content, filename=self.file.filename)
 

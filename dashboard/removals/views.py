@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from dashboard.lib.form_reader import Form, UnreadableForm
+from dashboard.lib.form_reader import MultipartForm, UnreadableForm
 from dashboard.rembg.errors import FieldProblem
 from dashboard.rembg.parameters import PARSERS
 from dashboard.removals import actions, answers, budgets, picture_form, queueing, wording
@@ -83,7 +83,7 @@ def create(request: TeamRequest, team: Team) -> HttpResponse:
 
 
 @csrf_protect
-def _create(request: TeamRequest, team: Team, upload: Form) -> HttpResponse:
+def _create(request: TeamRequest, team: Team, upload: MultipartForm) -> HttpResponse:
     form = RemovalForm(request.POST, team=team, upload=upload)
     if not form.is_valid():
         code = form.problems[0].code if form.problems else "account"

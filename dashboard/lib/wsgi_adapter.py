@@ -1,4 +1,4 @@
-"""Read a request's body before a thread works on it, with a deadline, and serve a WSGI application.
+"""Serve a WSGI application from ASGI: each body is read to its end, with a deadline, beforehand.
 
 The event loop writes the body to a temporary file, so that a slow one costs no thread; a thread
 then runs the application, which sees a file with a length, chunked or not.
@@ -36,7 +36,7 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 
-class Pace(NamedTuple):
+class BodyPace(NamedTuple):
     """How slowly a body may come: seconds without a byte, and bytes a second after a grace."""
 
     silence: float
@@ -44,11 +44,11 @@ class Pace(NamedTuple):
     slowest: int
 
 
-WANTED = Pace(silence=10.0, grace=30.0, slowest=16 * 1024)
-UNWANTED = Pace(silence=1.0, grace=5.0, slowest=1024 * 1024)
+WANTED = BodyPace(silence=10.0, grace=30.0, slowest=16 * 1024)
+UNWANTED = BodyPace(silence=1.0, grace=5.0, slowest=1024 * 1024)
 
 
-class Server:
+class WsgiAdapter:
     """An ASGI application that runs a WSGI one in threads, each request with its whole body.
 
     Where `reads` says no, the application answers from the headers; it must not need the body.
@@ -149,7 +149,7 @@ class _Body:
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
-    async def read(self, write: Callable[[bytes], object], pace: Pace) -> int:
+    async def read(self, write: Callable[[bytes], object], pace: BodyPace) -> int:
         """Pass on the blocks, at most 64 MB and one; return their bytes. Raises TimeoutError."""
         clock = asyncio.get_running_loop().time
         began = seen = clock()

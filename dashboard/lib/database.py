@@ -1,4 +1,4 @@
-"""The cache of the small shape: a table of the database."""
+"""The database beside its rows: connections given back early, and a cache that is one table."""
 
 from __future__ import annotations
 
@@ -7,6 +7,16 @@ from typing import Any
 from django.core.cache.backends.base import DEFAULT_TIMEOUT
 from django.core.cache.backends.db import DatabaseCache
 from django.db import OperationalError, connection
+
+
+def release_connection() -> None:
+    """Give this thread's connection back to the pool, for a long wait is ahead; not within atomic.
+
+    PostgreSQL has fewer connections than we have threads. SQLite has no pool, and closing
+    its last connection would cost a checkpoint.
+    """
+    if connection.vendor == "postgresql" and not connection.in_atomic_block:
+        connection.close()
 
 
 class LoudDatabaseCache(DatabaseCache):
