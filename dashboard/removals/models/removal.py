@@ -17,7 +17,7 @@ from dashboard.rembg import filenames
 from dashboard.rembg.errors import RembgError
 from dashboard.rembg.parameters import Parameters
 from dashboard.rembg.pictures import Picture
-from dashboard.rembg.pictures.formats import FORMATS, Kind
+from dashboard.rembg.pictures.inspection import FORMATS, Kind
 from dashboard.removals.models.budget import Budget, Spending, hold
 from dashboard.removals.models.queries import RemovalQuerySet
 from dashboard.removals.models.states import FINAL, RUNNING, Charged, Phase, Source, State

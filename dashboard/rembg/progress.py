@@ -1,4 +1,4 @@
-"""How far a transfer is, in the fields that rembg.js reports (contract 3)."""
+"""Progress of a transfer, in the fields that rembg.js reports (contract 3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The one thing that EXIF is needed for: which way up a picture is shown (EXIF 2.3, 4.6.4)."""
+"""What of a picture's metadata is kept: which way up it is shown, and its colour profile.
+
+EXIF 2.3, 4.6.4, and ICC.1:2022, 7.2.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,10 @@ UPRIGHT = 1
 TAG = 0x0112
 INTEGERS = {3: 2, 4: 4}  # SHORT and LONG, with the bytes of each
 MAX_ENTRIES = 1024
-MAX_BYTES = 64 * 1024
+MAX_EXIF = 64 * 1024
+MAX_PROFILE = 4 << 20
+PROFILE_HEAD = 128  # bytes that every profile begins with
+PROFILE_SIGNATURE = (36, b"acsp")
 
 
 def orientation(data: bytes) -> int:
@@ -42,3 +48,15 @@ def minimal(orientation: int) -> bytes:
     """Return a TIFF block of 26 bytes that says the orientation and nothing else."""
     header = b"MM\0*" + struct.pack(">I", 8)
     return header + struct.pack(">HHHIHHI", 1, TAG, 3, 1, orientation, 0, 0)
+
+
+def is_profile(header: bytes, size: int) -> bool:
+    """Tell whether data of so many bytes that begin like this are a profile of at most 4 MB.
+
+    What is not one is of no use to a decoder, and a place to hide something in.
+    """
+    place, signature = PROFILE_SIGNATURE
+    return (
+        PROFILE_HEAD <= int.from_bytes(header[:4], "big") <= size <= MAX_PROFILE
+        and header[place : place + len(signature)] == signature
+    )
