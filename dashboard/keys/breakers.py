@@ -37,7 +37,7 @@ class OpenBreaker(models.Model):
         return Opening(self.next_at.timestamp(), self.step, self.step_at.timestamp(), self.version)
 
 
-class Rows:
+class BreakerRows:
     """Openings as rows, read once a second at most by each process. Thread-safe.
 
     A database that does not answer opens and closes nothing: the call itself finds out. Whoever
@@ -103,4 +103,4 @@ def _swap(name: str, before: Opening | None, after: Opening | None) -> bool:
     return True
 
 
-SITE = Breakers(Rows())
+SITE = Breakers(BreakerRows())

@@ -1,11 +1,24 @@
-"""Whether an encryption key is the right one, told without keeping the key (K15, K16, K19)."""
+"""The encryption keys of this installation, and whether they are the right ones (K15, K16, K19)."""
 
 from __future__ import annotations
 
+import functools
+
+from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
 from dashboard.lib.sealing import DoesNotOpen, KeyRing, Sealed, SealError
+
+
+def ring() -> KeyRing:
+    """Return the key ring that the settings name."""
+    return _parsed(tuple(settings.ENCRYPTION_KEYS))
+
+
+@functools.lru_cache(maxsize=4)
+def _parsed(entries: tuple[str, ...]) -> KeyRing:
+    return KeyRing.parse(entries)
 
 
 class KeyCheckQuerySet(models.QuerySet["KeyCheck"]):
