@@ -13,7 +13,7 @@ from dashboard.gateway.calls import Done
 from dashboard.gateway.refusals import MethodNotAllowed
 from dashboard.rembg import errors, wording
 from dashboard.rembg.errors import RembgError
-from dashboard.removals.budgets import Use, tightest
+from dashboard.removals.budgets import BudgetUse, tightest
 from dashboard.removals.errors import OverBudget
 from dashboard.removals.models import Removal
 
@@ -88,7 +88,7 @@ def _error(
     return answer
 
 
-def _tell_budgets(answer: HttpResponseBase, uses: list[Use]) -> None:
+def _tell_budgets(answer: HttpResponseBase, uses: list[BudgetUse]) -> None:
     least = tightest(uses)
     if least is not None:
         answer["X-Budget-Remaining"] = str(least.remaining)

@@ -24,7 +24,7 @@ from dashboard.rembg.answer import Removed
 from dashboard.rembg.parameters import Parameters
 from dashboard.rembg.pictures import Picture
 from dashboard.removals import files
-from dashboard.removals.budgets import Use
+from dashboard.removals.budgets import BudgetUse
 from dashboard.removals.models import Charged, Removal, State
 from dashboard.removals.picture_form import picture_of
 from dashboard.removals.queueing import Wish
@@ -43,7 +43,7 @@ class Done:
     removal: Removal
     file: BinaryIO | None = None
     answer: Removed | None = None
-    uses: list[Use] = field(default_factory=list)
+    uses: list[BudgetUse] = field(default_factory=list)
 
     @property
     def is_replay(self) -> bool:

@@ -26,10 +26,10 @@ from dashboard.rembg.answer import Notice, Removed
 from dashboard.rembg.client import Client
 from dashboard.rembg.pictures import Picture
 from dashboard.removals import budgets, files, sending, thumbnails
-from dashboard.removals.budgets import Use
-from dashboard.removals.choosing import NoneUsable, Payer, choose_for
+from dashboard.removals.budgets import BudgetUse
 from dashboard.removals.errors import KeysRefused, NoKey, NoSpace, OverBudget
 from dashboard.removals.models import Charged, Phase, Removal, Source, State
+from dashboard.removals.payers import NoneUsable, Payer, choose_for
 from dashboard.removals.queueing import Wish, picture_fields, wish_fields
 from dashboard.teams.models import Team, User
 
@@ -82,7 +82,7 @@ class Answered:
 
     removal: Removal
     answer: Removed
-    uses: list[Use] = field(default_factory=list)
+    uses: list[BudgetUse] = field(default_factory=list)
 
 
 class SameOrder(Exception):
@@ -138,7 +138,7 @@ def _begin(
     image: BinaryIO,
     *,
     at: datetime,
-) -> tuple[Removal, list[Use]]:
+) -> tuple[Removal, list[BudgetUse]]:
     """Reserve, and write down that bytes are about to leave, in one transaction (promises 3.1)."""
     removal = _new(caller, order, key, at=at)
     if order.picture_until:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from dashboard.gateway.models import VirtualKey
 from dashboard.removals import budgets
-from dashboard.removals.budgets import Use
+from dashboard.removals.budgets import BudgetUse
 from dashboard.teams.models import Role
 
 
@@ -40,7 +40,7 @@ class VirtualKeyStanding:
 
     key: VirtualKey
     state: VirtualKeyState
-    use: Use
+    use: BudgetUse
     at: datetime
 
     @property

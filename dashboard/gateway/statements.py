@@ -19,7 +19,7 @@ from django.db.models import DateTimeField, Field, Model, QuerySet, UUIDField
 
 from dashboard.gateway.models import VirtualKey
 from dashboard.keys.models import READ_SOON, Account, ApiKey, note_degraded
-from dashboard.removals import budgets, choosing
+from dashboard.removals import budgets, payers
 from dashboard.removals.models import Budget, Removal, Spending
 from dashboard.removals.models.removal import PAID_FROM
 from dashboard.teams.models import Membership, Team, User
@@ -241,7 +241,7 @@ KEYS_OF_MEMBERS = Question(
     digest=str,
     at=datetime,
 )
-KEYS_OF_ACCOUNTS = Question(ApiKey, choosing.keys_of, related={"account": Account}, team=int)
+KEYS_OF_ACCOUNTS = Question(ApiKey, payers.keys_of, related={"account": Account}, team=int)
 BUDGETS = Question(
     Budget,
     budgets.binding_query,

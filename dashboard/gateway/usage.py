@@ -15,8 +15,8 @@ from dashboard.keys.models import Account
 from dashboard.rembg import errors
 from dashboard.rembg.errors import FieldProblem
 from dashboard.removals import budgets
-from dashboard.removals.choosing import Payer, best_account
 from dashboard.removals.errors import NoKey
+from dashboard.removals.payers import Payer, best_account
 from dashboard.usage.models import CalendarMonth, Cycle, Kind, Snapshot
 from dashboard.usage.since import since, since_newest
 

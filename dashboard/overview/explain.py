@@ -16,10 +16,10 @@ from dashboard.gateway.models import VirtualKey
 from dashboard.gateway.standing import standing as key_standing
 from dashboard.lib.explanation import Explanation
 from dashboard.overview import accounted
+from dashboard.overview import budget_explanations as of_removals
 from dashboard.overview.month_pages import find as find_month
 from dashboard.overview.month_statements import TeamCycles
 from dashboard.overview.statement_pages import find
-from dashboard.removals import explaining as of_removals
 from dashboard.teams.access import TeamRequest, team_view
 from dashboard.teams.models import Team
 from dashboard.usage.compare_page import ComparePage

@@ -15,7 +15,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from dashboard.keys.models import Account
 from dashboard.overview.plain import plain
-from dashboard.removals.budgets import Use
+from dashboard.removals.budgets import BudgetUse
 from dashboard.removals.models import Budget, Spending
 from dashboard.removals.periods import first_accounts, running_cycle
 from dashboard.usage.standing import Standing, everywhere, total
@@ -106,7 +106,7 @@ def budget_figures(*, at: datetime) -> Iterator[Metric]:
     yield limit
 
 
-def running_uses(*, at: datetime) -> list[Use]:
+def running_uses(*, at: datetime) -> list[BudgetUse]:
     """Return what is taken of every team's budgets whose running cycle has a row (1 query)."""
     first = first_accounts(OuterRef("budget__team"))
     rows = Spending.objects.covering(at).select_related("budget__account", "budget__team")
@@ -119,7 +119,7 @@ def running_uses(*, at: datetime) -> list[Use]:
         spare = Account(cycle_start_at=row.first_start_at, cycle_end_at=row.first_end_at)
         period = running_cycle(row.budget.account or spare, at=at)
         if (row.start_at, row.end_at) == (period.start_at, period.end_at):
-            uses.append(Use(row.budget, period, row.taken))
+            uses.append(BudgetUse(row.budget, period, row.taken))
     return uses
 
 

@@ -8,8 +8,7 @@ from datetime import datetime, timedelta
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from dashboard.removals.models import State
-from dashboard.removals.rows import Row
+from dashboard.removals.models import RemovalRow, State
 from dashboard.teams.models import Team
 from dashboard.usage import phrases
 from dashboard.usage.standing import Standing, Total
@@ -18,15 +17,15 @@ RECENT = 6
 UNKNOWN_DAYS = 30
 
 
-def recent_removals(team: Team, *, at: datetime) -> tuple[list[Row], int]:
+def recent_removals(team: Team, *, at: datetime) -> tuple[list[RemovalRow], int]:
     """Return the newest removals, and how many of 30 days have an outcome that nobody knows.
 
     Those that a person ran again are decided (2 queries).
     """
-    newest = team.removals.newest_first().values_list(*Row._fields)[:RECENT]
+    newest = team.removals.newest_first().values_list(*RemovalRow._fields)[:RECENT]
     since = at - timedelta(days=UNKNOWN_DAYS)
     unknown = team.removals.filter(state=State.UNKNOWN, queued_at__gte=since, runs_again=None)
-    return [Row(*row) for row in newest], unknown.count()
+    return [RemovalRow(*row) for row in newest], unknown.count()
 
 
 def answer(sums: Total, standings: Sequence[Standing]) -> str:

@@ -25,7 +25,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     if not allowed(request):
         return HttpResponseForbidden("forbidden\n", content_type="text/plain")
     registry = CollectorRegistry()
-    registry.register(Rows(at=timezone.now()))
+    registry.register(MetricRows(at=timezone.now()))
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
@@ -38,7 +38,7 @@ def allowed(request: HttpRequest) -> bool:
     return request.META.get("REMOTE_ADDR") in ("127.0.0.1", "::1") and not forwarded
 
 
-class Rows(Collector):
+class MetricRows(Collector):
     """The figures that the rows tell at a moment."""
 
     def __init__(self, *, at: datetime) -> None:

@@ -21,9 +21,9 @@ from dashboard.rembg.client import Client
 from dashboard.rembg.client import TransferPhase as ClientPhase
 from dashboard.rembg.progress import Progress
 from dashboard.removals import failpoints, files, thumbnails
-from dashboard.removals.choosing import NoneUsable, choose
 from dashboard.removals.errors import KeysRefused, NoSpace, PictureGone
 from dashboard.removals.models import Phase, Removal
+from dashboard.removals.payers import NoneUsable, choose
 
 log = logging.getLogger(__name__)
 

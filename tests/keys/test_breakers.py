@@ -3,7 +3,7 @@
 import pytest
 from django.db import connection
 
-from dashboard.keys.breakers import OpenBreaker, BreakerRows
+from dashboard.keys.breakers import BreakerRows, OpenBreaker
 from dashboard.rembg import errors
 from dashboard.rembg.breaker import LEAST, PAUSE, Breakers
 

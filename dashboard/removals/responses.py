@@ -1,4 +1,4 @@
-"""What the addresses of removals answer: JSON for the page's own script, pages for people."""
+"""Responses of the pages of removals: JSON for the page's own script, pages for people."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from dashboard.removals import budgets
-from dashboard.removals.budget_forms import LimitsForm, TagBudgetForm
+from dashboard.removals.forms import LimitsForm, TagBudgetForm
 from dashboard.removals.models import Budget, Subject
 from dashboard.teams.access import TeamRequest, team_view
 from dashboard.teams.audit import record_for

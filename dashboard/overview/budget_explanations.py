@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from dashboard.lib.explanation import Explanation, Operand
-from dashboard.removals.budgets import FIELDS, Use, uses
+from dashboard.removals.budgets import FIELDS, BudgetUse, uses
 from dashboard.removals.models import Budget, Charged, Removal, Subject
 from dashboard.teams.models import Membership
 
@@ -22,7 +22,7 @@ def budget(membership: Membership, pk: UUID, *, at: datetime) -> Explanation:
     return use_of(found, uses([found], at=at)[0], slug=membership.team.slug)
 
 
-def use_of(found: Budget, use: Use, *, slug: str) -> Explanation:
+def use_of(found: Budget, use: BudgetUse, *, slug: str) -> Explanation:
     """Explain the use of a budget."""
     certain, open_ = _counted(use)
     url = reverse("removals:index", args=[slug])
@@ -42,7 +42,7 @@ def use_of(found: Budget, use: Use, *, slug: str) -> Explanation:
     )
 
 
-def _counted(use: Use) -> tuple[int, int]:
+def _counted(use: BudgetUse) -> tuple[int, int]:
     """Return how many removals certainly cost a credit, and how many others are counted."""
     mine = Q(**{FIELDS[Subject(use.budget.kind)]: use.budget.subject}, team=use.budget.team_id)
     period = use.period
