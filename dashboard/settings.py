@@ -123,7 +123,7 @@ MIDDLEWARE = [
     "dashboard.lib.middleware.private_answers",
     "dashboard.lib.request_limits.refusals",
     # What stands below is for pages.
-    "dashboard.gateway.middleware.answer_wire",
+    "dashboard.gateway.wire.answer_wire",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -77,7 +77,7 @@ def remove(
     clock: Clock,
     has_left: Callable[[], bool],
 ) -> Done:
-    """Do what a call asks for. Raises an error of `rembg` or `removals`, or Refusal.
+    """Do what a call asks for. Raises an error of `rembg` or `removals`, or GatewayRefusal.
 
     The same Idempotency-Key of a virtual key within 24 hours is the same call (R18): it is
     answered again and never charged again. What certainly cost nothing is not remembered.
@@ -178,7 +178,7 @@ def _replayed(first: Removal, order: Order, *, at: datetime) -> Done | None:
 
 
 def _ended(first: Removal) -> Removal:
-    """Wait a little for the call that is under way; raise Refusal when that is not enough."""
+    """Wait a little for the call that is under way; raise InProgress when that is not enough."""
     deadline = time.monotonic() + settings.IDEMPOTENCY_WAIT_SECONDS
     while not first.is_final:
         if time.monotonic() >= deadline:

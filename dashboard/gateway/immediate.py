@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from django.db import DatabaseError, IntegrityError, transaction
 
-from dashboard.gateway import statements
+from dashboard.gateway import queries
 from dashboard.keys import limits
 from dashboard.keys.models import ApiKey
 from dashboard.lib.database import release_connection
@@ -121,7 +121,7 @@ def _choose(caller: Caller, order: Order, *, at: datetime) -> tuple[ApiKey, Clie
     account = order.wish.account.pk if order.wish.account else None
     payer = Payer(caller.team.pk, account, falls_over=order.falls_over)
     try:
-        return choose_for(payer, at=at, of=statements.usable_keys)
+        return choose_for(payer, at=at, of=queries.usable_keys)
     except NoneUsable as none:
         error = none.error
         if order.wish.account and order.wish.account.archived_at and not order.falls_over:
@@ -147,8 +147,8 @@ def _begin(
             files.keep(image, removal.picture)
     try:
         with transaction.atomic():
-            uses = budgets.reserve(removal, by=statements)
-            statements.insert(removal)
+            uses = budgets.reserve(removal, by=queries)
+            queries.insert(removal)
     except (IntegrityError, OverBudget):
         # The same order came at the same time: it took the nonce, and perhaps the last credit.
         files.delete(removal.picture)
@@ -224,7 +224,7 @@ def _exchange(
             kept_until=until if kept else None,
             more=notices,
             at=clock(),
-            finish=statements.finish,
+            finish=queries.finish,
         )
         if key.refusals:
             key.note_accepted(at=clock())

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from dashboard.gateway.models import VirtualKey
-from dashboard.gateway.standing import standing as key_standing
+from dashboard.gateway.status import standing as key_standing
 from dashboard.lib.explanation import Explanation
 from dashboard.overview import accounted
 from dashboard.overview import budget_explanations as of_removals

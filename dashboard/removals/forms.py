@@ -131,7 +131,7 @@ class RemovalForm(forms.Form):
             self.add_error(name, forms.ValidationError(detail.message))
 
 
-class FilterForm(forms.Form):
+class RemovalFilterForm(forms.Form):
     """Which removals a list shows; a value that is not known shows all."""
 
     whose = forms.ChoiceField(

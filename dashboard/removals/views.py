@@ -27,7 +27,7 @@ from dashboard.rembg.parameters import PARSERS
 from dashboard.removals import actions, budgets, picture_form, queueing, responses, wording
 from dashboard.removals.budgets import BudgetUse
 from dashboard.removals.errors import Busy, NoKey, NoSpace, OverBudget
-from dashboard.removals.forms import FilterForm, RemovalForm, accounts_with_keys
+from dashboard.removals.forms import RemovalFilterForm, RemovalForm, accounts_with_keys
 from dashboard.removals.models import Budget, Phase, Removal
 from dashboard.removals.queueing import Wish
 from dashboard.teams.access import TeamRequest, team_view
@@ -179,7 +179,7 @@ def _page(request: TeamRequest, team: Team, form: RemovalForm) -> HttpResponse:
 
 def _recent(request: TeamRequest, team: Team) -> dict[str, Any]:
     """Return what the list shows."""
-    filters = FilterForm(request.GET, team=team)
+    filters = RemovalFilterForm(request.GET, team=team)
     filters.is_valid()
     chosen = filters.cleaned_data
     removals = team.removals.chosen(

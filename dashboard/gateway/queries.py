@@ -1,8 +1,8 @@
-"""What a call of the gateway asks of the database, its SQL written once (eight statements a call).
+"""Prepared queries of a call of the gateway: their SQL is written once (eight statements a call).
 
 For so short a question Django takes several times as long to write the SQL as the database to
 answer it, and at the gateway that halves what passes (docs/decisions.md). Only the gateway uses
-this; each statement is compared with what the ORM does in tests/gateway/test_statements.py.
+this; each statement is compared with what the ORM does in tests/gateway/test_queries.py.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from dashboard.removals.models import Budget, Removal, Spending
 from dashboard.removals.models.removal import PAID_FROM
 from dashboard.teams.models import Membership, Team, User
 
-Row = TypeVar("Row", bound=Model)
+AnyModel = TypeVar("AnyModel", bound=Model)
 # No question has one of these for another reason, so that each is known again in its SQL.
 EXAMPLES: dict[type, Callable[[int], Any]] = {
     int: lambda number: 31_071 + number,
@@ -55,7 +55,7 @@ CONVERTED: dict[str, dict[str, Callable[[Any], Any]]] = {
 
 
 @dataclass(frozen=True)
-class Part:
+class SelectedModel:
     """The columns of one model in a row: where they stand, and on which attribute it is set."""
 
     model: type[Model]
@@ -65,7 +65,7 @@ class Part:
     pk: int
 
     @classmethod
-    def of(cls, path: str, model: type[Model], *, start: int) -> Part:
+    def of(cls, path: str, model: type[Model], *, start: int) -> SelectedModel:
         """Lay out all columns of a model from this number on."""
         names = [field.attname for field in _columns(model)]
         pk = start + names.index(model._meta.pk.attname)
@@ -76,7 +76,7 @@ class Part:
         return [f"{self.path}__{name}" if self.path else name for name in self.names]
 
 
-class Question(Generic[Row]):
+class PreparedQuery(Generic[AnyModel]):
     """A query for a model's rows, with those of `related`, that is asked with other values.
 
     `build` returns it for named parameters of these kinds; its SQL must not depend on them.
@@ -84,8 +84,8 @@ class Question(Generic[Row]):
 
     def __init__(
         self,
-        model: type[Row],
-        build: Callable[..., QuerySet[Row, Any]],
+        model: type[AnyModel],
+        build: Callable[..., QuerySet[AnyModel, Any]],
         *,
         related: dict[str, type[Model]] | None = None,
         more: Sequence[str] = (),
@@ -95,17 +95,17 @@ class Question(Generic[Row]):
         self._examples = {
             name: EXAMPLES[kind](number) for number, (name, kind) in enumerate(kinds.items())
         }
-        self._parts: list[Part] = []
+        self._parts: list[SelectedModel] = []
         start = 0
         models: dict[str, type[Model]] = {"": model, **(related or {})}
         for path, each in models.items():
-            self._parts.append(Part.of(path, each, start=start))
+            self._parts.append(SelectedModel.of(path, each, start=start))
             start = self._parts[-1].columns.stop
         self._more = {name: start + number for number, name in enumerate(more)}
         self._texts: dict[str, tuple[str, list[tuple[str, Any]]]] = {}
         self._converters: dict[str, list[tuple[int, Callable[[Any], Any]]]] = {}
 
-    def rows(self, **values: Any) -> list[Row]:
+    def rows(self, **values: Any) -> list[AnyModel]:
         """Return what the database has (1 query)."""
         sql, parameters = self._texts.get(connection.vendor) or self._text()
         given = {name: _adapted(value) for name, value in values.items()}
@@ -113,7 +113,7 @@ class Question(Generic[Row]):
             cursor.execute(sql, [given[name] if name else value for name, value in parameters])
             return [self._made(list(row)) for row in cursor.fetchall()]
 
-    def query(self, **values: Any) -> QuerySet[Row, Any]:
+    def query(self, **values: Any) -> QuerySet[AnyModel, Any]:
         """Return the query as the ORM asks it."""
         return self._build(**values)
 
@@ -134,7 +134,7 @@ class Question(Generic[Row]):
         self._texts[connection.vendor] = sql, places
         return sql, places
 
-    def _made(self, row: list[Any]) -> Row:
+    def _made(self, row: list[Any]) -> AnyModel:
         for number, convert in self._converters[connection.vendor]:
             if row[number] is not None:
                 row[number] = convert(row[number])
@@ -234,15 +234,15 @@ def _adapted(value: Any) -> Any:
     return field.get_db_prep_value(value, connection) if field else value
 
 
-KEYS_OF_MEMBERS = Question(
+KEYS_OF_MEMBERS = PreparedQuery(
     VirtualKey,
     lambda digest, at: VirtualKey.objects.opened_by(digest, at=at)[:1],
     related={"team": Team, "membership": Membership, "membership__user": User},
     digest=str,
     at=datetime,
 )
-KEYS_OF_ACCOUNTS = Question(ApiKey, payers.keys_of, related={"account": Account}, team=int)
-BUDGETS = Question(
+KEYS_OF_ACCOUNTS = PreparedQuery(ApiKey, payers.keys_of, related={"account": Account}, team=int)
+BUDGETS = PreparedQuery(
     Budget,
     budgets.binding_query,
     more=("cycle_start_at", "cycle_end_at"),
@@ -251,7 +251,7 @@ BUDGETS = Question(
     key=str,
     tag=str,
 )
-SPENDINGS = Question(
+SPENDINGS = PreparedQuery(
     Spending,
     lambda budget, at: Spending.objects.filter(budget=budget).covering(at),
     budget=UUID,

@@ -1,4 +1,4 @@
-"""Where a virtual key stands: whether it opens the gateway, and what it has used."""
+"""Status of a virtual key: whether it opens the gateway, and what it has used."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ CONFLICT = "Use either periodStartUnix, or year and month, not both."
 
 
 @dataclass(frozen=True)
-class Question:
+class UsageQuery:
     """What is asked (contract 2); None is "now". A list of cycles ignores all the rest."""
 
     lists_cycles: bool = False
@@ -36,7 +36,7 @@ class Question:
     period_start: int | None = None
 
     @classmethod
-    def parse(cls, query: QueryDict) -> Question:
+    def parse(cls, query: QueryDict) -> UsageQuery:
         """Read a query; raise InvalidFields naming each parameter that is wrong."""
         if _is_set(query.get("listBillingCycles", "")):
             return cls(lists_cycles=True)
@@ -61,7 +61,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Said:
+class UsageResponse:
     """The document, when upstream said what is in it, and the credits charged through us since."""
 
     document: dict[str, Any]
@@ -69,17 +69,18 @@ class Said:
     since: int
 
 
-def answer(key: VirtualKey, query: QueryDict, *, at: datetime) -> Said:
-    """Say what was used of the account that a key draws on. Raises InvalidFields, NoKey or Refusal.
+def usage_response(key: VirtualKey, query: QueryDict, *, at: datetime) -> UsageResponse:
+    """Say what was used of the account that a key draws on.
 
     `virtualKey` is ours: what this key may spend in its cycle, in credits, and has. So is
     `sinceReading`: the credits charged through us that are in none of the other numbers (D21).
+    Raises InvalidFields, NoKey or GatewayRefusal.
     """
-    question = Question.parse(query)
+    asked = UsageQuery.parse(query)
     account = key.account or best_account(Payer(key.team_id))
     if account is None:
         raise NoKey(retry_after=60)
-    if question.lists_cycles:
+    if asked.lists_cycles:
         if not account.snapshots.lists().exists():
             raise refusals.NotReadYet
         return _listed(account)
@@ -91,41 +92,41 @@ def answer(key: VirtualKey, query: QueryDict, *, at: datetime) -> Said:
         "membership": good.membership or None,
         "credits": good.included_credits,
         "prepaidCredits": good.prepaid_credits,
-        **_counters(account, question, good, at=at),
+        **_counters(account, asked, good, at=at),
         "virtualKey": _of_key(key, at=at),
         "sinceReading": {"credits": newer, "asOfUnix": _unix(good.asked_at)},
     }
-    return Said(document, good.asked_at, newer)
+    return UsageResponse(document, good.asked_at, newer)
 
 
-def _listed(account: Account) -> Said:
+def _listed(account: Account) -> UsageResponse:
     """List the cycles, as they were last read."""
     cycles = list(account.cycles.oldest_first().reverse())
     as_of = max((cycle.asked_at for cycle in cycles), default=None)
     newest = since_newest([account]).get(account.pk)
     document = {"billingCycles": [_counted(cycle) for cycle in cycles]}
-    return Said(document, as_of, newest.credits if newest else 0)
+    return UsageResponse(document, as_of, newest.credits if newest else 0)
 
 
 def _counters(
-    account: Account, question: Question, good: Snapshot, *, at: datetime
+    account: Account, asked: UsageQuery, good: Snapshot, *, at: datetime
 ) -> dict[str, Any]:
     """Return the top-level counters, and the billing cycle where it was asked for."""
-    if question.period_start is not None:
-        start = datetime.fromtimestamp(question.period_start, UTC)
+    if asked.period_start is not None:
+        start = datetime.fromtimestamp(asked.period_start, UTC)
         cycle = account.cycles.filter(start_at=start).order_by("-asked_at", "pk").first()
         block = _window(cycle, start, good)
         top = {"app_usage": block["appUsage"], "api_usage": block["apiUsage"]}
     else:
         block = _running(good)
-        top = _month(account, question, at=at)
-    return {**top, "billingCycle": block} if question.expand else top
+        top = _month(account, asked, at=at)
+    return {**top, "billingCycle": block} if asked.expand else top
 
 
-def _month(account: Account, question: Question, *, at: datetime) -> dict[str, int | None]:
+def _month(account: Account, asked: UsageQuery, *, at: datetime) -> dict[str, int | None]:
     """Return a calendar month's counters; they are not the cycle's (contract 2)."""
     now = at.astimezone(UTC)
-    year, month = question.year or now.year, question.month or now.month
+    year, month = asked.year or now.year, asked.month or now.month
     row = CalendarMonth.objects.filter(account=account, year=year, month=month).first()
     return {
         "app_usage": row.app_usage if row else None,

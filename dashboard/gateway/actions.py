@@ -1,6 +1,6 @@
-"""What is done to virtual keys, by page, JSON API and command alike, and written down.
+"""Actions on virtual keys, for page, JSON API and command alike, each in the audit trail.
 
-Refused (`field` is the one of the form it is about, `status` the HTTP answer)
+ActionRefused (`field` is the one of the form it is about, `status` the HTTP answer)
 ├── LabelTaken        the member has a key with this label (400)
 ├── TakesAdmin        a member may not loosen this (403)
 ├── MemberGone        the member has left, or only watches now (409)
@@ -19,18 +19,18 @@ from django.db import models, transaction
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from dashboard.gateway import issuing, terms
+from dashboard.gateway import issuing
 from dashboard.gateway.issuing import Terms
 from dashboard.gateway.models import VirtualKey
-from dashboard.gateway.standing import VirtualKeyState, state_of
+from dashboard.gateway.status import VirtualKeyState, state_of
 from dashboard.lib import tokens
 from dashboard.lib.redaction import remember
 from dashboard.teams.audit import record
 from dashboard.teams.models import Membership, Role, User
 
 
-class Refused(Exception):
-    """A deed that is not done, and why not."""
+class ActionRefused(Exception):
+    """An action that is not done, and why not."""
 
     field, status = "", 409
     sentence: str | Promise = ""
@@ -39,14 +39,14 @@ class Refused(Exception):
         return str(self.sentence)
 
 
-class LabelTaken(Refused):
+class LabelTaken(ActionRefused):
     """The member has a key with this label: sent again, the page makes no second key (K12)."""
 
     field, status = "label", 400
     sentence = _("This member has a virtual key with this label already.")
 
 
-class TakesAdmin(Refused):
+class TakesAdmin(ActionRefused):
     """A member may not loosen this."""
 
     status = 403
@@ -60,20 +60,20 @@ class TakesAdmin(Refused):
         self.field, self.sentence = field, self.sentences[field]
 
 
-class MemberGone(Refused):
+class MemberGone(ActionRefused):
     """The member has left the team, or only watches now."""
 
     field = "member"
     sentence = _("This person cannot have virtual keys: they are not a member of the team now.")
 
 
-class RotatedMeanwhile(Refused):
+class RotatedMeanwhile(ActionRefused):
     """The secret is not the one that was to be replaced."""
 
     sentence = _("This key was rotated in the meantime. Rotate it once more if the secret is lost.")
 
 
-class KeyOver(Refused):
+class KeyOver(ActionRefused):
     """The key was revoked, or has no member any more."""
 
     sentence = _("This key is over and cannot be changed. Issue a new one.")
@@ -102,7 +102,7 @@ def issue(
         _keep_label_unique(locked, wanted.label, at=at)
         key, secret = issuing.issue(locked, wanted, at=at)
         remember(secret)
-        given = {name: value for name, value in terms.described(wanted).items() if value}
+        given = {name: value for name, value in issuing.described(wanted).items() if value}
         _write(actor, key, "issued", at=at, member=key.member, **given)
     return key, secret
 
@@ -114,12 +114,12 @@ def change(actor: Actor, key: VirtualKey, wanted: Terms, *, at: datetime) -> Vir
     """
     with transaction.atomic():
         now = _current(key, at=at)
-        before = terms.of(now)
-        if not actor.is_admin and (field := terms.takes_admin(before, wanted)):
+        before = issuing.terms_of(now)
+        if not actor.is_admin and (field := issuing.takes_admin(before, wanted)):
             raise TakesAdmin(field)
         if wanted.label != before.label and now.membership:
             _keep_label_unique(_lock(now.membership), wanted.label, at=at)
-        changes = terms.differences(before, wanted)
+        changes = issuing.differences(before, wanted)
         if changes:
             _save(now, wanted)
             _write(actor, now, "changed", at=at, **changes)
@@ -162,10 +162,10 @@ def rotate(actor: Actor, key: VirtualKey, *, hint: str, overlap: timedelta, at: 
 
 
 def _do(
-    actor: Actor, key: VirtualKey, action: str, deed: Callable[[], bool], *, at: datetime
+    actor: Actor, key: VirtualKey, action: str, act: Callable[[], bool], *, at: datetime
 ) -> bool:
     with transaction.atomic():
-        done = deed()
+        done = act()
         if done:
             _write(actor, key, action, at=at)
     return done

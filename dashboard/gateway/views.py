@@ -18,11 +18,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from dashboard.gateway import auditing, deeds
-from dashboard.gateway.deeds import Actor
-from dashboard.gateway.forms import BackForm, ChangeForm, FilterForm, IssueForm, RotateForm
+from dashboard.gateway import actions, key_review
+from dashboard.gateway.actions import Actor
+from dashboard.gateway.forms import BackForm, ChangeForm, IssueForm, KeyFilterForm, RotateForm
 from dashboard.gateway.models import VirtualKey
-from dashboard.gateway.standing import standing, standings
+from dashboard.gateway.status import standing, standings
 from dashboard.removals.models import Removal
 from dashboard.teams.access import TeamRequest, team_view
 from dashboard.teams.audit import address_of
@@ -37,7 +37,7 @@ Deed = Callable[..., bool]
 def keys(request: TeamRequest, team: Team) -> HttpResponse:
     """List one's own keys, for an admin those of everybody or of one member."""
     at, mine = timezone.now(), request.membership
-    filters = FilterForm(request.GET, team=team) if mine.may(Role.ADMIN) else None
+    filters = KeyFilterForm(request.GET, team=team) if mine.may(Role.ADMIN) else None
     found = VirtualKey.objects.seen_by(mine)
     chosen = filters.cleaned_data["member"] if filters and filters.is_valid() else None
     if chosen:
@@ -51,7 +51,7 @@ def keys(request: TeamRequest, team: Team) -> HttpResponse:
         "page": page,
         "rows": standings(page.object_list, at=at),
         "over": standings(over.newest_first()[:OVER], at=at),
-        "worries": auditing.count(team, at=at) if filters else 0,
+        "worries": key_review.count(team, at=at) if filters else 0,
     }
     return render(request, "gateway/keys.html", context)
 
@@ -64,8 +64,8 @@ def issue(request: TeamRequest, team: Team) -> HttpResponse:
     form = IssueForm(request.POST or None, by=request.membership, at=at, initial=request.GET.dict())
     if request.method == "POST" and form.is_valid():
         try:
-            key, secret = deeds.issue(_actor(request), form.holder, form.terms, at=at)
-        except deeds.Refused as refused:
+            key, secret = actions.issue(_actor(request), form.holder, form.terms, at=at)
+        except actions.ActionRefused as refused:
             _tell(form, refused)
         else:
             return _secret(request, key, secret, at=at)
@@ -92,8 +92,8 @@ def change(request: TeamRequest, team: Team, pk: UUID) -> HttpResponse:
     form = ChangeForm(request.POST or None, key=found, may_raise=actor.is_admin, at=at)
     if request.method == "POST" and form.is_valid():
         try:
-            deeds.change(actor, found, form.terms, at=at)
-        except deeds.Refused as refused:
+            actions.change(actor, found, form.terms, at=at)
+        except actions.ActionRefused as refused:
             _tell(form, refused)
         else:
             messages.success(request, _("Key saved."))
@@ -114,8 +114,8 @@ def rotate(request: TeamRequest, team: Team, pk: UUID) -> HttpResponse:
         overlap = timedelta(hours=form.cleaned_data["overlap"])
         hint = form.cleaned_data["hint"]
         try:
-            secret = deeds.rotate(_actor(request), found, hint=hint, overlap=overlap, at=at)
-        except deeds.Refused as refused:
+            secret = actions.rotate(_actor(request), found, hint=hint, overlap=overlap, at=at)
+        except actions.ActionRefused as refused:
             _tell(form, refused)
         else:
             return _secret(request, found, secret, at=at)
@@ -127,21 +127,21 @@ def rotate(request: TeamRequest, team: Team, pk: UUID) -> HttpResponse:
 @team_view(role=Role.MEMBER)
 def pause(request: TeamRequest, team: Team, pk: UUID) -> HttpResponse:
     """Let a key open nothing until it is resumed."""
-    return _do(request, pk, deeds.pause, gettext_lazy("Key paused. Its calls are refused."))
+    return _do(request, pk, actions.pause, gettext_lazy("Key paused. Its calls are refused."))
 
 
 @require_POST
 @team_view(role=Role.MEMBER)
 def resume(request: TeamRequest, team: Team, pk: UUID) -> HttpResponse:
     """Let a paused key open again."""
-    return _do(request, pk, deeds.resume, gettext_lazy("Key resumed."))
+    return _do(request, pk, actions.resume, gettext_lazy("Key resumed."))
 
 
 @require_POST
 @team_view(role=Role.MEMBER)
 def revoke(request: TeamRequest, team: Team, pk: UUID) -> HttpResponse:
     """End a key for good."""
-    return _do(request, pk, deeds.revoke, gettext_lazy("Key revoked. It opens nothing any more."))
+    return _do(request, pk, actions.revoke, gettext_lazy("Key revoked. It opens nothing any more."))
 
 
 @require_safe
@@ -149,7 +149,7 @@ def revoke(request: TeamRequest, team: Team, pk: UUID) -> HttpResponse:
 def review(request: TeamRequest, team: Team) -> HttpResponse:
     """List the keys that somebody should look at, and why."""
     at = timezone.now()
-    context = {"findings": auditing.review(team, at=at), "count": auditing.count(team, at=at)}
+    context = {"findings": key_review.review(team, at=at), "count": key_review.count(team, at=at)}
     return render(request, "gateway/review.html", context)
 
 
@@ -161,7 +161,7 @@ def _actor(request: TeamRequest) -> Actor:
     return Actor.of(request.membership, address_of(request))
 
 
-def _tell(form: Any, refused: deeds.Refused) -> None:
+def _tell(form: Any, refused: actions.ActionRefused) -> None:
     form.add_error(refused.field if refused.field in form.fields else None, str(refused))
 
 
@@ -181,7 +181,7 @@ def _do(request: TeamRequest, pk: UUID, deed: Deed, said: str | Promise) -> Http
 
 
 def _over(request: TeamRequest, found: VirtualKey) -> HttpResponse:
-    messages.warning(request, str(deeds.KeyOver()))
+    messages.warning(request, str(actions.KeyOver()))
     return redirect("gateway:key", request.team.slug, found.pk)
 
 

@@ -10,7 +10,7 @@ from django.db import connection
 from django.forms.models import model_to_dict
 from django.test.utils import CaptureQueriesContext
 
-from dashboard.gateway import statements
+from dashboard.gateway import queries
 from dashboard.keys.models import Account
 from dashboard.rembg.parameters import Parameters
 from dashboard.removals import budgets
@@ -63,11 +63,11 @@ def compare(question, **values):
 def test_a_virtual_key_is_found_with_its_team_and_member(world):
     virtual = world["virtual"]
 
-    (found,) = compare(statements.KEYS_OF_MEMBERS, digest=virtual.digest, at=NOON)
+    (found,) = compare(queries.KEYS_OF_MEMBERS, digest=virtual.digest, at=NOON)
 
     assert found["id"] == virtual.pk
     with CaptureQueriesContext(connection) as asked:
-        key = statements.virtual_key(virtual.digest, at=NOON)
+        key = queries.virtual_key(virtual.digest, at=NOON)
         assert (key.team.slug, key.membership.user.email) == ("acme", "mel@example.com")
         assert key.membership.team is key.team
     assert len(asked) == 1
@@ -76,7 +76,7 @@ def test_a_virtual_key_is_found_with_its_team_and_member(world):
 def test_t6_a_key_whose_member_has_left_is_found_without_one(world, mine):
     mine.delete()
 
-    (found,) = compare(statements.KEYS_OF_MEMBERS, digest=world["virtual"].digest, at=NOON)
+    (found,) = compare(queries.KEYS_OF_MEMBERS, digest=world["virtual"].digest, at=NOON)
 
     assert found["membership_id"] is None
 
@@ -85,19 +85,19 @@ def test_an_old_secret_is_found_until_its_overlap_ends(world):
     old = world["virtual"].digest
     world["virtual"].rotate(at=NOON, overlap=DAY)
 
-    assert len(compare(statements.KEYS_OF_MEMBERS, digest=old, at=NOON)) == 1
-    assert compare(statements.KEYS_OF_MEMBERS, digest=old, at=NOON + DAY) == []
-    assert statements.virtual_key("of nobody", at=NOON) is None
+    assert len(compare(queries.KEYS_OF_MEMBERS, digest=old, at=NOON)) == 1
+    assert compare(queries.KEYS_OF_MEMBERS, digest=old, at=NOON + DAY) == []
+    assert queries.virtual_key("of nobody", at=NOON) is None
 
 
 def test_the_keys_of_a_team_come_with_their_accounts(world, acme, evil):
-    found = compare(statements.KEYS_OF_ACCOUNTS, team=acme.pk)
+    found = compare(queries.KEYS_OF_ACCOUNTS, team=acme.pk)
 
     assert len(found) == 2
     assert {one["rest_reason"] for one in found} == {"", "rate_daily"}
-    assert compare(statements.KEYS_OF_ACCOUNTS, team=evil.pk) == []
+    assert compare(queries.KEYS_OF_ACCOUNTS, team=evil.pk) == []
     with CaptureQueriesContext(connection) as asked:
-        assert {key.account.label for key in statements.usable_keys(acme.pk)} == {"Main", "Rests"}
+        assert {key.account.label for key in queries.usable_keys(acme.pk)} == {"Main", "Rests"}
     assert len(asked) == 1
 
 
@@ -110,7 +110,7 @@ def test_the_budgets_that_bind_come_with_the_cycles_they_follow(
     )
     whose = {"user": str(mel.pk), "key": str(world["virtual"].pk), "tag": tag}
 
-    found = compare(statements.BUDGETS, team=acme.pk, **whose)
+    found = compare(queries.BUDGETS, team=acme.pk, **whose)
 
     assert len(found) == count
     assert {one["cycle_start_at"] for one in found} == {NOON - DAY}
@@ -119,16 +119,16 @@ def test_the_budgets_that_bind_come_with_the_cycles_they_follow(
 def test_spendings_are_those_whose_cycle_a_moment_lies_in(world):
     budget = Budget.objects.get(subject="spring")
 
-    assert len(compare(statements.SPENDINGS, budget=budget.pk, at=NOON)) == 2
-    assert len(compare(statements.SPENDINGS, budget=budget.pk, at=NOON - 2 * DAY)) == 1
-    assert compare(statements.SPENDINGS, budget=budget.pk, at=NOON + 99 * DAY) == []
+    assert len(compare(queries.SPENDINGS, budget=budget.pk, at=NOON)) == 2
+    assert len(compare(queries.SPENDINGS, budget=budget.pk, at=NOON - 2 * DAY)) == 1
+    assert compare(queries.SPENDINGS, budget=budget.pk, at=NOON + 99 * DAY) == []
 
 
 def test_r7_a_credit_is_taken_below_the_limit_and_not_at_it(world):
     row = Spending.objects.filter(budget__subject="spring").first()
 
     for below in (None, row.taken + 5, row.taken + 1, 0):
-        by_orm, by_us = (twice(row, below, how) for how in (budgets.ORM.take, statements.take))
+        by_orm, by_us = (twice(row, below, how) for how in (budgets.ORM.take, queries.take))
         assert by_orm == by_us
 
 
@@ -175,7 +175,7 @@ def row_of(removal):
 def test_a_row_is_written_as_the_orm_writes_it(world, account, key):
     ours, orms = new(account, key), new(account, key)
 
-    statements.insert(ours)
+    queries.insert(ours)
     orms.save(force_insert=True)
 
     assert row_of(ours) == row_of(orms)
@@ -201,7 +201,7 @@ def test_a_result_is_written_as_the_orm_writes_it(
     world, account, key, state, due, failed_polls, degraded
 ):
     outcomes = []
-    for how in (statements.finish, Removal.finish):
+    for how in (queries.finish, Removal.finish):
         Account.objects.filter(pk=account.pk).update(
             next_poll_at=NOON + due, failed_polls=failed_polls, removed_credits=5, degraded_at=None
         )
@@ -223,12 +223,12 @@ def test_a_worker_without_its_lease_is_not_heard(world, account, key):
     removal.save()
     Removal.objects.filter(pk=removal.pk).update(attempt=uuid.uuid4())
 
-    assert not statements.finish(removal, at=NOON, degraded=False, **RESULT)
+    assert not queries.finish(removal, at=NOON, degraded=False, **RESULT)
     assert Removal.objects.get(pk=removal.pk).state == State.SENDING
 
 
 def test_a_parameter_that_the_sql_does_not_hold_is_told_at_once(db):
-    odd = statements.Question(
+    odd = queries.PreparedQuery(
         Account, lambda team, at: Account.objects.filter(team=team), team=int, at=type(NOON)
     )
 

@@ -1,4 +1,4 @@
-"""What the gateway answers: RemBG's shape, and what only we can say beside it."""
+"""Responses of the gateway: RemBG's shape, and what only we can say beside it."""
 
 from __future__ import annotations
 
