@@ -2,22 +2,126 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from datetime import datetime
-from functools import reduce
-from operator import or_
-from typing import Any
-from uuid import UUID
+from collections import (defaultdict)
+from collections.abc import (Iterable, Sequence)
+from datetime import (datetime)
+from functools import (reduce)
+from operator import (or_)
+from typing import (Any)
+from uuid import (UUID)
+from django.db.models import (Count, Max, Q, Value)
+from dashboard.keys.models import (Account)
+from dashboard.removals.models import (Charged, Removal)
+from dashboard.removals.models.queries import (RemovalQuerySet)
+from dashboard.usage.since import (SinceNewest, since_newest)
+from dashboard.usage.windows import (Stretch, Window)
 
-from django.db.models import Count, Max, Q, Value
+import uuid
+from collections import (defaultdict)
+from collections.abc import (Callable, Iterable)
+from dataclasses import (dataclass)
+from datetime import (datetime)
+from functools import (cached_property)
 
-from dashboard.keys.models import Account
-from dashboard.overview.reconciling import Books, Share
-from dashboard.removals.models import Charged, Removal
-from dashboard.removals.models.queries import RemovalQuerySet
-from dashboard.usage.since import SinceNewest, since_newest
-from dashboard.usage.windows import Stretch, Window
+@dataclass(frozen=True)
+class ChargedShare:
+    """Removals of one member, virtual key and tag: credits charged, and how many nobody knows."""
+
+    user: int | None
+    member: str
+    virtual_key: uuid.UUID | None
+    virtual_key_label: str
+    tag: str
+    charged: int
+    unknown: int
+    newest_at: datetime
+
+
+@dataclass(frozen=True)
+class BookLine:
+    """A line of the books: whose, in credits; `unknown` removals stand apart and are not added."""
+
+    name: str
+    credits: int
+    unknown: int = 0
+    # Whose it is in every cycle: the person, virtual key or tag. A name may change or be shared.
+    key: object = None
+
+
+@dataclass(frozen=True)
+class Books:
+    """One cycle of one account; counters are upstream's, in credits, None where unknown."""
+
+    app_usage: int | None
+    api_usage: int | None
+    shares: tuple[ChargedShare, ...] = ()
+
+    @property
+    def upstream(self) -> int | None:
+        """Return RemBG's total of the cycle; None when either counter is unknown."""
+        if self.app_usage is None or self.api_usage is None:
+            return None
+        return self.app_usage + self.api_usage
+
+    @cached_property
+    def through(self) -> int:
+        """Return the credits charged for removals through us."""
+        return sum(share.charged for share in self.shares)
+
+    @cached_property
+    def unknown(self) -> int:
+        """Return how many removals may have cost a credit; each may be part of the API's rest."""
+        return sum(share.unknown for share in self.shares)
+
+    @property
+    def outside_app(self) -> int | None:
+        """Return the credits used in RemBG's app: none of it goes through us."""
+        return self.app_usage
+
+    @property
+    def outside_api(self) -> int | None:
+        """Return the credits of API use by others, at least 0."""
+        return None if self.api_usage is None else max(0, self.api_usage - self.through)
+
+    @property
+    def only_here(self) -> int | None:
+        """Return the credits that we count and RemBG's API counter does not."""
+        return None if self.api_usage is None else max(0, self.through - self.api_usage)
+
+    @cached_property
+    def members(self) -> list[BookLine]:
+        """The credits by member, the largest first; together they are `through`."""
+        return _lines(self.shares, lambda one: one.user or one.member, lambda one: one.member)
+
+    @cached_property
+    def virtual_keys(self) -> list[BookLine]:
+        """The credits by virtual key; what came by the upload form has no name."""
+        return _lines(self.shares, lambda one: one.virtual_key, lambda one: one.virtual_key_label)
+
+    @cached_property
+    def tags(self) -> list[BookLine]:
+        """The credits by tag; what has none has no name."""
+        return _lines(self.shares, lambda one: one.tag, lambda one: one.tag)
+
+
+def _lines(
+    shares: Iterable[ChargedShare], key: Callable[[ChargedShare], object], name: Callable[[ChargedShare], str]
+) -> list[BookLine]:
+    """Add up by key; the newest removal tells the name, which a person may have changed."""
+    grouped: defaultdict[object, list[ChargedShare]] = defaultdict(list)
+    for share in shares:
+        grouped[key(share)].append(share)
+    lines = [
+        BookLine(
+            name(max(group, key=lambda one: (one.newest_at, name(one)))),
+            sum(one.charged for one in group),
+            sum(one.unknown for one in group),
+            whose,
+        )
+        for whose, group in grouped.items()
+    ]
+    return sorted(lines, key=lambda line: (-line.credits, -line.unknown, line.name))
+
 
 GROUPS = ("user", "member", "virtual_key", "virtual_key_label", "tag")
 # SQLite takes at most 500 parts of a union.
@@ -54,7 +158,7 @@ def stretches(window: Window) -> list[Stretch]:
     return [(start, min(end, until)) for start, end in parts if start < until]
 
 
-def books(account: Account, window: Window) -> Books:
+def books_of(account: Account, window: Window) -> Books:
     """Return the books of one cycle, of removals sent until RemBG was last asked (2 queries)."""
     [found] = all_books([(booked_accounts(account), window)])
     return found
@@ -62,7 +166,7 @@ def books(account: Account, window: Window) -> Books:
 
 def all_books(cycles: Sequence[tuple[Sequence[UUID], Window]]) -> list[Books]:
     """Return the books of cycles, each of its booked accounts (1 query for each 100)."""
-    shares: defaultdict[int, list[Share]] = defaultdict(list)
+    shares: defaultdict[int, list[ChargedShare]] = defaultdict(list)
     for first in range(0, len(cycles), MOST_TOGETHER):
         some = list(enumerate(cycles))[first : first + MOST_TOGETHER]
         one, *others = [_grouped(index, booked, window) for index, (booked, window) in some]
@@ -88,8 +192,8 @@ def _grouped(index: int, booked: Sequence[UUID], window: Window) -> RemovalQuery
     )
 
 
-def _share(row: dict[str, Any]) -> Share:
-    return Share(
+def _share(row: dict[str, Any]) -> ChargedShare:
+    return ChargedShare(
         row["user"],
         person_name(row["member"]),
         row["virtual_key"],
@@ -174,7 +278,7 @@ def sums(account: Account, windows: Sequence[Window]) -> list[Books]:
             window.app_usage,
             window.api_usage,
             (
-                Share(
+                ChargedShare(
                     None,
                     "",
                     None,
