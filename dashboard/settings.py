@@ -134,7 +134,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "dashboard.overview.failures.wrong_method",
+    "dashboard.overview.error_pages.wrong_method",
     "dashboard.lib.busy.busy_database",
     "dashboard.lib.request_limits.body_cap",
 ]
@@ -293,7 +293,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_AGE = 12 * 3600
 CSRF_TRUSTED_ORIGINS = [SITE_URL] if HTTPS else []
-CSRF_FAILURE_VIEW = "dashboard.overview.failures.csrf"
+CSRF_FAILURE_VIEW = "dashboard.overview.error_pages.csrf"
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [ROOT / "static"]

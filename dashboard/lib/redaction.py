@@ -5,13 +5,13 @@ The work grows with the text, not with the number of secrets: a poller opens tho
 """
 
 from __future__ import annotations
+
 import base64
 import binascii
 import json
 import threading
-from collections import (OrderedDict)
-from urllib.parse import (quote)
-
+from collections import OrderedDict
+from urllib.parse import quote
 
 MASK = "[secret]"
 KEPT = 20_000  # values; the oldest are forgotten, so that memory stays bounded
@@ -81,5 +81,5 @@ def _shapes(secret: str) -> set[str]:
 
 
 def public_label(label: str, otherwise: str) -> str:
-    """Return a label that a person wrote, or something else where it looks like an address."""
+    """Return a label that may leave the house, or something else where it looks like an address."""
     return otherwise if "@" in label else redact(label)

@@ -10,8 +10,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from dashboard.overview.cards import AccountCard, is_low
 from dashboard.overview.models import Worker
+from dashboard.overview.summary import AccountCard, is_low
 from dashboard.removals.budgets import BudgetUse
 from dashboard.teams.models import Membership, Role, Team
 from dashboard.usage import forecast_text, phrases, states

@@ -1,27 +1,29 @@
-"""The books of cycles, read: what was charged to an account through us, and RemBG's counters."""
+"""Books of cycles: what RemBG counted, what went through us, and the rest; sums always close."""
 
 from __future__ import annotations
 
-from collections import (defaultdict)
-from collections.abc import (Iterable, Sequence)
-from datetime import (datetime)
-from functools import (reduce)
-from operator import (or_)
-from typing import (Any)
-from uuid import (UUID)
-from django.db.models import (Count, Max, Q, Value)
-from dashboard.keys.models import (Account)
-from dashboard.removals.models import (Charged, Removal)
-from dashboard.removals.models.queries import (RemovalQuerySet)
-from dashboard.usage.since import (SinceNewest, since_newest)
-from dashboard.usage.windows import (Stretch, Window)
-
 import uuid
-from collections import (defaultdict)
-from collections.abc import (Callable, Iterable)
-from dataclasses import (dataclass)
-from datetime import (datetime)
-from functools import (cached_property)
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property, reduce
+from operator import or_
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, Max, Q, Value
+
+from dashboard.keys.models import Account
+from dashboard.removals.models import Charged, Removal
+from dashboard.removals.models.queries import RemovalQuerySet
+from dashboard.usage.since import SinceNewest, since_newest
+from dashboard.usage.windows import Stretch, Window
+
+GROUPS = ("user", "member", "virtual_key", "virtual_key_label", "tag")
+# SQLite takes at most 500 parts of a union.
+MOST_TOGETHER = 100
+
 
 @dataclass(frozen=True)
 class ChargedShare:
@@ -105,7 +107,9 @@ class Books:
 
 
 def _lines(
-    shares: Iterable[ChargedShare], key: Callable[[ChargedShare], object], name: Callable[[ChargedShare], str]
+    shares: Iterable[ChargedShare],
+    key: Callable[[ChargedShare], object],
+    name: Callable[[ChargedShare], str],
 ) -> list[BookLine]:
     """Add up by key; the newest removal tells the name, which a person may have changed."""
     grouped: defaultdict[object, list[ChargedShare]] = defaultdict(list)
@@ -121,11 +125,6 @@ def _lines(
         for whose, group in grouped.items()
     ]
     return sorted(lines, key=lambda line: (-line.credits, -line.unknown, line.name))
-
-
-GROUPS = ("user", "member", "virtual_key", "virtual_key_label", "tag")
-# SQLite takes at most 500 parts of a union.
-MOST_TOGETHER = 100
 
 
 def booked_accounts(account: Account) -> list[UUID]:

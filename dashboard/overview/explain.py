@@ -2,52 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import (Callable)
-from datetime import (UTC, datetime)
-from functools import (partial)
-from uuid import (UUID)
-from django.http import (Http404, HttpResponse)
-from django.shortcuts import (get_object_or_404, render)
-from django.utils import (timezone)
-from django.views.decorators.http import (require_safe)
-from dashboard.gateway.models import (VirtualKey)
-from dashboard.gateway.status import (standing as key_standing)
-from dashboard.lib.explanation import (Explanation)
-from dashboard.overview.statement_pages import (find_month as find_month)
-from dashboard.overview.month_statements import (TeamCycles)
-from dashboard.overview.statement_pages import (find)
-from dashboard.teams.access import (TeamRequest, team_view)
-from dashboard.teams.models import (Team)
-from dashboard.usage.compare_page import (ComparePage)
-from dashboard.usage.explaining import (ahead, compared, cycles, totals, used)
-from dashboard.usage.forms import (ColumnForm)
-from dashboard.usage.runs import (runs_of)
-from dashboard.usage.standing import (standings)
-from dashboard.usage.views.accounts import (page_of, picked)
-from dashboard.usage.views.compare import (side_by_side)
-from dashboard.usage.views.daily import (use_of)
-from dashboard.usage.windows import (chosen)
-from django.urls import (reverse)
-from django.utils.formats import (date_format)
-from django.utils.translation import (gettext as _)
-from dashboard.lib.explanation import (Explanation, Operand)
-from dashboard.lib.template_tags import (since_in_full, since_in_short)
-from dashboard.overview import (ledgers)
-from dashboard.overview.month_statements import (MonthStatement, MonthPart)
-from dashboard.overview.statements import (Statement)
-from dashboard.teams.models import (Team)
-from dashboard.usage import (phrases)
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from uuid import UUID
 
-from datetime import (datetime)
-from uuid import (UUID)
-from django.db.models import (Count, Q)
-from django.shortcuts import (get_object_or_404)
-from django.urls import (reverse)
-from django.utils.translation import (gettext as _)
-from dashboard.lib.explanation import (Explanation, Operand)
-from dashboard.removals.budgets import (FIELDS, BudgetUse, uses)
-from dashboard.removals.models import (Budget, Charged, Removal, Subject)
-from dashboard.teams.models import (Membership)
+from django.db.models import Count, Q
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from dashboard.gateway.models import VirtualKey
+from dashboard.gateway.status import standing as key_standing
+from dashboard.lib.explanation import Explanation, Operand
+from dashboard.lib.template_tags import since_in_full, since_in_short
+from dashboard.overview import cycle_books
+from dashboard.overview.month_statements import MonthPart, MonthStatement, TeamCycles
+from dashboard.overview.statement_views import find, find_month
+from dashboard.overview.statements import Statement
+from dashboard.removals.budgets import FIELDS, BudgetUse, uses
+from dashboard.removals.models import Budget, Charged, Removal, Subject
+from dashboard.teams.access import TeamRequest, team_view
+from dashboard.teams.models import Membership, Team
+from dashboard.usage import phrases
+from dashboard.usage.compare_page import ComparePage
+from dashboard.usage.explaining import ahead, compared, cycles, totals, used
+from dashboard.usage.forms import ColumnForm
+from dashboard.usage.runs import runs_of
+from dashboard.usage.standing import standings
+from dashboard.usage.views.accounts import page_of, picked
+from dashboard.usage.views.compare import side_by_side
+from dashboard.usage.views.daily import use_of
+from dashboard.usage.windows import chosen
 
 TOTALS = ("spendable", "remaining", "prepaid")
 
@@ -234,7 +224,7 @@ def _parts(found: Statement, team: Team) -> tuple[Operand, ...]:
     removals = reverse("removals:index", args=[team.slug])
     ends = {
         "start": phrases.clock(window.start_at, team.zone, at=found.at),
-        "end": phrases.clock(ledgers.read_until(window), team.zone, at=found.at),
+        "end": phrases.clock(cycle_books.read_until(window), team.zone, at=found.at),
     }
     sent = _("sent from %(start)s to before %(end)s") % ends
     parts = [

@@ -1,32 +1,29 @@
 """Prometheus metrics, read from the database when asked; labels are bounded (promises O8)."""
 
 from __future__ import annotations
-import hmac
-from collections.abc import (Iterator)
-from datetime import (datetime)
-from django.conf import (settings)
-from django.db.models import (Count, Max, Min)
-from django.http import (HttpRequest, HttpResponse, HttpResponseForbidden)
-from django.utils import (timezone)
-from django.views.decorators.http import (require_safe)
-from prometheus_client import (CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest)
-from prometheus_client.core import (GaugeMetricFamily, Metric)
-from prometheus_client.registry import (Collector)
-from dashboard.keys.models import (Account, ApiKey)
-from dashboard.overview.models import (Worker)
-from dashboard.removals.models import (Removal, State)
 
-from collections import (defaultdict)
-from collections.abc import (Callable, Iterator)
-from datetime import (datetime)
-from django.db.models import (OuterRef, Subquery)
-from prometheus_client.core import (GaugeMetricFamily, Metric)
-from dashboard.keys.models import (Account)
-from dashboard.overview.plain import (public_label)
-from dashboard.removals.budgets import (BudgetUse)
-from dashboard.removals.models import (Budget, Spending)
-from dashboard.removals.periods import (first_accounts, running_cycle)
-from dashboard.usage.standing import (Standing, everywhere, total)
+import hmac
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+from django.conf import settings
+from django.db.models import Count, Max, Min, OuterRef, Subquery
+from django.http import HttpRequest, HttpResponse, HttpResponseForbidden
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from dashboard.keys.models import Account, ApiKey
+from dashboard.lib.redaction import public_label
+from dashboard.overview.models import Worker
+from dashboard.removals.budgets import BudgetUse
+from dashboard.removals.models import Budget, Removal, Spending, State
+from dashboard.removals.periods import first_accounts, running_cycle
+from dashboard.usage.standing import Standing, everywhere, total
+
 
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
@@ -48,7 +45,7 @@ def allowed(request: HttpRequest) -> bool:
 
 
 class MetricRows(Collector):
-    """The figures that the rows tell at a moment."""
+    """The metrics that the rows show at a moment."""
 
     def __init__(self, *, at: datetime) -> None:
         self.at = at

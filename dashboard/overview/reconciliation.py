@@ -13,8 +13,8 @@ from django.utils.translation import ngettext
 
 from dashboard.keys.models import Account
 from dashboard.lib.template_tags import since_in_full
-from dashboard.overview import ledgers
-from dashboard.overview.reconciling import Books
+from dashboard.overview import cycle_books
+from dashboard.overview.cycle_books import Books
 from dashboard.overview.statements import Statement, price_of, prices_of, windows_of, written
 from dashboard.teams.models import Team
 from dashboard.usage import phrases
@@ -66,9 +66,9 @@ class StatementsPage:
     def statements(self) -> list[Statement]:
         """A statement for each cycle, without its members, keys and tags."""
         prices = prices_of(self.account)
-        summed = ledgers.sums(self.account, self.windows)
+        summed = cycle_books.sums(self.account, self.windows)
         cycles = [(self.account, window) for window in self.windows]
-        later = ledgers.charged_since(cycles, at=self.at)
+        later = cycle_books.charged_since(cycles, at=self.at)
         return [
             written(self.account, window, books, price_of(prices, window), at=self.at, since=since)
             for window, books, since in zip(self.windows, summed, later, strict=True)

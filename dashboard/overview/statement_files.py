@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import (Iterable, Sequence)
-from datetime import (UTC, datetime)
-from decimal import (Decimal)
-from io import (BytesIO)
-from django.utils.translation import (gettext as _)
-from xlsxwriter import (Workbook)
-from xlsxwriter.worksheet import (Worksheet)
-from dashboard.lib import (csv_cells)
-from dashboard.lib.csv_cells import (Cell)
-from dashboard.overview.statements import (Statement)
-from dashboard.rembg import (filenames)
-from collections.abc import (Iterator)
-from datetime import (UTC)
-from django.utils.translation import (gettext as _)
-from dashboard.lib.csv_cells import (Cell)
-from dashboard.overview.statements import (Entry, Statement)
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, time
+from decimal import Decimal
+from io import BytesIO
 
-from collections.abc import (Iterator, Sequence)
-from datetime import (UTC, datetime, time)
-from io import (BytesIO)
-from django.utils.translation import (gettext as _)
-from dashboard.lib import (csv_cells)
-from dashboard.lib.csv_cells import (Cell)
-from dashboard.overview.month_statements import (MonthStatement, Sum)
+from django.utils.translation import gettext as _
+from xlsxwriter import Workbook
+from xlsxwriter.worksheet import Worksheet
+
+from dashboard.lib import csv_cells
+from dashboard.lib.csv_cells import Cell
+from dashboard.overview.month_statements import MonthStatement, Sum
+from dashboard.overview.statements import Entry, Statement
+from dashboard.rembg import filenames
+
+CSV = "text/csv; charset=utf-8"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+OPTIONS = {
+    "in_memory": True,
+    "strings_to_formulas": False,
+    "strings_to_urls": False,
+    "strings_to_numbers": False,
+}
+WIDTHS = (26, 40, 12, 18, 16, 10)
+MONTH_WIDTHS = (30, 26, 26, 26, 10, 26, 40, 12, 18, 16, 16, 10)
+
 
 def full_head() -> list[str]:
     """Return the names of the cells of `full_lines`."""
@@ -93,17 +95,6 @@ def _row(section: str, entry: Entry) -> list[Cell]:
     return [section, entry.name, entry.credits, entry.unknown, entry.amount]
 
 
-CSV = "text/csv; charset=utf-8"
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-OPTIONS = {
-    "in_memory": True,
-    "strings_to_formulas": False,
-    "strings_to_urls": False,
-    "strings_to_numbers": False,
-}
-WIDTHS = (26, 40, 12, 18, 16, 10)
-
-
 def name_of(statement: Statement, extension: str) -> str:
     """Return the name of the file: account and first day (UTC)."""
     day = statement.window.start_at.astimezone(UTC).date().isoformat()
@@ -166,9 +157,6 @@ def write_table(
 
 def _decimals(number: int | Decimal) -> int:
     return max(0, -int(Decimal(number).as_tuple().exponent))
-
-
-MONTH_WIDTHS = (30, 26, 26, 26, 10, 26, 40, 12, 18, 16, 16, 10)
 
 
 def month_csv(month: MonthStatement) -> bytes:

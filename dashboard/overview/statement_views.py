@@ -1,32 +1,25 @@
-"""Statements on pages and in files: what each cycle used, by whom, and what it cost."""
+"""Statements of cycles and months, on pages and in files: what was used, by whom, for how much."""
 
 from __future__ import annotations
 
-from uuid import (UUID)
-from django.http import (Http404, HttpResponse, JsonResponse)
-from django.shortcuts import (render)
-from django.utils import (timezone)
-from django.views.decorators.http import (require_safe)
-from dashboard.overview import (sheets)
-from dashboard.overview.forms import (StatementsForm)
-from dashboard.overview.reconciled import (StatementsPage)
-from dashboard.overview.statements import (Statement, accounts_with_cycles, statement, windows_of)
-from dashboard.removals.downloads import (HEADERS, disposition)
-from dashboard.teams.access import (TeamRequest, team_view)
-from dashboard.teams.models import (Role, Team)
-from dashboard.usage.windows import (chosen)
+from datetime import date
+from uuid import UUID
 
-from datetime import (date)
-from django.http import (Http404, HttpResponse)
-from django.shortcuts import (redirect, render)
-from django.utils import (timezone)
-from django.views.decorators.http import (require_safe)
-from dashboard.overview import (sheets)
-from dashboard.overview import (sheets)
-from dashboard.overview.forms import (MonthForm)
-from dashboard.overview.month_statements import (MonthStatement, TeamCycles)
-from dashboard.teams.access import (TeamRequest, team_view)
-from dashboard.teams.models import (Role, Team)
+from django.http import Http404, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from dashboard.overview import statement_files
+from dashboard.overview.forms import MonthForm, StatementsForm
+from dashboard.overview.month_statements import MonthStatement, TeamCycles
+from dashboard.overview.reconciliation import StatementsPage
+from dashboard.overview.statements import Statement, accounts_with_cycles, statement, windows_of
+from dashboard.removals.downloads import HEADERS, disposition
+from dashboard.teams.access import TeamRequest, team_view
+from dashboard.teams.models import Role, Team
+from dashboard.usage.windows import chosen
+
 
 @require_safe
 @team_view()
@@ -74,7 +67,9 @@ def cycle_statement(request: TeamRequest, team: Team, pk: UUID, key: str) -> Htt
 def as_csv(request: TeamRequest, team: Team, pk: UUID, key: str) -> HttpResponse:
     """Download the statement as CSV."""
     found = find(team, pk, key)
-    return file_answer(sheets.csv_file(found), sheets.name_of(found, "csv"), sheets.CSV)
+    return file_answer(
+        statement_files.csv_file(found), statement_files.name_of(found, "csv"), statement_files.CSV
+    )
 
 
 @require_safe
@@ -82,7 +77,11 @@ def as_csv(request: TeamRequest, team: Team, pk: UUID, key: str) -> HttpResponse
 def as_xlsx(request: TeamRequest, team: Team, pk: UUID, key: str) -> HttpResponse:
     """Download the statement as a workbook."""
     found = find(team, pk, key)
-    return file_answer(sheets.xlsx_file(found), sheets.name_of(found, "xlsx"), sheets.XLSX)
+    return file_answer(
+        statement_files.xlsx_file(found),
+        statement_files.name_of(found, "xlsx"),
+        statement_files.XLSX,
+    )
 
 
 def find(team: Team, pk: UUID, key: str) -> Statement:
@@ -134,16 +133,16 @@ def month_statement(request: TeamRequest, team: Team, month: str) -> HttpRespons
 @team_view()
 def month_as_csv(request: TeamRequest, team: Team, month: str) -> HttpResponse:
     """Download every line of the month's statements as CSV."""
-    content = sheets.month_csv(find_month(TeamCycles(team), month))
-    return file_answer(content, f"{team.slug} {month}.csv", sheets.CSV)
+    content = statement_files.month_csv(find_month(TeamCycles(team), month))
+    return file_answer(content, f"{team.slug} {month}.csv", statement_files.CSV)
 
 
 @require_safe
 @team_view()
 def month_as_xlsx(request: TeamRequest, team: Team, month: str) -> HttpResponse:
     """Download the month as a workbook: the sums, and every line."""
-    content = sheets.month_xlsx(find_month(TeamCycles(team), month))
-    return file_answer(content, f"{team.slug} {month}.xlsx", sheets.XLSX)
+    content = statement_files.month_xlsx(find_month(TeamCycles(team), month))
+    return file_answer(content, f"{team.slug} {month}.xlsx", statement_files.XLSX)
 
 
 def find_month(cycles: TeamCycles, name: str) -> MonthStatement:

@@ -1,28 +1,25 @@
-"""The accounts of a team on its overview: where each stands, in a word and in figures."""
+"""The summary of a team: how much is left and until when, its accounts, and its last removals."""
 
 from __future__ import annotations
 
-from collections.abc import (Iterable)
-from dataclasses import (dataclass)
-from datetime import (datetime)
-from zoneinfo import (ZoneInfo)
-from django.urls import (reverse)
-from django.utils.translation import (gettext as _)
-from dashboard.teams.models import (Team)
-from dashboard.usage import (forecast_text, phrases)
-from dashboard.usage.standing import (Standing)
-from dashboard.usage.states import (failure)
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
-from collections.abc import (Iterable, Sequence)
-from datetime import (datetime, timedelta)
-from django.utils.translation import (gettext as _)
-from django.utils.translation import (ngettext)
-from dashboard.removals.models import (RemovalRow, State)
-from dashboard.teams.models import (Team)
-from dashboard.usage import (phrases)
-from dashboard.usage.standing import (Standing, Total)
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from dashboard.removals.models import RemovalRow, State
+from dashboard.teams.models import Team
+from dashboard.usage import forecast_text, phrases
+from dashboard.usage.standing import Standing, Total
+from dashboard.usage.states import failure
 
 LOW_SHARE = 0.1
+RECENT = 6
+UNKNOWN_DAYS = 30
 
 
 @dataclass(frozen=True)
@@ -107,10 +104,6 @@ def _state(one: Standing) -> tuple[str, str]:
     if not one.is_counted:
         return "info", _("Same as %(account)s?") % {"account": one.twin_of}
     return "ok", _("Healthy")
-
-
-RECENT = 6
-UNKNOWN_DAYS = 30
 
 
 def recent_removals(team: Team, *, at: datetime) -> tuple[list[RemovalRow], int]:

@@ -1,30 +1,28 @@
-"""A team's own list of what it shares; admins make links and end them."""
+"""What a team shares: the list, and the forms by which admins make links and end them."""
 
 from __future__ import annotations
 
-from typing import (Any)
-from uuid import (UUID)
-from django.conf import (settings)
-from django.contrib import (messages)
-from django.http import (HttpResponse)
-from django.shortcuts import (get_object_or_404, redirect, render)
-from django.urls import (reverse)
-from django.utils import (timezone)
-from django.utils.translation import (gettext as _)
-from django.views.decorators.http import (require_http_methods, require_POST)
-from dashboard.overview.models import (Share, issue)
-from dashboard.teams.access import (TeamRequest, team_view)
-from dashboard.teams.audit import (record_for)
-from dashboard.teams.models import (Role, Team)
+from datetime import datetime
+from typing import Any
+from uuid import UUID
 
-from datetime import (datetime)
-from typing import (Any)
-from django import (forms)
-from django.utils.translation import (gettext_lazy as _)
-from dashboard.keys.models import (Account)
-from dashboard.overview.models import (Share)
-from dashboard.overview.sharing.charts import (CHARTS)
-from dashboard.teams.models import (Team)
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from dashboard.keys.models import Account
+from dashboard.overview.models import Share, issue
+from dashboard.overview.sharing.charts import CHARTS
+from dashboard.teams.access import TeamRequest, team_view
+from dashboard.teams.audit import record_for
+from dashboard.teams.models import Role, Team
 
 DAYS = [
     (1, _("1 day")),
@@ -123,7 +121,7 @@ def revoke(request: TeamRequest, team: Team, pk: UUID) -> HttpResponse:
     at = timezone.now()
     if share.revoke(at=at):
         record_for(request, "share.revoked", at=at, subject=str(share), label=share.label)
-    messages.success(request, _("Link revoked."))
+    messages.success(request, gettext("Link revoked."))
     return redirect("overview:sharing", team.slug)
 
 
