@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -31,7 +30,7 @@ class ChargedShare:
 
     user: int | None
     member: str
-    virtual_key: uuid.UUID | None
+    virtual_key: UUID | None
     virtual_key_label: str
     tag: str
     charged: int

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from dashboard.removals import budgets, wording
 from dashboard.removals.budgets import BudgetUse
-from dashboard.removals.models import Budget, Charged, Removal, RemovalRow, Source, State
+from dashboard.removals.models import Budget, Removal, RemovalRow, Source, State
 from dashboard.teams.models import Membership, Role
 
 register = template.Library()
@@ -23,7 +23,6 @@ BADGES = {
     State.FAILED: "bad",
     State.UNKNOWN: "warn",
 }
-COST_BADGES = {Charged.YES: "neutral", Charged.NO: "ok", Charged.UNKNOWN: "warn"}
 
 
 @register.filter
@@ -72,12 +71,6 @@ def source(removal: Removal | RemovalRow) -> str:
 def badge(removal: Removal | RemovalRow) -> str:
     """Return the kind of badge for its state."""
     return BADGES[State(removal.state)]
-
-
-@register.filter
-def cost_badge(removal: Removal) -> str:
-    """Return the kind of badge for its cost."""
-    return COST_BADGES[Charged(removal.charged)]
 
 
 @register.filter
