@@ -31,8 +31,8 @@ from django.core.management import call_command
 from django.db.models import F
 from django.utils import timezone
 
+from dashboard.keys.encryption import ring
 from dashboard.keys.models import Account, ApiKey
-from dashboard.keys.ring import ring
 from dashboard.teams.models import Team
 from dashboard.usage.models import AccountOutlook, CalendarMonth, Cycle, Snapshot
 from dashboard.usage.outlook import look_ahead

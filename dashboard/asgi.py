@@ -4,9 +4,9 @@ from django.conf import settings
 
 from dashboard.wsgi import application as wsgi  # isort: skip  # It sets Django up for the next.
 from dashboard.gateway.authentication import may_open
-from dashboard.lib.bodies import AT_ONCE, PER_PEER, Server
+from dashboard.lib.wsgi_adapter import AT_ONCE, PER_PEER, WsgiAdapter
 
-application = Server(
+application = WsgiAdapter(
     wsgi,
     folder=settings.FILE_UPLOAD_TEMP_DIR,
     reads=may_open,

@@ -123,18 +123,18 @@ MIDDLEWARE = [
     "dashboard.lib.middleware.private_answers",
     "dashboard.lib.request_limits.refusals",
     # What stands below is for pages.
-    "dashboard.gateway.middleware.answer_wire",
+    "dashboard.gateway.wire.answer_wire",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "dashboard.lib.sessions.bounded_sessions",
+    "dashboard.lib.middleware.bounded_sessions",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "dashboard.overview.failures.wrong_method",
+    "dashboard.overview.error_pages.wrong_method",
     "dashboard.lib.busy.busy_database",
     "dashboard.lib.request_limits.body_cap",
 ]
@@ -147,11 +147,7 @@ TEMPLATES = [
         "OPTIONS": {
             "builtins": [
                 "template_partials.templatetags.partials",
-                "dashboard.lib.badges",
-                "dashboard.lib.credit_numbers",
-                "dashboard.lib.icons",
-                "dashboard.lib.markup",
-                "dashboard.lib.moments",
+                "dashboard.lib.template_tags",
             ],
             "context_processors": [
                 "django.template.context_processors.request",
@@ -215,7 +211,7 @@ if redis_url:
 else:
     CACHES = {
         "default": {
-            "BACKEND": "dashboard.lib.cache.LoudDatabaseCache",
+            "BACKEND": "dashboard.lib.database.LoudDatabaseCache",
             "LOCATION": "cache",
             # With Django's 300, many addresses that guess would push each other's counts out.
             "OPTIONS": {"MAX_ENTRIES": 100_000},
@@ -297,7 +293,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_AGE = 12 * 3600
 CSRF_TRUSTED_ORIGINS = [SITE_URL] if HTTPS else []
-CSRF_FAILURE_VIEW = "dashboard.overview.failures.csrf"
+CSRF_FAILURE_VIEW = "dashboard.overview.error_pages.csrf"
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [ROOT / "static"]

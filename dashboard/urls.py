@@ -42,7 +42,7 @@ urlpatterns = [
     path("", include("dashboard.overview.urls")),
     path("", include("dashboard.reference.urls")),
 ]
-handler400 = "dashboard.overview.failures.bad_request"
-handler403 = "dashboard.overview.failures.forbidden"
-handler404 = "dashboard.overview.failures.not_found"
-handler500 = "dashboard.overview.failures.broken"
+handler400 = "dashboard.overview.error_pages.bad_request"
+handler403 = "dashboard.overview.error_pages.forbidden"
+handler404 = "dashboard.overview.error_pages.not_found"
+handler500 = "dashboard.overview.error_pages.broken"

@@ -22,7 +22,7 @@ from django.contrib.auth.hashers import make_password
 from django.core.cache import cache
 from xdist.scheduler import LoadScopeScheduling
 
-from dashboard.keys.breakers import SITE, Rows
+from dashboard.keys.breakers import SITE, BreakerRows
 from dashboard.keys.models import Account, ApiKey
 from dashboard.rembg.client import BREAKERS
 from dashboard.teams.models import Membership, Role, Team, User
@@ -186,7 +186,7 @@ def _empty_cache() -> None:
 def _no_memory_of_hosts() -> None:
     """Forget how hosts answered: a port comes again, and its bad minute is not the next test's."""
     BREAKERS.__init__()
-    SITE.__init__(Rows())
+    SITE.__init__(BreakerRows())
 
 
 @pytest.fixture(autouse=True)

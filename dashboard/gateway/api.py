@@ -14,8 +14,8 @@ from django.utils import timezone
 from ninja import Query, Router, Status
 from ninja.errors import HttpError, ValidationError
 
-from dashboard.gateway import deeds, terms
-from dashboard.gateway.deeds import Actor
+from dashboard.gateway import actions, issuing
+from dashboard.gateway.actions import Actor
 from dashboard.gateway.forms import LONGEST, TermsForm
 from dashboard.gateway.issuing import Terms
 from dashboard.gateway.models import VirtualKey
@@ -28,7 +28,7 @@ from dashboard.gateway.schemas import (
     VirtualKeyOut,
     VirtualKeysOut,
 )
-from dashboard.gateway.standing import VirtualKeyStanding, standing, standings
+from dashboard.gateway.status import VirtualKeyStanding, standing, standings
 from dashboard.keys.models import Account
 from dashboard.teams.api import also_answers, membership_for
 from dashboard.teams.audit import address_of
@@ -63,8 +63,8 @@ def issue(request: HttpRequest, slug: str, given: IssueIn) -> Status:
     actor, theirs = Actor.of(mine, address_of(request)), _for_whom(mine, given.member)
     wanted = _terms(mine.team, given.model_dump(exclude={"member"}), Terms(""), at=at)
     try:
-        key, secret = deeds.issue(actor, theirs, wanted, at=at)
-    except deeds.Refused as refused:
+        key, secret = actions.issue(actor, theirs, wanted, at=at)
+    except actions.ActionRefused as refused:
         _refuse(refused)
     return Status(201, _with_secret(key, secret, at=at))
 
@@ -83,10 +83,10 @@ def change(request: HttpRequest, slug: str, key_id: UUID, given: ChangeIn) -> Vi
     """Change what is given; only an owner or admin raises or removes a hard cap."""
     at, actor, key = _to_write(request, slug, key_id)
     changes = given.model_dump(exclude_unset=True)
-    wanted = _terms(key.team, changes, terms.of(key), at=at)
+    wanted = _terms(key.team, changes, issuing.terms_of(key), at=at)
     try:
-        changed = deeds.change(actor, key, wanted, at=at)
-    except deeds.Refused as refused:
+        changed = actions.change(actor, key, wanted, at=at)
+    except actions.ActionRefused as refused:
         _refuse(refused)
     return _out(standing(changed, at=at))
 
@@ -95,7 +95,7 @@ def change(request: HttpRequest, slug: str, key_id: UUID, given: ChangeIn) -> Vi
 def pause(request: HttpRequest, slug: str, key_id: UUID) -> VirtualKeyOut:
     """Let a key open nothing until it is resumed; a paused one stays so."""
     at, actor, key = _to_write(request, slug, key_id)
-    deeds.pause(actor, key, at=at)
+    actions.pause(actor, key, at=at)
     return _out(standing(key, at=at))
 
 
@@ -103,7 +103,7 @@ def pause(request: HttpRequest, slug: str, key_id: UUID) -> VirtualKeyOut:
 def resume(request: HttpRequest, slug: str, key_id: UUID) -> VirtualKeyOut:
     """Let a paused key open again."""
     at, actor, key = _to_write(request, slug, key_id)
-    deeds.resume(actor, key, at=at)
+    actions.resume(actor, key, at=at)
     return _out(standing(key, at=at))
 
 
@@ -115,8 +115,8 @@ def rotate(request: HttpRequest, slug: str, key_id: UUID, given: RotateIn) -> Se
     at, actor, key = _to_write(request, slug, key_id)
     overlap = timedelta(hours=given.overlap_hours)
     try:
-        secret = deeds.rotate(actor, key, hint=key.hint, overlap=overlap, at=at)
-    except deeds.Refused as refused:
+        secret = actions.rotate(actor, key, hint=key.hint, overlap=overlap, at=at)
+    except actions.ActionRefused as refused:
         _refuse(refused)
     return _with_secret(key, secret, at=at)
 
@@ -125,7 +125,7 @@ def rotate(request: HttpRequest, slug: str, key_id: UUID, given: RotateIn) -> Se
 def revoke(request: HttpRequest, slug: str, key_id: UUID) -> VirtualKeyOut:
     """End a key for good."""
     at, actor, key = _to_write(request, slug, key_id)
-    deeds.revoke(actor, key, at=at)
+    actions.revoke(actor, key, at=at)
     return _out(standing(key, at=at))
 
 
@@ -195,7 +195,7 @@ def _invalid(field: str, sentence: str) -> NoReturn:
     raise ValidationError([{"loc": ["body", field], "msg": sentence}])
 
 
-def _refuse(refused: deeds.Refused) -> NoReturn:
+def _refuse(refused: actions.ActionRefused) -> NoReturn:
     if refused.status == 400:
         _invalid(refused.field, str(refused))
     raise HttpError(refused.status, str(refused))

@@ -1,4 +1,4 @@
-"""Whose key is it: from the headers alone, before a byte of the body is read (promises 0.8)."""
+"""Authenticate a virtual key by the headers alone, before the body is read (promises 0.8)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
-from dashboard.gateway import refusals, statements
+from dashboard.gateway import queries, refusals
 from dashboard.gateway.models import VirtualKey
-from dashboard.gateway.refusals import Refusal
+from dashboard.gateway.refusals import GatewayRefusal
 from dashboard.lib.redaction import remember
 from dashboard.lib.tokens import digest, looks_valid
 from dashboard.rembg.errors import BadKey
@@ -24,14 +24,14 @@ REMBG_KEY = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def authenticate(request: HttpRequest, *, at: datetime) -> VirtualKey:
-    """Return the virtual key of a request; raise Refusal, or BadKey in RemBG's own words (K9).
+    """Return the virtual key of a request; raise GatewayRefusal or BadKey (K9).
 
     Cookies and `Authorization` do not count here (T16, P13). Nothing is cached: what was revoked,
     and who left, is out at the next call (T6, T7, promises 0.17).
     """
     secret = _secret(request)
     # Account and parent, which few keys have, are asked for when they are wanted.
-    key = statements.virtual_key(digest(secret), at=at)
+    key = queries.virtual_key(digest(secret), at=at)
     if settings.HTTPS and not request.is_secure():
         _note_sent_in_clear(request, key, at=at)
         raise refusals.HttpsNeeded
@@ -53,7 +53,7 @@ def may_open(environ: dict[str, Any]) -> bool:
     return environ["PATH_INFO"] != "/rmbg" or looks_valid(secret, VirtualKey.PREFIX)
 
 
-def refusal_of(key: VirtualKey, *, at: datetime) -> Refusal | None:
+def refusal_of(key: VirtualKey, *, at: datetime) -> GatewayRefusal | None:
     """Return why a key opens nothing at this moment, None if it does. It must have its parent."""
     membership = key.membership
     if membership is None or not membership.user.is_active:

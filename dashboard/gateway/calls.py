@@ -17,14 +17,14 @@ from dashboard.gateway import immediate, refusals
 from dashboard.gateway.answer_file import AnswerFile
 from dashboard.gateway.immediate import Caller, Order, SameOrder
 from dashboard.gateway.models import VirtualKey
-from dashboard.lib.form_reader import BLOCK, Form, Slice
-from dashboard.lib.pool import let_go
+from dashboard.lib.database import release_connection
+from dashboard.lib.form_reader import BLOCK, MultipartForm, Slice
 from dashboard.rembg import pictures
 from dashboard.rembg.answer import Removed
 from dashboard.rembg.parameters import Parameters
 from dashboard.rembg.pictures import Picture
 from dashboard.removals import files
-from dashboard.removals.budgets import Use
+from dashboard.removals.budgets import BudgetUse
 from dashboard.removals.models import Charged, Removal, State
 from dashboard.removals.picture_form import picture_of
 from dashboard.removals.queueing import Wish
@@ -43,7 +43,7 @@ class Done:
     removal: Removal
     file: BinaryIO | None = None
     answer: Removed | None = None
-    uses: list[Use] = field(default_factory=list)
+    uses: list[BudgetUse] = field(default_factory=list)
 
     @property
     def is_replay(self) -> bool:
@@ -70,14 +70,14 @@ class Done:
 
 def remove(
     key: VirtualKey,
-    form: Form,
+    form: MultipartForm,
     *,
     idempotency_key: str,
     request_id: str,
     clock: Clock,
     has_left: Callable[[], bool],
 ) -> Done:
-    """Do what a call asks for. Raises an error of `rembg` or `removals`, or Refusal.
+    """Do what a call asks for. Raises an error of `rembg` or `removals`, or GatewayRefusal.
 
     The same Idempotency-Key of a virtual key within 24 hours is the same call (R18): it is
     answered again and never charged again. What certainly cost nothing is not remembered.
@@ -178,12 +178,12 @@ def _replayed(first: Removal, order: Order, *, at: datetime) -> Done | None:
 
 
 def _ended(first: Removal) -> Removal:
-    """Wait a little for the call that is under way; raise Refusal when that is not enough."""
+    """Wait a little for the call that is under way; raise InProgress when that is not enough."""
     deadline = time.monotonic() + settings.IDEMPOTENCY_WAIT_SECONDS
     while not first.is_final:
         if time.monotonic() >= deadline:
             raise refusals.InProgress
-        let_go()
+        release_connection()
         time.sleep(LOOK_EVERY)
         first.refresh_from_db()
     return first

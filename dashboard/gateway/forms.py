@@ -14,11 +14,10 @@ from dashboard.gateway.issuing import Terms
 from dashboard.gateway.models import VirtualKey
 from dashboard.keys.models import Account
 from dashboard.rembg.parameters import FORMATS, PARSERS
-from dashboard.removals.forms import known_tags
+from dashboard.removals.forms import MOST_CREDITS, known_tags
 from dashboard.teams.models import Membership, Role, Team
 
 FIELDS = tuple(name for name in PARSERS if name != "format")
-MOST = 1_000_000_000  # Credits a cycle; what a column of the database has room for.
 KEEP, NEVER = "keep", "never"
 EXPIRIES: list[tuple[str, str | Promise]] = [
     ("30", _("In 30 days")),
@@ -63,8 +62,12 @@ class TermsForm(forms.Form):
     falls_over = forms.BooleanField(
         label=_("Use another account when this one has run out"), required=False
     )
-    soft = forms.IntegerField(label=_("Warn at"), required=False, min_value=1, max_value=MOST)
-    hard = forms.IntegerField(label=_("Stop at"), required=False, min_value=1, max_value=MOST)
+    soft = forms.IntegerField(
+        label=_("Warn at"), required=False, min_value=1, max_value=MOST_CREDITS
+    )
+    hard = forms.IntegerField(
+        label=_("Stop at"), required=False, min_value=1, max_value=MOST_CREDITS
+    )
 
     def __init__(self, *args: Any, team: Team, keep: Account | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -197,7 +200,7 @@ class RotateForm(forms.Form):
     hint = forms.CharField(max_length=4, widget=forms.HiddenInput)
 
 
-class FilterForm(forms.Form):
+class KeyFilterForm(forms.Form):
     """Whose keys to show."""
 
     def __init__(self, *args: Any, team: Team, **kwargs: Any) -> None:

@@ -17,19 +17,19 @@ from typing import BinaryIO
 
 from django.db import DatabaseError, IntegrityError, transaction
 
-from dashboard.gateway import statements
+from dashboard.gateway import queries
 from dashboard.keys import limits
 from dashboard.keys.models import ApiKey
-from dashboard.lib.pool import let_go
+from dashboard.lib.database import release_connection
 from dashboard.rembg import errors, retry
 from dashboard.rembg.answer import Notice, Removed
 from dashboard.rembg.client import Client
 from dashboard.rembg.pictures import Picture
 from dashboard.removals import budgets, files, sending, thumbnails
-from dashboard.removals.budgets import Use
-from dashboard.removals.choosing import NoneUsable, Payer, choose_for
+from dashboard.removals.budgets import BudgetUse
 from dashboard.removals.errors import KeysRefused, NoKey, NoSpace, OverBudget
 from dashboard.removals.models import Charged, Phase, Removal, Source, State
+from dashboard.removals.payers import NoneUsable, Payer, choose_for
 from dashboard.removals.queueing import Wish, picture_fields, wish_fields
 from dashboard.teams.models import Team, User
 
@@ -82,7 +82,7 @@ class Answered:
 
     removal: Removal
     answer: Removed
-    uses: list[Use] = field(default_factory=list)
+    uses: list[BudgetUse] = field(default_factory=list)
 
 
 class SameOrder(Exception):
@@ -121,7 +121,7 @@ def _choose(caller: Caller, order: Order, *, at: datetime) -> tuple[ApiKey, Clie
     account = order.wish.account.pk if order.wish.account else None
     payer = Payer(caller.team.pk, account, falls_over=order.falls_over)
     try:
-        return choose_for(payer, at=at, of=statements.usable_keys)
+        return choose_for(payer, at=at, of=queries.usable_keys)
     except NoneUsable as none:
         error = none.error
         if order.wish.account and order.wish.account.archived_at and not order.falls_over:
@@ -138,7 +138,7 @@ def _begin(
     image: BinaryIO,
     *,
     at: datetime,
-) -> tuple[Removal, list[Use]]:
+) -> tuple[Removal, list[BudgetUse]]:
     """Reserve, and write down that bytes are about to leave, in one transaction (promises 3.1)."""
     removal = _new(caller, order, key, at=at)
     if order.picture_until:
@@ -147,8 +147,8 @@ def _begin(
             files.keep(image, removal.picture)
     try:
         with transaction.atomic():
-            uses = budgets.reserve(removal, by=statements)
-            statements.insert(removal)
+            uses = budgets.reserve(removal, by=queries)
+            queries.insert(removal)
     except (IntegrityError, OverBudget):
         # The same order came at the same time: it took the nonce, and perhaps the last credit.
         files.delete(removal.picture)
@@ -203,7 +203,7 @@ def _exchange(
     clock: Clock,
     has_left: Callable[[], bool],
 ) -> Removed:
-    let_go()
+    release_connection()
     try:
         answer = _send(removal, order, key, client, image, target)
     except errors.RembgError as error:
@@ -224,7 +224,7 @@ def _exchange(
             kept_until=until if kept else None,
             more=notices,
             at=clock(),
-            finish=statements.finish,
+            finish=queries.finish,
         )
         if key.refusals:
             key.note_accepted(at=clock())

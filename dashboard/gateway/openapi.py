@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from dashboard.gateway.refusals import Refusal
+from dashboard.gateway.refusals import GatewayRefusal
 from dashboard.rembg.errors import RembgError
 
 WIRE = Path(__file__).parent.parent / "openapi.json"
@@ -79,7 +79,7 @@ def _identify_errors(answer: Document) -> None:
     Its name is the code of a leaf, which says the sentence and the status where the example does
     not.
     """
-    leaves = {leaf.code: leaf for leaf in (*Refusal.family(), *RembgError.family())}
+    leaves = {leaf.code: leaf for leaf in (*GatewayRefusal.family(), *RembgError.family())}
     for content in answer["content"].values():
         for name, example in content.get("examples", {}).items():
             if "value" not in example:

@@ -1,7 +1,7 @@
 """What the gateway itself says no to, beside RemBG's own reasons and those of `removals.errors`.
 
 NotSent (of dashboard.rembg.errors: no byte left, no credit)
-└── Refusal
+└── GatewayRefusal
     ├── the key       MissingKey, TwoKeys (K10), KeyInQuery (K7), RembgKey (K8), KeyRevoked (T6),
     │                 KeyExpired, KeyPaused (K11), RoleTooLow, HttpsNeeded (T21), NotAllowed
     ├── the form      WrongMediaType (U38), Malformed (U35), CutOff (U30), TooManyFields (U36),
@@ -19,7 +19,7 @@ from dashboard.rembg.errors import NotSent
 from dashboard.rembg.errors import gettext_noop as _
 
 
-class Refusal(NotSent):
+class GatewayRefusal(NotSent):
     """An answer that is not what was asked for. It cost no credit."""
 
     code = "refusal"
@@ -28,7 +28,7 @@ class Refusal(NotSent):
     title = ""
 
 
-class MissingKey(Refusal):
+class MissingKey(GatewayRefusal):
     """There is no key (T16: a session does not count here)."""
 
     code = "missing_key"
@@ -38,7 +38,7 @@ class MissingKey(Refusal):
     group = "key"
 
 
-class TwoKeys(Refusal):
+class TwoKeys(GatewayRefusal):
     """Several headers have no one meaning (K10)."""
 
     code = "two_keys"
@@ -47,7 +47,7 @@ class TwoKeys(Refusal):
     group = "key"
 
 
-class KeyInQuery(Refusal):
+class KeyInQuery(GatewayRefusal):
     """What stands in an address is logged everywhere (K7)."""
 
     code = "key_in_query"
@@ -56,7 +56,7 @@ class KeyInQuery(Refusal):
     group = "key"
 
 
-class RembgKey(Refusal):
+class RembgKey(GatewayRefusal):
     """One of RemBG's keys does not belong here (K8)."""
 
     code = "rembg_key"
@@ -66,7 +66,7 @@ class RembgKey(Refusal):
     group = "key"
 
 
-class KeyRevoked(Refusal):
+class KeyRevoked(GatewayRefusal):
     """Revoked, or its member left (T6)."""
 
     code = "key_revoked"
@@ -76,7 +76,7 @@ class KeyRevoked(Refusal):
     group = "key"
 
 
-class KeyExpired(Refusal):
+class KeyExpired(GatewayRefusal):
     """Its time is over (K11)."""
 
     code = "key_expired"
@@ -86,7 +86,7 @@ class KeyExpired(Refusal):
     group = "key"
 
 
-class KeyPaused(Refusal):
+class KeyPaused(GatewayRefusal):
     """Paused until somebody resumes it (K11)."""
 
     code = "key_paused"
@@ -96,7 +96,7 @@ class KeyPaused(Refusal):
     group = "key"
 
 
-class RoleTooLow(Refusal):
+class RoleTooLow(GatewayRefusal):
     """A viewer may look, not remove."""
 
     code = "role"
@@ -106,7 +106,7 @@ class RoleTooLow(Refusal):
     group = "key"
 
 
-class HttpsNeeded(Refusal):
+class HttpsNeeded(GatewayRefusal):
     """Never a redirect: the key has been sent in clear already (T21)."""
 
     code = "use_https"
@@ -116,7 +116,7 @@ class HttpsNeeded(Refusal):
     group = "key"
 
 
-class NotAllowed(Refusal):
+class NotAllowed(GatewayRefusal):
     """This key may not ask for this field."""
 
     code = "not_allowed"
@@ -131,7 +131,7 @@ class NotAllowed(Refusal):
         return cls(f"This key may not ask for '{name}'. An admin of the team can change that.")
 
 
-class WrongMediaType(Refusal):
+class WrongMediaType(GatewayRefusal):
     """U38; no address is ever fetched for anybody."""
 
     code = "media_type"
@@ -141,7 +141,7 @@ class WrongMediaType(Refusal):
     group = "picture"
 
 
-class Malformed(Refusal):
+class Malformed(GatewayRefusal):
     """No form (U35)."""
 
     code = "malformed"
@@ -150,7 +150,7 @@ class Malformed(Refusal):
     group = "picture"
 
 
-class CutOff(Refusal):
+class CutOff(GatewayRefusal):
     """A form that broke off (U30)."""
 
     code = "cut"
@@ -159,7 +159,7 @@ class CutOff(Refusal):
     group = "picture"
 
 
-class TooManyFields(Refusal):
+class TooManyFields(GatewayRefusal):
     """Too much in a form (U36)."""
 
     code = "fields"
@@ -168,7 +168,7 @@ class TooManyFields(Refusal):
     group = "field"
 
 
-class BodyTooLarge(Refusal):
+class BodyTooLarge(GatewayRefusal):
     """U28."""
 
     code = "body_size"
@@ -178,7 +178,7 @@ class BodyTooLarge(Refusal):
     group = "picture"
 
 
-class TooManyCalls(Refusal):
+class TooManyCalls(GatewayRefusal):
     """One team may not hold all of this server (promises A13)."""
 
     code = "too_many_calls"
@@ -189,7 +189,7 @@ class TooManyCalls(Refusal):
     group = "limit"
 
 
-class BadIdempotencyKey(Refusal):
+class BadIdempotencyKey(GatewayRefusal):
     """The header cannot be kept."""
 
     code = "idempotency_key"
@@ -198,7 +198,7 @@ class BadIdempotencyKey(Refusal):
     group = "again"
 
 
-class InProgress(Refusal):
+class InProgress(GatewayRefusal):
     """The first call with this Idempotency-Key has not ended (R18)."""
 
     code = "in_progress"
@@ -209,7 +209,7 @@ class InProgress(Refusal):
     group = "again"
 
 
-class AnotherBody(Refusal):
+class AnotherBody(GatewayRefusal):
     """The same Idempotency-Key came with another request (R18)."""
 
     code = "idempotency_mismatch"
@@ -219,7 +219,7 @@ class AnotherBody(Refusal):
     group = "again"
 
 
-class AnswerGone(Refusal):
+class AnswerGone(GatewayRefusal):
     """The first call was answered, and its picture is not kept any more."""
 
     code = "gone"
@@ -229,7 +229,7 @@ class AnswerGone(Refusal):
     group = "again"
 
 
-class NotReadYet(Refusal):
+class NotReadYet(GatewayRefusal):
     """Unknown is not 0."""
 
     code = "not_read_yet"
@@ -240,7 +240,7 @@ class NotReadYet(Refusal):
     group = "usage"
 
 
-class DatabaseBusy(Refusal):
+class DatabaseBusy(GatewayRefusal):
     """promises S10."""
 
     code = "database_busy"
@@ -250,7 +250,7 @@ class DatabaseBusy(Refusal):
     to_program = _("Send it again in a moment.")
 
 
-class MethodNotAllowed(Refusal):
+class MethodNotAllowed(GatewayRefusal):
     """Another method than the address has."""
 
     code = "method"
@@ -268,7 +268,7 @@ class MethodNotAllowed(Refusal):
         return error
 
 
-class WrongAddress(Refusal):
+class WrongAddress(GatewayRefusal):
     """Another service's address, or one that RemBG never had."""
 
     code = "wrong_address"
@@ -277,6 +277,6 @@ class WrongAddress(Refusal):
 
 
 # What the form's reader calls it when it gives up.
-UNREADABLE: dict[str, type[Refusal]] = {
+UNREADABLE: dict[str, type[GatewayRefusal]] = {
     leaf.code: leaf for leaf in (Malformed, CutOff, TooManyFields)
 }

@@ -9,7 +9,7 @@ from uuid import UUID
 from ninja import Schema
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
-from dashboard.gateway.forms import MOST
+from dashboard.removals.forms import MOST_CREDITS
 from dashboard.teams.api import Text
 
 
@@ -37,7 +37,7 @@ def _without_defaults(schema: dict[str, Any], model: type) -> None:
 # As in `dashboard.rembg.parameters`.
 Format = Literal["webp", "png", "jpeg", "bmp"]
 WHOLE = BeforeValidator(_whole)
-Credits = Annotated[int, Field(ge=1, le=MOST, strict=True), WHOLE]
+Credits = Annotated[int, Field(ge=1, le=MOST_CREDITS, strict=True), WHOLE]
 Moment = Annotated[AwareDatetime, BeforeValidator(_written)]
 # Something to read has to be in it, which neither a length nor every `\s` says.
 READABLE = {"pattern": r"^[^\x00]*[^\s\x00-\x1f\x85][^\x00]*$"}

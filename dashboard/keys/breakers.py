@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from django.db import DatabaseError, IntegrityError, models, transaction
 
-from dashboard.lib.pool import let_go
+from dashboard.lib.database import release_connection
 from dashboard.rembg.breaker import Breakers, Opening
 
 FRESH = 1.0  # seconds for which what was read is good enough
@@ -37,7 +37,7 @@ class OpenBreaker(models.Model):
         return Opening(self.next_at.timestamp(), self.step, self.step_at.timestamp(), self.version)
 
 
-class Rows:
+class BreakerRows:
     """Openings as rows, read once a second at most by each process. Thread-safe.
 
     A database that does not answer opens and closes nothing: the call itself finds out. Whoever
@@ -64,7 +64,7 @@ class Rows:
         except DatabaseError:
             return None
         finally:
-            let_go()
+            release_connection()
         return row.opening if row else None
 
     def swap(self, name: str, before: Opening | None, after: Opening | None) -> bool:
@@ -73,14 +73,14 @@ class Rows:
         except DatabaseError:
             swapped = False
         self._good_until = 0.0
-        let_go()
+        release_connection()
         return swapped
 
     def _read(self) -> None:
         with suppress(DatabaseError):  # Then what was read before is the best there is.
             self._openings = {row.name: row.opening for row in OpenBreaker.objects.order_by("pk")}
         self._good_until = time.monotonic() + self._fresh
-        let_go()
+        release_connection()
 
 
 def _swap(name: str, before: Opening | None, after: Opening | None) -> bool:
@@ -103,4 +103,4 @@ def _swap(name: str, before: Opening | None, after: Opening | None) -> bool:
     return True
 
 
-SITE = Breakers(Rows())
+SITE = Breakers(BreakerRows())

@@ -7,9 +7,9 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connections
 
+from dashboard.keys.encryption import ring
 from dashboard.keys.locks import locked
 from dashboard.keys.models import ApiKey, KeyCheck
-from dashboard.keys.ring import ring
 
 
 @register(Tags.security)

@@ -10,8 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
+from dashboard.keys.encryption import ring
 from dashboard.keys.models import ApiKey, KeyCheck
-from dashboard.keys.ring import ring
 from dashboard.lib.sealing import SealError, UnknownKey
 from dashboard.teams.audit import record
 

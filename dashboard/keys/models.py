@@ -15,9 +15,9 @@ from django.utils.translation import gettext_lazy as _
 
 from dashboard.keys.breakers import SITE
 from dashboard.keys.breakers import OpenBreaker as OpenBreaker
-from dashboard.keys.keychecks import KeyCheck as KeyCheck
+from dashboard.keys.encryption import KeyCheck as KeyCheck
+from dashboard.keys.encryption import ring
 from dashboard.keys.pricing import CreditPrice as CreditPrice
-from dashboard.keys.ring import ring
 from dashboard.lib.redaction import remember
 from dashboard.lib.sealing import Sealed, SealError
 from dashboard.rembg.client import Client

@@ -14,7 +14,7 @@ from django_htmx.http import trigger_client_event
 
 from dashboard.keys import locks, testing
 from dashboard.keys.forms import LabelForm
-from dashboard.keys.standing import key_states
+from dashboard.keys.wording import key_states
 from dashboard.teams.access import TeamRequest, team_view
 from dashboard.teams.audit import record_for
 from dashboard.teams.models import Role, Team

@@ -86,7 +86,7 @@ class FilePart(NamedTuple):
 
 
 @dataclass
-class Form:
+class MultipartForm:
     """What a form has in it: files of the one field, texts as they came, and other files' names."""
 
     files: list[FilePart] = field(default_factory=list)
@@ -104,12 +104,12 @@ def boundary_of(content_type: str) -> bytes:
     return boundary.encode()
 
 
-def read(body: BinaryIO, boundary: bytes, *, file: str, fields: Collection[str]) -> Form:
+def read(body: BinaryIO, boundary: bytes, *, file: str, fields: Collection[str]) -> MultipartForm:
     """Return the form in a body: the files of the field `file`, and the texts of `fields`.
 
     Other parts are ignored, but for the names of those that hold files. Raises UnreadableForm.
     """
-    form, room = Form(), MOST_TEXT
+    form, room = MultipartForm(), MOST_TEXT
     for start, end in _parts(body, boundary):
         parameters, begin = _head(body, start, end)
         name = _text(parameters.get("name", b""))

@@ -1,4 +1,4 @@
-"""Refuse what no view should have to see: heads that are too large, odd methods, slow bodies.
+"""Reject oversized headers and bodies, odd methods and slow uploads, before any view runs.
 
 The server in front takes headers of any size and every method (promises S4-S6, K10). The answers
 come from Django's middleware, so that they carry the same headers as all others.

@@ -10,10 +10,9 @@ from django.utils import timezone
 from ninja import Router, Schema
 
 from dashboard.keys.models import Account
-from dashboard.overview.month_pages import find as find_month
-from dashboard.overview.month_statements import Part, Sum, TeamCycles
-from dashboard.overview.reconciled import StatementsPage
-from dashboard.overview.statement_pages import find
+from dashboard.overview.month_statements import MonthPart, Sum, TeamCycles
+from dashboard.overview.reconciliation import StatementsPage
+from dashboard.overview.statement_views import find, find_month
 from dashboard.overview.statements import Entry, Statement, accounts_with_cycles
 from dashboard.teams.api import membership_for
 from dashboard.teams.models import Team
@@ -195,7 +194,7 @@ def _summary(one: Statement) -> dict[str, object]:
     }
 
 
-def _part(part: Part) -> dict[str, object]:
+def _part(part: MonthPart) -> dict[str, object]:
     account = part.statement.account
     whose = {"account_id": account.pk, "account": account.label, "left_out": part.left_out}
     return {**_summary(part.statement), **whose}

@@ -10,9 +10,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from dashboard.overview.cards import AccountCard, is_low
 from dashboard.overview.models import Worker
-from dashboard.removals.budgets import Use
+from dashboard.overview.summary import AccountCard, is_low
+from dashboard.removals.budgets import BudgetUse
 from dashboard.teams.models import Membership, Role, Team
 from dashboard.usage import forecast_text, formatting, reading_notes
 from dashboard.usage.standing import Standing
@@ -36,7 +36,7 @@ def concerns(
     membership: Membership,
     cards: Iterable[AccountCard],
     unknown_removals: int,
-    strained: Sequence[Use],
+    strained: Sequence[BudgetUse],
     *,
     locked: str | None,
     at: datetime,
@@ -141,7 +141,7 @@ def _removal_concerns(team: Team, count: int) -> Iterator[Concern]:
     yield Concern("warn", title, text, url, _("Decide"))
 
 
-def _budget_concerns(team: Team, strained: Sequence[Use]) -> Iterator[Concern]:
+def _budget_concerns(team: Team, strained: Sequence[BudgetUse]) -> Iterator[Concern]:
     """One line for those that are used up, one for those that warn: there may be many."""
     url, open_it = reverse("removals:budgets", args=[team.slug]), _("Open budgets")
     spent = [use for use in strained if use.is_spent]
@@ -178,7 +178,7 @@ def _worker_concerns(*, at: datetime) -> Iterator[Concern]:
         yield Concern("bad", _("No worker is running"), text % {"names": names}, url, open_it)
 
 
-def _names(uses: Sequence[Use]) -> str:
+def _names(uses: Sequence[BudgetUse]) -> str:
     """Name a few budgets: "Mia Member, tag spring (96 of 100)", and how many others."""
     said = [
         _("%(budget)s (%(taken)s of %(limit)s)")

@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 
 from dashboard.keys.models import Account
 from dashboard.keys.pricing import CreditPrice
-from dashboard.overview import ledgers
+from dashboard.overview import cycle_books
 from dashboard.overview.money import Price
 from dashboard.overview.statements import (
     Entry,
@@ -53,7 +53,7 @@ class Sum:
 
 
 @dataclass(frozen=True)
-class Part:
+class MonthPart:
     """The statement of a cycle in its month, and why it is not added, if it is not.
 
     It is `undecided` while its account may be the same as another one.
@@ -79,7 +79,7 @@ class MonthStatement:
 
     month: date
     at: datetime
-    parts: tuple[Part, ...]
+    parts: tuple[MonthPart, ...]
     summary: tuple[Sum, ...]
     total: Sum
     sections: tuple[SumSection, ...]
@@ -170,12 +170,12 @@ class TeamCycles:
     def statement(self, month: date, *, at: datetime) -> MonthStatement:
         """Return the month's statement (up to 6 queries, or one more for each 100 cycles)."""
         held = [one for one in self.held if month_of(one.window) == month]
-        booked = ledgers.booked(self.accounts)
-        books = ledgers.all_books([(booked[one.account.pk], one.window) for one in held])
-        later = ledgers.charged_since([(one.account, one.window) for one in held], at=at)
+        booked = cycle_books.booked(self.accounts)
+        books = cycle_books.all_books([(booked[one.account.pk], one.window) for one in held])
+        later = cycle_books.charged_since([(one.account, one.window) for one in held], at=at)
         prices = list(CreditPrice.objects.of_team(self.team).newest_first())
         parts = tuple(
-            Part(
+            MonthPart(
                 written(one.account, one.window, found, _price(prices, one), at=at, since=since),
                 one.left_out,
                 one.undecided,
@@ -185,7 +185,7 @@ class TeamCycles:
         return added_up(month, parts, at=at)
 
 
-def added_up(month: date, parts: tuple[Part, ...], *, at: datetime) -> MonthStatement:
+def added_up(month: date, parts: tuple[MonthPart, ...], *, at: datetime) -> MonthStatement:
     """Return what these statements make together; asks nobody."""
     added = [part.statement for part in parts if not part.left_out]
     total = _sum(_("Total counted by RemBG"), [(one.total, one) for one in added])

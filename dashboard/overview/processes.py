@@ -96,7 +96,7 @@ def answers(url: str) -> bool:
 
 
 def web_command(port: int, *, workers: int) -> list[str]:
-    """Return how the web server is started; `lib.bodies` counts the threads of each process.
+    """Return how the web server is started; `lib.wsgi_adapter` counts the threads of each process.
 
     One that was killed is started again, and the others go on.
     """

@@ -18,7 +18,7 @@ from dashboard.rembg.parameters import Parameters
 from dashboard.removals import budgets
 from dashboard.removals.models import Removal, Subject
 from dashboard.removals.queueing import Wish, accept
-from dashboard.removals.work import work_one
+from dashboard.removals.tasks import work_one
 from dashboard.teams.models import Membership, Role, Team, User
 from dashboard.usage.add_keys import add_key
 from dashboard.usage.duplicates import join

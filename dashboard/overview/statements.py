@@ -13,9 +13,9 @@ from django.utils.translation import gettext as _
 
 from dashboard.keys.models import Account
 from dashboard.keys.pricing import CreditPrice, holding
-from dashboard.overview import ledgers
+from dashboard.overview import cycle_books
+from dashboard.overview.cycle_books import BookLine, Books
 from dashboard.overview.money import Price
-from dashboard.overview.reconciling import Books, Line
 from dashboard.teams.models import Team
 from dashboard.usage import formatting
 from dashboard.usage.models import Cycle
@@ -119,9 +119,9 @@ def price_of(prices: list[CreditPrice], window: Window) -> Price | None:
 
 def statement(account: Account, window: Window, *, at: datetime) -> Statement:
     """Return the statement of one cycle (4 queries, or up to 6 while it is not closed)."""
-    books = ledgers.books(account, window)
+    books = cycle_books.books_of(account, window)
     price = price_of(prices_of(account), window)
-    [since] = ledgers.charged_since([(account, window)], at=at)
+    [since] = cycle_books.charged_since([(account, window)], at=at)
     return written(account, window, books, price, at=at, since=since)
 
 
@@ -166,7 +166,12 @@ def _summary(books: Books) -> list[Entry]:
 
 
 def _section(
-    slug: str, title: str, lines: Sequence[Line], through: Entry, price: Price | None, nameless: str
+    slug: str,
+    title: str,
+    lines: Sequence[BookLine],
+    through: Entry,
+    price: Price | None,
+    nameless: str,
 ) -> Section:
     entries = [
         Entry(slug, line.name or nameless, line.credits, line.unknown, key=line.key)

@@ -6,9 +6,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from dashboard.keys.locks import locked
-from dashboard.overview import glance
-from dashboard.overview.cards import account_cards
+from dashboard.overview import summary
 from dashboard.overview.concerns import concerns
+from dashboard.overview.summary import account_cards
 from dashboard.removals import budgets
 from dashboard.teams.access import TeamRequest, team_view
 from dashboard.teams.models import Team
@@ -25,12 +25,12 @@ def team(request: TeamRequest, team: Team) -> HttpResponse:
     at = timezone.now()
     accounts = standings(team, at=at)
     sums = total(accounts)
-    removals, unknown = glance.recent_removals(team, at=at)
+    removals, unknown = summary.recent_removals(team, at=at)
     cards = account_cards(team, accounts, at=at)
     mine = request.membership
     strained = budgets.strained(mine, at=at)
     context = {
-        "answer": glance.answer(sums, accounts),
+        "answer": summary.summary_sentence(sums, accounts),
         "total": sums,
         "cards": cards,
         "as_table": len(cards) > MOST_CARDS,

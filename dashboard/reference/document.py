@@ -92,7 +92,7 @@ class Endpoint:
 
 
 @dataclass(frozen=True)
-class Row:
+class ErrorRow:
     """An error as it is answered, with what its leaf says of it."""
 
     code: str
@@ -110,7 +110,7 @@ class Group:
 
     name: str
     title: str | Promise
-    rows: list[Row] = field(default_factory=list)
+    rows: list[ErrorRow] = field(default_factory=list)
 
 
 @cache
@@ -157,7 +157,7 @@ def groups(made: Document) -> list[Group]:
         if (code, sentence) in seen:
             continue
         leaf = named(code)
-        row = Row(
+        row = ErrorRow(
             code=code,
             status=value["status"],
             sentence=sentence,

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 
 from dashboard.reference.document import Endpoint
-from dashboard.reference.snippets import LANGUAGES, Call, Picture
+from dashboard.reference.snippets import LANGUAGES, ApiCall, SnippetPicture
 
 MAX_VALUE = 200
 
@@ -40,11 +40,11 @@ class ConsoleForm(forms.Form):
         """Return the language, the first one where none is known."""
         return self.value("language") or next(iter(LANGUAGES))
 
-    def call(self, base: str) -> Call:
+    def call(self, base: str) -> ApiCall:
         """Return the request that these values make; what is empty is not sent."""
         given = [(one, self.value(one.name)) for one in self.endpoint.parameters]
-        picture = Picture.named(self.value("image"), self.cleaned_data.get("size"))
-        return Call(
+        picture = SnippetPicture.named(self.value("image"), self.cleaned_data.get("size"))
+        return ApiCall(
             base=base,
             method=self.endpoint.method,
             path=self.endpoint.path,

@@ -6,7 +6,7 @@
 from dashboard.rembg import errors
 from dashboard.rembg.counterpart import Result, rembg
 from dashboard.rembg.errors import RembgError
-from dashboard.rembg.meter import Progress
+from dashboard.rembg.progress import Progress
 from dashboard.rembg.wire import Timeouts
 
 __all__ = ["Progress", "RembgError", "Result", "Timeouts", "errors", "rembg"]

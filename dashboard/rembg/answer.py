@@ -27,7 +27,7 @@ class Notice:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class AnswerVerdict:
     """The sides of the answer in pixels, and what is odd about it."""
 
     width: int
@@ -58,7 +58,13 @@ class Removed:
 
     @classmethod
     def of(
-        cls, verdict: Verdict, head: AnswerHead, *, asked: Parameters, size: int, seconds: float
+        cls,
+        verdict: AnswerVerdict,
+        head: AnswerHead,
+        *,
+        asked: Parameters,
+        size: int,
+        seconds: float,
     ) -> Removed:
         """Put together what the answer's header, its picture and our clock say."""
         return cls(
@@ -82,7 +88,7 @@ def is_expected_type(content_type: str, asked: Parameters) -> bool:
 
 def judge(
     file: BinaryIO, *, asked: Parameters, source: Picture, secrets: tuple[str, ...]
-) -> Verdict:
+) -> AnswerVerdict:
     """Look at an answer's header and end; raise WrongAnswer (F10) or CutPicture (F8)."""
     file.seek(0)
     beginning = file.read(HEAD)
@@ -92,7 +98,7 @@ def judge(
     if not pictures.complete(file):
         raise errors.CutPicture(status=200)
     _, width, height = seen
-    return Verdict(width, height, _notices(width, height, asked, source))
+    return AnswerVerdict(width, height, _notices(width, height, asked, source))
 
 
 def _notices(width: int, height: int, asked: Parameters, source: Picture) -> tuple[Notice, ...]:

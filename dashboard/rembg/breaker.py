@@ -106,7 +106,7 @@ class Memory:
             return True
 
 
-class Window:
+class FailureWindow:
     """How the calls of the last minute ended, by the member of a group that made them."""
 
     def __init__(self, *, least_members: int) -> None:
@@ -143,7 +143,7 @@ class Breakers:
     ) -> None:
         self._store = store or Memory()
         self._clock = clock
-        self._windows: dict[str, Window] = {}
+        self._windows: dict[str, FailureWindow] = {}
         self._held: set[str] = set()  # Seen open, and not yet seen closed.
         self._lock = threading.Lock()
 
@@ -207,7 +207,7 @@ class Breakers:
         with self._lock:
             window = self._windows.get(name)
             if window is None:
-                window = self._windows[name] = Window(least_members=2 if member else 1)
+                window = self._windows[name] = FailureWindow(least_members=2 if member else 1)
             return window.note(now, member, good=good)
 
     def _note_trial(self, name: str, *, good: bool) -> None:

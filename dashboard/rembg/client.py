@@ -23,17 +23,17 @@ import requests.utils
 import urllib3
 import urllib3.exceptions
 
-from dashboard.rembg import answer, apikey, errors, faults, pictures, recognition, wire
+from dashboard.rembg import answer, apikey, errors, pictures, recognition, wire
 from dashboard.rembg import usage as usages
 from dashboard.rembg.address import base_of
 from dashboard.rembg.answer import Removed
 from dashboard.rembg.breaker import Breakers
 from dashboard.rembg.files import Image, Target, reading_end, stored, writing_end
 from dashboard.rembg.headers import AnswerHead
-from dashboard.rembg.meter import Meter, Progress
 from dashboard.rembg.multipart import LARGE_BLOCK, MultipartBody
 from dashboard.rembg.parameters import Parameters
 from dashboard.rembg.pictures import Picture
+from dashboard.rembg.progress import Meter, Progress
 from dashboard.rembg.usage import CyclesAnswer, Month, UsageAnswer
 from dashboard.rembg.wire import Exchange, Timeouts
 
@@ -44,7 +44,7 @@ BREAKERS = Breakers()
 PASSING = (errors.OutcomeUnknown, errors.UpstreamError)  # Worth another look.
 
 
-class Phase(StrEnum):
+class TransferPhase(StrEnum):
     """Where a removal is."""
 
     SENDING = "sending"
@@ -93,7 +93,7 @@ class Client:
         picture: Picture | None = None,
         on_upload: Callable[[Progress], None] | None = None,
         on_download: Callable[[Progress], None] | None = None,
-        on_phase: Callable[[Phase], None] | None = None,
+        on_phase: Callable[[TransferPhase], None] | None = None,
     ) -> Removed:
         """Send a picture and write what comes back to `target` (a path, or a file open for both).
 
@@ -111,11 +111,11 @@ class Client:
             )
             body.on_read = _upload_reporter(Meter(on_upload, total=len(body), upload=True), phase)
             exchange = Exchange(self._timeouts, body)
-            phase(Phase.SENDING)
+            phase(TransferPhase.SENDING)
             with self._ask(exchange, "POST", self._api_url, REMOVE) as response:
                 head = self._head(response)
                 self._check_head(response, head, exchange, asked)
-                phase(Phase.RECEIVING)
+                phase(TransferPhase.RECEIVING)
                 meter = Meter(on_download, total=head.size, upload=False)
                 for piece in _pieces(response.raw, exchange, most=MAX_ANSWER):
                     sink.write(piece)
@@ -201,9 +201,9 @@ class Client:
                 except errors.RembgError as own:
                     error = own.with_traceback(None)
                 except (urllib3.exceptions.HTTPError, HTTPException, OSError, UnicodeError):
-                    error = faults.fault(exchange)
+                    error = recognition.fault(exchange)
                 if response is None:
-                    raise error or faults.fault(exchange)
+                    raise error or recognition.fault(exchange)
                 exchange.is_answered = True
                 yield response
         finally:
@@ -266,11 +266,13 @@ def _shared_session() -> requests.Session:
     return open_session()
 
 
-def _upload_reporter(meter: Meter, phase: Callable[[Phase], None]) -> Callable[[int, int], None]:
+def _upload_reporter(
+    meter: Meter, phase: Callable[[TransferPhase], None]
+) -> Callable[[int, int], None]:
     def report(sent: int, total: int) -> None:
         meter.at(sent, last=sent == total)
         if sent == total:
-            phase(Phase.WAITING)
+            phase(TransferPhase.WAITING)
 
     return report
 
@@ -317,7 +319,7 @@ def _piece(answer: urllib3.BaseHTTPResponse, exchange: Exchange) -> bytes:
     if undecodable:
         raise errors.WrongAnswer(status=answer.status)
     if broken:
-        error = faults.fault(exchange)
+        error = recognition.fault(exchange)
         error.status = answer.status
         raise error
     return piece

@@ -18,9 +18,9 @@ from types import TracebackType
 from dashboard.rembg import errors
 from dashboard.rembg.answer import Removed
 from dashboard.rembg.client import Client
-from dashboard.rembg.meter import Progress
+from dashboard.rembg.files import InputImage, prepared
 from dashboard.rembg.parameters import Parameters
-from dashboard.rembg.preparing import InputImage, prepared
+from dashboard.rembg.progress import Progress
 from dashboard.rembg.wire import Timeouts
 
 API_URL = "https://api.rembg.com"

@@ -1,6 +1,8 @@
-"""An answer that is not a success, recognised by its status and a keyword of its text.
+"""Which error an answer or a broken request is.
 
-The texts are the contract's error table; keywords, since one line of that table is garbled.
+An answer is recognised by its status and a keyword of its text, a broken request by how far it
+came (promises F1-F9, F24). The texts are
+the contract's error table; keywords, since one line of that table is garbled.
 """
 
 from __future__ import annotations
@@ -11,8 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from dashboard.rembg import errors, retry_after, strict_json, wording
+from dashboard.rembg import errors, strict_json, wording
 from dashboard.rembg.errors import Fact, FieldProblem, RembgError
+from dashboard.rembg.headers import retry_after
+from dashboard.rembg.wire import Exchange
 
 MAX_BODY = 2 * 1024 * 1024  # Bytes that are read of an error's body.
 MAX_DETAILS = 40
@@ -172,8 +176,34 @@ def _pause(leaf: type[RembgError], status: int, header: str | None, at: datetime
     """Return the seconds to wait, where waiting is an answer or the server says that it is."""
     if status not in (429, 503) or (header is None and not issubclass(leaf, errors.RateShort)):
         return None
-    return retry_after.parse(header, at=at)
+    return retry_after(header, at=at)
 
 
 def _header(headers: Mapping[str, str], name: str) -> str | None:
     return next((value for key, value in headers.items() if key.lower() == name), None)
+
+
+def fault(exchange: Exchange) -> RembgError:
+    """Return the error of a broken request; `sent` is "no" only if no body byte can have left."""
+    if not exchange.is_connected:
+        return _never_connected(exchange)
+    if exchange.body is not None and not exchange.body.has_started and not exchange.received:
+        return errors.ConnectTimeout() if exchange.has_timed_out else errors.Unreachable()
+    if exchange.body is not None and not exchange.body.is_handed_over:
+        return errors.UploadCut()
+    return _broken_answer(exchange)
+
+
+def _never_connected(exchange: Exchange) -> RembgError:
+    if exchange.has_tls_failed:
+        return errors.TlsFailed()
+    return errors.ConnectTimeout() if exchange.has_timed_out else errors.Unreachable()
+
+
+def _broken_answer(exchange: Exchange) -> RembgError:
+    if exchange.has_timed_out:
+        drips = exchange.received and exchange.is_late
+        return errors.DeadlinePassed() if drips else errors.AnswerTimeout()
+    if not exchange.received:
+        return errors.NoAnswer()
+    return errors.ShortAnswer() if exchange.is_answered else errors.NotHttp()

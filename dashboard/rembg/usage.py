@@ -22,11 +22,11 @@ COUNTED_MEANWHILE = 0.01
 LESS_LEFT = "less_left"
 
 Kind = Literal["stripe", "calendar"]
-Answer = TypeVar("Answer", bound="Reading")
+Answer = TypeVar("Answer", bound="UsageReading")
 
 
 @dataclass(frozen=True)
-class Window:
+class BillingWindow:
     """A listed billing window, `[start_at, end_at)` in UTC, with its counters in credits."""
 
     start_at: datetime
@@ -78,7 +78,7 @@ class BillingCycle:
 
 
 @dataclass(frozen=True)
-class Reading:
+class UsageReading:
     """What every answer about usage has: where it came from and what was wrong with it.
 
     `raw` is the answer, at most 16 KB; `call` what was asked; `clock_skew` how many seconds
@@ -94,7 +94,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class UsageAnswer(Reading):
+class UsageAnswer(UsageReading):
     """An account's usage. The top-level counters are those of the month or window asked for."""
 
     membership: str | None = None
@@ -117,10 +117,10 @@ class UsageAnswer(Reading):
 
 
 @dataclass(frozen=True)
-class CyclesAnswer(Reading):
+class CyclesAnswer(UsageReading):
     """The listed billing windows, newest first; they may overlap (see `problems`)."""
 
-    windows: tuple[Window, ...] = ()
+    windows: tuple[BillingWindow, ...] = ()
 
     @property
     def is_usable(self) -> bool:
@@ -200,14 +200,14 @@ def is_plausible(body: bytes) -> bool:
     return not ACCOUNT_FIELDS.isdisjoint(document)
 
 
-def kind_of(window: Window | BillingCycle, *, synced: bool | None) -> Kind:
+def kind_of(window: BillingWindow | BillingCycle, *, synced: bool | None) -> Kind:
     """Say whether a window is Stripe's or the calendar month that upstream falls back to."""
     if synced is None:
         return "calendar" if _is_calendar_month(window) else "stripe"
     return "stripe" if synced else "calendar"
 
 
-def _is_calendar_month(window: Window | BillingCycle) -> bool:
+def _is_calendar_month(window: BillingWindow | BillingCycle) -> bool:
     start, end = window.start_at, window.end_at
     if start is None or (start.day, start.hour, start.minute, start.second) != (1, 0, 0, 0):
         return False
@@ -263,9 +263,9 @@ def _flag_what_is_left(part: Doc, cycle: BillingCycle) -> None:
             part.flag(code, "remainingIncludedCredits", remaining)
 
 
-def _windows(doc: Doc) -> tuple[Window, ...]:
+def _windows(doc: Doc) -> tuple[BillingWindow, ...]:
     parts = doc.objects("billingCycles", most=MAX_CYCLES)
-    found: dict[datetime, Window] = {}
+    found: dict[datetime, BillingWindow] = {}
     for part in parts:
         start_at, end_at = part.window()
         window_counters = part.number("appUsage"), part.number("apiUsage")
@@ -273,13 +273,13 @@ def _windows(doc: Doc) -> tuple[Window, ...]:
             continue
         if start_at in found:
             part.flag("duplicate_cycle", "periodStartUnix", int(start_at.timestamp()))
-        found[start_at] = Window(start_at, end_at, *window_counters)
+        found[start_at] = BillingWindow(start_at, end_at, *window_counters)
     windows = sorted(found.values(), key=lambda window: window.start_at)
     _flag_seams(doc, windows)
     return tuple(reversed(windows))
 
 
-def _flag_seams(doc: Doc, windows: list[Window]) -> None:
+def _flag_seams(doc: Doc, windows: list[BillingWindow]) -> None:
     """Flag overlaps and gaps between windows in order of their starts (D5)."""
     covered: datetime | None = None
     for window in windows:

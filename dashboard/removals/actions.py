@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from dashboard.removals import answers, queueing, sweeping, wording
+from dashboard.removals import queueing, responses, sweeping, wording
 from dashboard.removals.errors import Busy, NoSpace, OverBudget, PictureGone
 from dashboard.removals.models import Removal
 from dashboard.teams import audit
@@ -32,16 +32,16 @@ def again(request: TeamRequest, team: Team, pk: str) -> HttpResponse:
     removal = get_object_or_404(team.removals.select_related("team"), pk=pk)
     form = AgainForm(request.POST)
     if not removal.can_run_again or not form.is_valid():
-        return redirect(answers.address(removal))
+        return redirect(responses.address(removal))
     try:
         new = queueing.run_again(
             removal, request.user, nonce=form.cleaned_data["nonce"], at=timezone.now()
         )
     except (Busy, NoSpace, OverBudget, PictureGone) as exc:
         messages.error(request, wording.refusal(exc))
-        return redirect(answers.address(removal))
+        return redirect(responses.address(removal))
     _record(request, removal, "removal.run_again", was=removal.state, new=str(new.pk))
-    return redirect(answers.address(new))
+    return redirect(responses.address(new))
 
 
 @require_POST
@@ -55,7 +55,7 @@ def delete_pictures(request: TeamRequest, team: Team, pk: str) -> HttpResponse:
         sweeping.delete_files(removal, at=timezone.now())
         _record(request, removal, "removal.pictures_deleted")
         messages.success(request, _("Pictures deleted."))
-    return redirect(answers.address(removal))
+    return redirect(responses.address(removal))
 
 
 def may_delete(request: TeamRequest, removal: Removal) -> bool:

@@ -9,7 +9,7 @@ from django.utils import timezone
 from ninja import Router, Schema
 
 from dashboard.removals import budgets
-from dashboard.removals.budgets import Use
+from dashboard.removals.budgets import BudgetUse
 from dashboard.removals.models import Budget, Subject
 from dashboard.teams.api import membership_for
 
@@ -46,7 +46,7 @@ def index(request: HttpRequest, slug: str) -> dict[str, object]:
     return {"budgets": [_out(use) for use in ordered]}
 
 
-def _out(use: Use) -> TeamBudgetOut:
+def _out(use: BudgetUse) -> TeamBudgetOut:
     budget = use.budget
     return TeamBudgetOut(
         id=budget.pk,

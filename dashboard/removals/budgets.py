@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Case, Count, F, Q, QuerySet, Subquery, When
 
 from dashboard.keys.models import Account
-from dashboard.removals.errors import OverBudget, Refusal
+from dashboard.removals.errors import BudgetRefusal, OverBudget
 from dashboard.removals.models import Budget, Removal, Spending, Subject, hold
 from dashboard.removals.periods import Period, first_accounts, periods, running_cycle
 from dashboard.teams.models import Membership, Team
@@ -22,7 +22,7 @@ FIELDS = {Subject.MEMBER: "user", Subject.KEY: "virtual_key", Subject.TAG: "tag"
 
 
 @dataclass(frozen=True)
-class Use:
+class BudgetUse:
     """What is taken of a budget in its running cycle, in credits."""
 
     budget: Budget
@@ -94,7 +94,7 @@ class Orm:
 ORM = Orm()
 
 
-def reserve(removal: Removal, by: Statements = ORM) -> list[Use]:
+def reserve(removal: Removal, by: Statements = ORM) -> list[BudgetUse]:
     """Take one credit of each budget that binds this new removal; return what is taken then.
 
     Call it in the transaction that inserts the removal: what one refuses, none has given. It is
@@ -135,7 +135,7 @@ def drop(budget: Budget) -> None:
         budget.delete()
 
 
-def uses(budgets: Iterable[Budget], *, at: datetime) -> list[Use]:
+def uses(budgets: Iterable[Budget], *, at: datetime) -> list[BudgetUse]:
     """Return what is taken of each in its running cycle; nothing is written."""
     wanted = periods(budgets, at=at)
     starts = {period.start_at for period in wanted.values()}
@@ -145,12 +145,12 @@ def uses(budgets: Iterable[Budget], *, at: datetime) -> list[Use]:
     rest = {budget: period for budget, period in wanted.items() if (budget.pk, period) not in taken}
     counted = _counts(rest)
     return [
-        Use(budget, period, counted[budget] if budget in rest else taken[budget.pk, period])
+        BudgetUse(budget, period, counted[budget] if budget in rest else taken[budget.pk, period])
         for budget, period in wanted.items()
     ]
 
 
-def strained(membership: Membership, *, at: datetime) -> list[Use]:
+def strained(membership: Membership, *, at: datetime) -> list[BudgetUse]:
     """Return what a person may see of budgets that warn or are spent, the fullest first.
 
     A cycle without a row has seen nothing taken (1 query, 2 if one follows the first account).
@@ -160,7 +160,7 @@ def strained(membership: Membership, *, at: datetime) -> list[Use]:
     rows = list(limited.select_related("budget__account"))
     followed = periods((row.budget for row in rows), at=at)
     uses = [
-        Use(row.budget, followed[row.budget], row.taken)
+        BudgetUse(row.budget, followed[row.budget], row.taken)
         for row in rows
         if row.start_at == followed[row.budget].start_at
     ]
@@ -189,22 +189,24 @@ def _followed(row: Any, *, at: datetime) -> Period:
     return running_cycle(account, at=at)
 
 
-def tightest(found: Iterable[Use]) -> Use | None:
+def tightest(found: Iterable[BudgetUse]) -> BudgetUse | None:
     """Return the budget with the least left, those that stop before those that warn."""
     limited = [use for use in found if use.remaining is not None]
     return min(limited, key=lambda use: (use.budget.hard is None, use.remaining), default=None)
 
 
-def _take(budget: Budget, period: Period, by: Statements, *, at: datetime) -> Use:
+def _take(budget: Budget, period: Period, by: Statements, *, at: datetime) -> BudgetUse:
     """Take one credit in the running cycle, and in the others that the moment lies in (D8)."""
     covering = by.covering(budget, at=at)
     same = (row for row in covering if Period(row.start_at, row.end_at) == period)
     row = next(same, None) or _row(budget, period)
     if not by.take(row, below=budget.hard):
-        raise OverBudget.by(Refusal(budget.kind, budget.name, budget.hard or 0, period.end_at))
+        raise OverBudget.by(
+            BudgetRefusal(budget.kind, budget.name, budget.hard or 0, period.end_at)
+        )
     if any(other.pk != row.pk for other in covering):
         budget.spendings.covering(at).exclude(pk=row.pk).take()
-    return Use(budget, period, row.taken + 1)
+    return BudgetUse(budget, period, row.taken + 1)
 
 
 def _row(budget: Budget, period: Period) -> Spending:

@@ -167,7 +167,7 @@ class Busy(NotSent):
 
 
 @dataclass(frozen=True)
-class Refusal:
+class BudgetRefusal:
     """Which budget refused: of a `member`, a `key` or a `tag`, its credits, and until when."""
 
     kind: str
@@ -197,10 +197,10 @@ class OverBudget(NotSent):
     to_program = _("An owner or admin raises it, or wait for the next cycle.")
     group = "limit"
 
-    refusal: Refusal | None = None
+    refusal: BudgetRefusal | None = None
 
     @classmethod
-    def by(cls, refusal: Refusal) -> OverBudget:
+    def by(cls, refusal: BudgetRefusal) -> OverBudget:
         """Return the error that names the budget."""
         error = cls(refusal.sentence)
         error.refusal = refusal

@@ -4,19 +4,6 @@ import os
 
 from django.conf import settings
 
-POINTS = (
-    "after_picture_draft",
-    "after_picture_stored",
-    "after_row_queued",
-    "after_claim",
-    "after_sending",
-    "mid_upload",
-    "after_upload",
-    "after_answer",
-    "after_result_tmp",
-    "after_result_stored",
-    "after_done",
-)
 EXIT_CODE = 9
 
 

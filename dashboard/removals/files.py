@@ -16,7 +16,7 @@ from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import default_storage
 
-from dashboard.lib.bodies import NO_SPACE
+from dashboard.lib.wsgi_adapter import NO_SPACE
 from dashboard.removals.errors import NoSpace
 
 KINDS = ("pictures", "results", "thumbnails")

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.http import HttpRequest, UnreadablePostError
 
 from dashboard.lib import form_reader
-from dashboard.lib.form_reader import FilePart, Form, UnreadableForm
+from dashboard.lib.form_reader import FilePart, MultipartForm, UnreadableForm
 from dashboard.lib.request_limits import MAX_FILE, content_length
 from dashboard.rembg import errors, filenames
 from dashboard.rembg.errors import PictureRefused
@@ -24,7 +24,7 @@ FIELD = "image"
 
 
 @contextmanager
-def received(request: HttpRequest, fields: Collection[str] = PARSERS) -> Iterator[Form]:
+def received(request: HttpRequest, fields: Collection[str] = PARSERS) -> Iterator[MultipartForm]:
     """Read a request's form; its files are there within the block.
 
     Raises UnreadableForm and NoSpace.
@@ -36,7 +36,7 @@ def received(request: HttpRequest, fields: Collection[str] = PARSERS) -> Iterato
         yield form_reader.read(body, boundary, file=FIELD, fields=fields)
 
 
-def picture_of(form: Form) -> FilePart:
+def picture_of(form: MultipartForm) -> FilePart:
     """Return the one picture of a form, under the name that was chosen; raise why there is none."""
     if len(form.files) > 1:
         raise SeveralImages
@@ -53,7 +53,7 @@ def picture_of(form: Form) -> FilePart:
     return file._replace(filename=filenames.from_form(filename)) if has_escapes else file
 
 
-def _missing(form: Form) -> PictureRefused:
+def _missing(form: MultipartForm) -> PictureRefused:
     if form.has_file_as_text:
         return ImageAsText()
     return OtherField.named(form.other_files[0]) if form.other_files else errors.NoImage()
@@ -61,7 +61,7 @@ def _missing(form: Form) -> PictureRefused:
 
 @contextmanager
 def _body(request: HttpRequest) -> Iterator[BinaryIO]:
-    """Lend a request's body as a seekable file: that of `lib.bodies`, or a copy."""
+    """Lend a request's body as a seekable file: that of `lib.wsgi_adapter`, or a copy."""
     body = request.META["wsgi.input"]
     if body.seekable():
         yield body

@@ -20,7 +20,7 @@ from dashboard.rembg.pictures import Picture
 from dashboard.removals import budgets, failpoints, files
 from dashboard.removals.errors import Busy, NoSpace, OverBudget, PictureGone
 from dashboard.removals.models import Removal, Turn
-from dashboard.removals.tasks import ring
+from dashboard.removals.tasks import wake_worker
 from dashboard.teams.models import Membership, Team, User
 
 
@@ -135,7 +135,7 @@ def _insert(removal: Removal) -> Removal:
             Turn.objects.get_or_create(team=removal.team)
             removal.save(force_insert=True)
             # The row is the truth: a doorbell that cannot be rung must not look like a failure.
-            transaction.on_commit(ring, robust=True)
+            transaction.on_commit(wake_worker, robust=True)
     except (IntegrityError, OverBudget):
         # Another request with this nonce was faster (U39), perhaps with the budget's last credit.
         nonce = removal.nonce

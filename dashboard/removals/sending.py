@@ -18,12 +18,12 @@ from dashboard.keys.models import ApiKey
 from dashboard.rembg import errors, retry
 from dashboard.rembg.answer import Notice, Removed
 from dashboard.rembg.client import Client
-from dashboard.rembg.client import Phase as ClientPhase
-from dashboard.rembg.meter import Progress
+from dashboard.rembg.client import TransferPhase as ClientPhase
+from dashboard.rembg.progress import Progress
 from dashboard.removals import failpoints, files, thumbnails
-from dashboard.removals.choosing import NoneUsable, choose
 from dashboard.removals.errors import KeysRefused, NoSpace, PictureGone
 from dashboard.removals.models import Phase, Removal
+from dashboard.removals.payers import NoneUsable, choose
 
 log = logging.getLogger(__name__)
 

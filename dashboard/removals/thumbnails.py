@@ -7,7 +7,7 @@ import logging
 
 from PIL import Image, ImageCms
 
-from dashboard.rembg.pictures.profile import MAX_BYTES as MAX_PROFILE
+from dashboard.rembg.pictures.metadata import MAX_PROFILE
 from dashboard.removals import files
 from dashboard.removals.models import Removal
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from dashboard.removals import actions, budget_pages, downloads, views
+from dashboard.removals import actions, budget_views, downloads, views
 
 app_name = "removals"
 HERE = "teams/<slug:slug>/removals/"
@@ -16,9 +16,9 @@ urlpatterns = [
     path(f"{ONE}original", downloads.original, name="original"),
     path(f"{ONE}thumbnail", downloads.thumbnail, name="thumbnail"),
     path(f"{ONE}again", actions.again, name="again"),
-    path("teams/<slug:slug>/budgets/", budget_pages.index, name="budgets"),
-    path("teams/<slug:slug>/budgets/<uuid:pk>/", budget_pages.one, name="budget"),
-    path("teams/<slug:slug>/budgets/<uuid:pk>/remove/", budget_pages.remove, name="budget_remove"),
-    path("teams/<slug:slug>/members/<int:pk>/budget/", budget_pages.member, name="budget_member"),
+    path("teams/<slug:slug>/budgets/", budget_views.index, name="budgets"),
+    path("teams/<slug:slug>/budgets/<uuid:pk>/", budget_views.one, name="budget"),
+    path("teams/<slug:slug>/budgets/<uuid:pk>/remove/", budget_views.remove, name="budget_remove"),
+    path("teams/<slug:slug>/members/<int:pk>/budget/", budget_views.member, name="budget_member"),
     path(f"{ONE}delete-pictures", actions.delete_pictures, name="delete_pictures"),
 ]

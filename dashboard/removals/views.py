@@ -21,13 +21,13 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from dashboard.lib.form_reader import Form, UnreadableForm
+from dashboard.lib.form_reader import MultipartForm, UnreadableForm
 from dashboard.rembg.errors import FieldProblem
 from dashboard.rembg.parameters import PARSERS
-from dashboard.removals import actions, answers, budgets, picture_form, queueing, wording
-from dashboard.removals.budgets import Use
+from dashboard.removals import actions, budgets, picture_form, queueing, responses, wording
+from dashboard.removals.budgets import BudgetUse
 from dashboard.removals.errors import Busy, NoKey, NoSpace, OverBudget
-from dashboard.removals.forms import FilterForm, RemovalForm, accounts_with_keys
+from dashboard.removals.forms import RemovalFilterForm, RemovalForm, accounts_with_keys
 from dashboard.removals.models import Budget, Phase, Removal
 from dashboard.removals.queueing import Wish
 from dashboard.teams.access import TeamRequest, team_view
@@ -70,7 +70,7 @@ def create(request: TeamRequest, team: Team) -> HttpResponse:
     """Take one picture: when this answers well, it is safe with us."""
     if request.content_type != "multipart/form-data":
         sentence = _("Please send the image as multipart/form-data.")
-        return answers.refused((), error=sentence, code="media_type", status=415)
+        return responses.refused((), error=sentence, code="media_type", status=415)
     try:
         with picture_form.received(request, FIELDS) as upload:
             # Where the CSRF check looks.
@@ -83,7 +83,7 @@ def create(request: TeamRequest, team: Team) -> HttpResponse:
 
 
 @csrf_protect
-def _create(request: TeamRequest, team: Team, upload: Form) -> HttpResponse:
+def _create(request: TeamRequest, team: Team, upload: MultipartForm) -> HttpResponse:
     form = RemovalForm(request.POST, team=team, upload=upload)
     if not form.is_valid():
         code = form.problems[0].code if form.problems else "account"
@@ -97,9 +97,9 @@ def _create(request: TeamRequest, team: Team, upload: Form) -> HttpResponse:
     except OperationalError:
         details = [_of_image(_("The database is busy. Please try again in a minute."))]
         return _refuse(request, team, details, code="database_busy", status=503, form=form)
-    if answers.wants_json(request):
-        return answers.accepted(removal)
-    return redirect(answers.address(removal))
+    if responses.wants_json(request):
+        return responses.accepted(removal)
+    return redirect(responses.address(removal))
 
 
 @require_safe
@@ -128,7 +128,7 @@ def detail(request: TeamRequest, team: Team, pk: str) -> HttpResponse:
 def status(request: TeamRequest, team: Team, pk: str) -> HttpResponse:
     """Say how far it is, to the page's script."""
     removal = get_object_or_404(team.removals.select_related("team"), pk=pk)
-    return answers.status(removal, at=timezone.now())
+    return responses.status(removal, at=timezone.now())
 
 
 def _accept(request: TeamRequest, team: Team, form: RemovalForm) -> Removal:
@@ -150,8 +150,8 @@ def _refuse(
     form: RemovalForm | None = None,
 ) -> HttpResponse:
     """Say beside each field what is wrong, as JSON or in the page with what was typed."""
-    if answers.wants_json(request):
-        answer: HttpResponse = answers.refused(details, code=code, status=status)
+    if responses.wants_json(request):
+        answer: HttpResponse = responses.refused(details, code=code, status=status)
     else:
         form = form or RemovalForm({}, team=team)
         for problem in details:
@@ -179,7 +179,7 @@ def _page(request: TeamRequest, team: Team, form: RemovalForm) -> HttpResponse:
 
 def _recent(request: TeamRequest, team: Team) -> dict[str, Any]:
     """Return what the list shows."""
-    filters = FilterForm(request.GET, team=team)
+    filters = RemovalFilterForm(request.GET, team=team)
     filters.is_valid()
     chosen = filters.cleaned_data
     removals = team.removals.chosen(
@@ -197,7 +197,7 @@ def _recent(request: TeamRequest, team: Team) -> dict[str, Any]:
     }
 
 
-def _own_use(request: TeamRequest, team: Team) -> Use | None:
+def _own_use(request: TeamRequest, team: Team) -> BudgetUse | None:
     """Return what the person has taken of their own budget; None without one."""
     own = Budget.objects.of_member(team, request.membership.user_id).bounded()
     found = budgets.uses(own, at=timezone.now())

@@ -13,10 +13,9 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from dashboard.rembg import errors
 from dashboard.rembg.parameters import Parameters
-from dashboard.removals.budgets import Use
+from dashboard.removals.budgets import BudgetUse
 from dashboard.removals.errors import OverBudget
-from dashboard.removals.models import Charged, Phase, Removal, State, Subject
-from dashboard.removals.rows import Row
+from dashboard.removals.models import Charged, Phase, Removal, RemovalRow, State, Subject
 
 # Formats without transparency; RemBG puts the subject on white (contract 1).
 FLAT = ("jpeg", "bmp")
@@ -47,7 +46,7 @@ def phase_sentence(removal: Removal, *, at: datetime) -> str:
     return str(State(removal.state).label)
 
 
-def cost_sentence(removal: Removal | Row) -> str:
+def cost_sentence(removal: Removal | RemovalRow) -> str:
     """Say what a removal cost; "" while it runs."""
     if not removal.is_final:
         return ""
@@ -120,7 +119,7 @@ def refusal(error: errors.RembgError) -> str:
     )
 
 
-def budget_line(use: Use) -> str:
+def budget_line(use: BudgetUse) -> str:
     """Say how a person's own budget stands."""
     facts = {
         "taken": _number(use.taken),
@@ -132,7 +131,7 @@ def budget_line(use: Use) -> str:
     return _budget_words(use) % facts
 
 
-def _budget_words(use: Use) -> str:
+def _budget_words(use: BudgetUse) -> str:
     soft, hard = use.budget.soft or 0, use.budget.hard
     if hard is None:
         return _soft_words(use, soft)
@@ -159,7 +158,7 @@ def _budget_words(use: Use) -> str:
     )
 
 
-def _soft_words(use: Use, soft: int) -> str:
+def _soft_words(use: BudgetUse, soft: int) -> str:
     if use.is_warning:
         return ngettext(
             "%(taken)s credit used this cycle; your budget is %(soft)s until %(day)s. "

@@ -11,8 +11,8 @@ from django.utils.translation import gettext_lazy as _
 
 from dashboard.teams.adapter import invitation_of
 from dashboard.teams.audit import words
-from dashboard.teams.founding import found
 from dashboard.teams.models import AccessToken, Membership, Role, Team, User
+from dashboard.teams.roster import found_team
 
 ZONES = [(name, name) for name in sorted(zoneinfo.available_timezones())]
 TOKEN_DAYS = (
@@ -47,7 +47,7 @@ class SignUpForm(forms.Form):
         invitation = invitation_of(request)
         if invitation is None or not invitation.is_for(user):
             name = user.name or user.email.partition("@")[0]
-            found(name, owner=user, at=timezone.now())
+            found_team(name, owner=user, at=timezone.now())
 
 
 class TeamForm(forms.ModelForm):
@@ -126,7 +126,7 @@ class AuditFilterForm(forms.Form):
 
     def __init__(self, *args: Any, team: Team, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        found = [(action, words(action)) for action in team.audit_entries.actions()]
+        actions = [(action, words(action)) for action in team.audit_entries.actions()]
         self.fields["action"] = forms.ChoiceField(
-            label=_("Action"), required=False, choices=[("", _("Everything")), *found]
+            label=_("Action"), required=False, choices=[("", _("Everything")), *actions]
         )

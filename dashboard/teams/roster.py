@@ -1,11 +1,18 @@
 """Who is in a team and as what: changed under the team's lock, and never without an owner."""
 
+from __future__ import annotations
+
 from datetime import datetime
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from django.utils.crypto import get_random_string
+from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 
 from dashboard.teams.models import Invitation, Membership, Role, Team, User
+
+SLUG_LENGTH = 50
+SUFFIX = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
 class RosterError(Exception):
@@ -20,7 +27,7 @@ class RosterError(Exception):
     status = 400
 
 
-class NotAllowed(RosterError):
+class RoleNotAllowed(RosterError):
     """The person's role does not reach this far."""
 
     status = 403
@@ -44,7 +51,7 @@ def change_role(team: Team, pk: int, role: str, *, by: User, at: datetime) -> Me
         mine, theirs = _both(team, pk, by=by)
         _may_touch(mine, theirs)
         if Role(role).rank > Role(mine.role).rank:
-            raise NotAllowed(_("Only an owner can make somebody an owner."))
+            raise RoleNotAllowed(_("Only an owner can make somebody an owner."))
         if role != Role.OWNER:
             _keep_an_owner(team, theirs)
         theirs.role = role
@@ -84,9 +91,9 @@ def _both(team: Team, pk: int | None, *, by: User) -> tuple[Membership, Membersh
 
 def _may_touch(mine: Membership, theirs: Membership) -> None:
     if not mine.may(Role.ADMIN):
-        raise NotAllowed(_("Only owners and admins can change who is in the team."))
+        raise RoleNotAllowed(_("Only owners and admins can change who is in the team."))
     if Role(theirs.role).rank > Role(mine.role).rank:
-        raise NotAllowed(_("Only an owner can change or remove an owner."))
+        raise RoleNotAllowed(_("Only an owner can change or remove an owner."))
 
 
 def _keep_an_owner(team: Team, theirs: Membership) -> None:
@@ -107,3 +114,19 @@ def _revoke_invitations(theirs: Membership, *, at: datetime) -> None:
     sent = Invitation.objects.filter(team=theirs.team_id, invited_by=theirs.user_id)
     sent.revoke(at=at)
     Invitation.objects.filter(team=theirs.team_id).to(theirs.user.email).revoke(at=at)
+
+
+def found_team(name: str, *, owner: User, at: datetime) -> Team:
+    """Start a team that this person owns, at an address made from its name."""
+    stem = slugify(name)[:SLUG_LENGTH].strip("-") or "team"
+    slug = stem
+    while True:
+        try:
+            with transaction.atomic():
+                team = Team.objects.create(name=name, slug=slug, created_at=at)
+                Membership.objects.create(team=team, user=owner, role=Role.OWNER, joined_at=at)
+        except IntegrityError:
+            # Taken: another team has the same name. Four random letters end the race at once.
+            slug = f"{stem}-{get_random_string(4, SUFFIX)}"
+        else:
+            return team

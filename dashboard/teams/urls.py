@@ -2,14 +2,14 @@
 
 from django.urls import path
 
-from dashboard.teams.views import audit, invitations, members, settings, teams
+from dashboard.teams.views import members, teams
 
 app_name = "teams"
 urlpatterns = [
     path("", teams.home, name="home"),
     path("teams/", teams.index, name="index"),
-    path("invitations/", invitations.invitation, name="waiting"),
-    path("invitations/<str:token>/", invitations.invitation, name="invitation"),
+    path("invitations/", members.invitation, name="waiting"),
+    path("invitations/<str:token>/", members.invitation, name="invitation"),
     path("teams/<slug:slug>/members/", members.members, name="members"),
     path("teams/<slug:slug>/members/invite/", members.invite, name="invite"),
     path("teams/<slug:slug>/members/leave/", members.leave, name="members_leave"),
@@ -20,12 +20,12 @@ urlpatterns = [
         members.revoke_invitation,
         name="invite_revoke",
     ),
-    path("teams/<slug:slug>/settings/", settings.settings, name="settings"),
-    path("teams/<slug:slug>/settings/tokens/", settings.issue_token, name="issue_token"),
+    path("teams/<slug:slug>/settings/", teams.settings, name="settings"),
+    path("teams/<slug:slug>/settings/tokens/", teams.issue_token, name="issue_token"),
     path(
         "teams/<slug:slug>/settings/tokens/<int:pk>/revoke/",
-        settings.revoke_token,
+        teams.revoke_token,
         name="settings_token_revoke",
     ),
-    path("teams/<slug:slug>/audit/", audit.audit, name="audit"),
+    path("teams/<slug:slug>/audit/", teams.audit, name="audit"),
 ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from dashboard.keys.refusals import explain_question
+from dashboard.keys.wording import explain_question
 from dashboard.rembg.errors import WrongAnswer
 from dashboard.usage.polling.schedule import OURS
 from dashboard.usage.standing import Standing

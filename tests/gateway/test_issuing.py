@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.gateway import deeds, terms
-from dashboard.gateway.deeds import Actor
+from dashboard.gateway import actions, issuing
+from dashboard.gateway.actions import Actor
 from dashboard.gateway.issuing import Terms
 from dashboard.gateway.models import VirtualKey
 from dashboard.keys.models import Account
@@ -27,7 +27,7 @@ def mine(acme, mel):
 
 @pytest.fixture
 def issued(mine):
-    return deeds.issue(Actor.of(mine, None), mine, Terms("Script", hard=10), at=NOON)
+    return actions.issue(Actor.of(mine, None), mine, Terms("Script", hard=10), at=NOON)
 
 
 def opened_by(secret, at):
@@ -35,7 +35,7 @@ def opened_by(secret, at):
 
 
 def rotate(key, *, overlap, at):
-    return deeds.rotate(Actor(), key, hint=key.hint, overlap=overlap, at=at)
+    return actions.rotate(Actor(), key, hint=key.hint, overlap=overlap, at=at)
 
 
 def test_a_rotation_with_overlap_lets_both_secrets_open_until_it_ends(issued):
@@ -70,7 +70,7 @@ def test_of_two_rotations_at_once_one_is_told_that_it_came_too_late(issued):
     key, other = issued[0], VirtualKey.objects.get()
     secret = rotate(key, overlap=HOUR, at=NOON)
 
-    with pytest.raises(deeds.RotatedMeanwhile):
+    with pytest.raises(actions.RotatedMeanwhile):
         rotate(other, overlap=HOUR, at=NOON)
 
     assert opened_by(secret, NOON) == key
@@ -89,7 +89,7 @@ def test_a_key_that_is_over_is_not_rotated(issued, mine, state):
         Membership.objects.update(role=Role.VIEWER)
     key = VirtualKey.objects.get()
 
-    with pytest.raises(deeds.KeyOver):
+    with pytest.raises(actions.KeyOver):
         rotate(key, overlap=HOUR, at=NOON)
 
     assert opened_by(secret, NOON) == key
@@ -102,37 +102,37 @@ def test_who_left_or_only_watches_since_the_page_was_opened_gets_no_key(mine, go
     else:
         Membership.objects.update(role=Role.VIEWER)
 
-    with pytest.raises(deeds.MemberGone):
-        deeds.issue(Actor(), mine, Terms("Script"), at=NOON)
+    with pytest.raises(actions.MemberGone):
+        actions.issue(Actor(), mine, Terms("Script"), at=NOON)
 
     assert not VirtualKey.objects.exists()
 
 
 def test_a_label_is_free_again_once_its_key_is_over(issued, mine):
-    with pytest.raises(deeds.LabelTaken):
-        deeds.issue(Actor(), mine, Terms("Script"), at=NOON)
+    with pytest.raises(actions.LabelTaken):
+        actions.issue(Actor(), mine, Terms("Script"), at=NOON)
     issued[0].revoke(at=NOON)
 
-    deeds.issue(Actor(), mine, Terms("Script"), at=NOON)
+    actions.issue(Actor(), mine, Terms("Script"), at=NOON)
 
     assert VirtualKey.objects.count() == 2
 
 
 def test_a_cap_is_judged_by_what_it_is_now_not_by_what_a_page_had_shown(issued, mine):
     key, _secret = issued
-    seen = terms.of(key)
-    deeds.change(Actor(), key, replace(seen, hard=2), at=NOON)
+    seen = issuing.terms_of(key)
+    actions.change(Actor(), key, replace(seen, hard=2), at=NOON)
 
-    with pytest.raises(deeds.TakesAdmin):
-        deeds.change(Actor.of(mine, None), key, replace(seen, label="Other"), at=NOON)
+    with pytest.raises(actions.TakesAdmin):
+        actions.change(Actor.of(mine, None), key, replace(seen, label="Other"), at=NOON)
 
-    assert terms.of(VirtualKey.objects.get()) == replace(seen, hard=2)
+    assert issuing.terms_of(VirtualKey.objects.get()) == replace(seen, hard=2)
 
 
 def test_a_change_that_changes_nothing_is_not_written_down(acme, issued):
     key, _secret = issued
 
-    deeds.change(Actor(), key, terms.of(key), at=NOON)
+    actions.change(Actor(), key, issuing.terms_of(key), at=NOON)
 
     assert acme.audit_entries.get().action == "virtual_key.issued"
 
@@ -145,7 +145,7 @@ def test_k5_a_secret_is_masked_in_log_lines_from_its_first_moment(issued):
 
 @given(before=LIMIT, after=LIMIT, calls=st.integers(0, 60))
 def test_what_a_member_may_do_to_a_cap_never_grants_another_call(before, after, calls):
-    refused = terms.takes_admin(Terms("x", hard=before), Terms("x", hard=after)) == "hard"
+    refused = issuing.takes_admin(Terms("x", hard=before), Terms("x", hard=after)) == "hard"
 
     def grants(cap):
         return cap is None or calls < cap
@@ -161,7 +161,7 @@ def test_what_a_member_may_do_to_a_cap_never_grants_another_call(before, after, 
 def test_a_capped_key_stays_with_its_account_unless_an_admin_moves_it(hard, same):
     a, b = Account(label="A"), Account(label="B")
 
-    field = terms.takes_admin(
+    field = issuing.takes_admin(
         Terms("x", account=a, hard=hard), Terms("x", account=a if same else b, hard=hard)
     )
 

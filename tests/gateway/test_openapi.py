@@ -105,11 +105,11 @@ def test_every_error_has_a_code_and_a_request_id():
 
 SAMPLES = {refusals.NotAllowed.code: refusals.NotAllowed.of("bg_color")}
 # What is answered elsewhere than at the addresses that the document names.
-ELSEWHERE = (refusals.Refusal, refusals.MethodNotAllowed, refusals.WrongAddress)
+ELSEWHERE = (refusals.GatewayRefusal, refusals.MethodNotAllowed, refusals.WrongAddress)
 
 
 @pytest.mark.parametrize(
-    "leaf", [leaf for leaf in refusals.Refusal.family() if leaf not in ELSEWHERE]
+    "leaf", [leaf for leaf in refusals.GatewayRefusal.family() if leaf not in ELSEWHERE]
 )
 def test_every_refusal_of_the_gateway_is_an_example_word_for_word(leaf):
     refusal = SAMPLES.get(leaf.code) or leaf()

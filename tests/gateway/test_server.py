@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from dashboard.lib.bodies import PER_PEER
+from dashboard.lib.wsgi_adapter import PER_PEER
 from dashboard.removals.models import Removal
 from dashboard.teams.models import Membership
 from tests.gateway.conftest import ANSWER, PICTURE, at_once, issued

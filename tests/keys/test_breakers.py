@@ -3,7 +3,7 @@
 import pytest
 from django.db import connection
 
-from dashboard.keys.breakers import OpenBreaker, Rows
+from dashboard.keys.breakers import BreakerRows, OpenBreaker
 from dashboard.rembg import errors
 from dashboard.rembg.breaker import LEAST, PAUSE, Breakers
 
@@ -25,7 +25,7 @@ def clock():
 @pytest.fixture
 def processes(db, clock):
     """Two processes, each with a memory of its own; what they read is never old."""
-    return [Breakers(Rows(fresh=0.0), clock=clock) for _ in range(2)]
+    return [Breakers(BreakerRows(fresh=0.0), clock=clock) for _ in range(2)]
 
 
 def call(breakers, *, good=True):

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from dashboard.keys.models import ApiKey
-from dashboard.keys.refusals import explain
+from dashboard.keys.wording import explain
 from dashboard.rembg import errors
 from tests.conftest import NOON
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from dashboard.keys.models import Account
 from dashboard.lib import currencies
+from dashboard.overview.cycle_books import Books, ChargedShare
 from dashboard.overview.money import Price
-from dashboard.overview.reconciling import Books, Share
 from dashboard.overview.statements import Statement, written
 from dashboard.usage.windows import Window
 
@@ -21,7 +21,7 @@ END = datetime(2026, 11, 3, 9, 30, 12, tzinfo=UTC)
 COUNT = st.integers(0, 10**6)
 SHARES = st.lists(
     st.builds(
-        Share,
+        ChargedShare,
         user=st.none() | st.integers(1, 4),
         member=st.sampled_from(["Mel", "Adam", "mia@…"]),
         virtual_key=st.none() | st.uuids(),
@@ -41,8 +41,8 @@ PRICES = st.builds(
 )
 
 
-def share(charged: int, *, user: int = 1, member: str = "Mel", unknown: int = 0) -> Share:
-    return Share(user, member, None, "", "", charged, unknown, START)
+def share(charged: int, *, user: int = 1, member: str = "Mel", unknown: int = 0) -> ChargedShare:
+    return ChargedShare(user, member, None, "", "", charged, unknown, START)
 
 
 def of(books: Books, price: Price | None = None) -> Statement:
@@ -113,9 +113,9 @@ def test_more_here_than_upstream_is_a_discrepancy_with_a_name():
 def test_a_person_who_was_renamed_is_one_line_and_namesakes_are_two():
     early = datetime(2026, 10, 1, tzinfo=UTC)
     shares = (
-        Share(1, "Melanie", None, "", "", 2, 0, early),
-        Share(1, "Mel", None, "", "", 3, 0, START),
-        Share(2, "Mel", None, "", "", 4, 0, early),
+        ChargedShare(1, "Melanie", None, "", "", 2, 0, early),
+        ChargedShare(1, "Mel", None, "", "", 3, 0, START),
+        ChargedShare(2, "Mel", None, "", "", 4, 0, early),
     )
 
     assert [(line.name, line.credits) for line in Books(0, 9, shares).members] == [

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.keys.models import Account
-from dashboard.overview.month_statements import Part, TeamCycles, added_up, month_of
+from dashboard.overview.month_statements import MonthPart, TeamCycles, added_up, month_of
 from dashboard.removals.models import Charged
 from dashboard.usage.windows import Window
 from tests.overview.test_books import BOOKS, PRICES, of
@@ -330,7 +330,7 @@ def test_a_month_costs_as_many_queries_for_one_account_as_for_thirty(
 @given(st.lists(st.tuples(BOOKS, st.none() | PRICES, st.booleans()), max_size=5))
 def test_sums_close_over_random_books_and_money_by_currency(given_books):
     parts = tuple(
-        Part(of(books, price), "for a reason" if left_out else "")
+        MonthPart(of(books, price), "for a reason" if left_out else "")
         for books, price, left_out in given_books
     )
 

@@ -12,7 +12,7 @@ from django.db import transaction
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
-from dashboard.overview import ledgers
+from dashboard.overview import cycle_books
 from dashboard.removals.models import Charged, Removal, State
 from dashboard.usage.windows import Window
 from tests.examples import QUICK, examples
@@ -59,8 +59,8 @@ def test_sums_close_in_every_cycle_and_nothing_is_lost_between_two(account, hist
 
     with transaction.atomic():
         Removal.objects.bulk_create(row(account, *one) for one in happened)
-        every = [ledgers.books(account, window) for window in windows]
-        summed = ledgers.sums(account, windows)
+        every = [cycle_books.books_of(account, window) for window in windows]
+        summed = cycle_books.sums(account, windows)
         transaction.set_rollback(True)
 
     for window, one, short in zip(windows, every, summed, strict=True):

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from dashboard.reference.snippets import LANGUAGES, Call, Picture
+from dashboard.reference.snippets import LANGUAGES, ApiCall, SnippetPicture
 from dashboard.reference.snippets.http import BINARY
 from tests.reference.runners import RUN
 from tests.sandbox.box import SCENE, Box
@@ -27,13 +27,13 @@ def box(tmp_path_factory):
     running.stop()
 
 
-def removal(base: str, picture: str = "photo.png", **fields: str) -> Call:
+def removal(base: str, picture: str = "photo.png", **fields: str) -> ApiCall:
     pairs = tuple(fields.items())
-    return Call(base, "POST", "/rmbg", pairs=pairs, picture=Picture(picture, len(SCENE)))
+    return ApiCall(base, "POST", "/rmbg", pairs=pairs, picture=SnippetPicture(picture, len(SCENE)))
 
 
-def question(base: str, **query: str) -> Call:
-    return Call(base, "GET", "/api/membership-usage", pairs=tuple(query.items()))
+def question(base: str, **query: str) -> ApiCall:
+    return ApiCall(base, "GET", "/api/membership-usage", pairs=tuple(query.items()))
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_a_snippet_reads_the_usage(box, key, tmp_path, language):
 @pytest.mark.parametrize("language", ["curl", "python", "node", "php"])
 def test_a_file_name_of_any_kind_is_a_file_name_only(box, key, tmp_path, language):
     name = '-it\'s; a "test", $(touch ruin) `x` \\ #1.png'
-    name = Picture.named(name).name
+    name = SnippetPicture.named(name).name
     (tmp_path / name).write_bytes(SCENE)
 
     said = RUN[language](LANGUAGES[language].write(removal(box.url, name)), tmp_path, key)
@@ -121,7 +121,9 @@ def test_a_file_name_of_any_kind_is_a_file_name_only(box, key, tmp_path, languag
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_headers_of_the_call_are_sent(language):
-    call = Call(BASE, "POST", "/rmbg", picture=Picture(), headers=(("Idempotency-Key", "order-7"),))
+    call = ApiCall(
+        BASE, "POST", "/rmbg", picture=SnippetPicture(), headers=(("Idempotency-Key", "order-7"),)
+    )
 
     code = LANGUAGES[language].write(call)
 
@@ -131,7 +133,7 @@ def test_headers_of_the_call_are_sent(language):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_call_without_a_key_names_none(language):
-    code = LANGUAGES[language].write(Call(BASE, "GET", "/api/openapi", takes_key=False))
+    code = LANGUAGES[language].write(ApiCall(BASE, "GET", "/api/openapi", takes_key=False))
 
     assert "key" not in code.lower()
 
@@ -146,7 +148,7 @@ def test_the_length_is_right_where_the_size_of_the_picture_is_known():
 
 
 def test_the_length_is_a_gap_where_the_size_is_not_known():
-    call = Call(BASE, "POST", "/rmbg", picture=Picture("photo.png"))
+    call = ApiCall(BASE, "POST", "/rmbg", picture=SnippetPicture("photo.png"))
 
     assert "Content-Length: <length of the body in bytes>" in LANGUAGES["http"].write(call)
 
@@ -165,7 +167,7 @@ def test_the_length_is_a_gap_where_the_size_is_not_known():
     ],
 )
 def test_a_picture_has_a_plain_file_name(given_name, kept):
-    assert Picture.named(given_name).name == kept
+    assert SnippetPicture.named(given_name).name == kept
 
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0\r\n"), min_size=1, max_size=30)
@@ -173,8 +175,8 @@ TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0\r\n"), min_si
 
 @given(value=TEXT, name=TEXT)
 def test_no_value_leaves_its_place_in_a_command_line(value, name):
-    picture = Picture.named(name)
-    call = Call(BASE, "POST", "/rmbg", pairs=(("bg_color", value),), picture=picture)
+    picture = SnippetPicture.named(name)
+    call = ApiCall(BASE, "POST", "/rmbg", pairs=(("bg_color", value),), picture=picture)
 
     words = [one for one in shlex.split(LANGUAGES["curl"].write(call)) if one != "\n"]
 
@@ -187,8 +189,8 @@ def test_no_value_leaves_its_place_in_a_command_line(value, name):
 
 @given(value=TEXT, name=TEXT)
 def test_no_value_leaves_its_place_in_python(value, name):
-    picture = Picture.named(name)
-    call = Call(BASE, "POST", "/rmbg", pairs=(("bg_color", value),), picture=picture)
+    picture = SnippetPicture.named(name)
+    call = ApiCall(BASE, "POST", "/rmbg", pairs=(("bg_color", value),), picture=picture)
 
     tree = ast.parse(LANGUAGES["python"].write(call))
 
@@ -198,7 +200,7 @@ def test_no_value_leaves_its_place_in_python(value, name):
 
 @given(value=TEXT)
 def test_no_value_leaves_its_place_in_javascript_and_php(value):
-    call = Call(BASE, "POST", "/rmbg", pairs=(("bg_color", value),), picture=Picture())
+    call = ApiCall(BASE, "POST", "/rmbg", pairs=(("bg_color", value),), picture=SnippetPicture())
 
     script = LANGUAGES["node"].write(call)
     page = LANGUAGES["php"].write(call)

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from dashboard.rembg import errors
 from dashboard.rembg.client import AGENT, Client
-from dashboard.rembg.meter import Meter
 from dashboard.rembg.multipart import MultipartBody
 from dashboard.rembg.parameters import Parameters
+from dashboard.rembg.progress import Meter
 from dashboard.rembg.usage import Month, query
 from tests.rembg.conftest import CANARY, drawn
 from tests.rembg.hostile import Line, always, hostile, http, refusal

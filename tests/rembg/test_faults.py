@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 import pytest
 import trustme
 
-from dashboard.rembg import errors, faults, pictures
+from dashboard.rembg import errors, pictures, recognition
 from dashboard.rembg.breaker import LEAST, Breakers
-from dashboard.rembg.client import Phase, open_session
+from dashboard.rembg.client import TransferPhase, open_session
 from dashboard.rembg.multipart import MultipartBody
 from dashboard.rembg.parameters import Parameters
 from dashboard.rembg.wire import Exchange, Timeouts
@@ -212,9 +212,9 @@ def test_f1_f2_lost_before_the_first_byte_of_the_picture(photo, timed_out, leaf)
     body = MultipartBody(io.BytesIO(photo), filename="image.jpg", content_type="image/jpeg")
     exchange = Exchange(QUICK, body, is_connected=True, has_timed_out=timed_out)
 
-    assert type(faults.fault(exchange)) is leaf
+    assert type(recognition.fault(exchange)) is leaf
     body.read(1)
-    assert type(faults.fault(exchange)) is errors.UploadCut
+    assert type(recognition.fault(exchange)) is errors.UploadCut
 
 
 def test_f10_a_picture_without_a_type_is_known_by_its_content(client_of, photo, cutout):
@@ -455,7 +455,7 @@ def test_phases_are_told_in_order(client_of, photo, cutout):
     with hostile(always(http(200, cutout, Content_Type=WEBP))) as server:
         client_of(server.url).remove(io.BytesIO(photo), io.BytesIO(), on_phase=phases.append)
 
-    assert phases == [Phase.SENDING, Phase.WAITING, Phase.RECEIVING]
+    assert phases == [TransferPhase.SENDING, TransferPhase.WAITING, TransferPhase.RECEIVING]
 
 
 def test_a_callback_that_gives_up_ends_the_upload(client_of, large):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from dashboard.rembg.usage import (
     MAX_CYCLES,
     MAX_RAW,
-    Window,
+    BillingWindow,
     is_plausible,
     kind_of,
     parse_cycles,
@@ -245,7 +245,7 @@ UTC_MONTH = (datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC))
     ],
 )
 def test_d8_kinds(start, end, synced, kind):
-    assert kind_of(Window(start, end, 1, 2), synced=synced) == kind
+    assert kind_of(BillingWindow(start, end, 1, 2), synced=synced) == kind
 
 
 def test_d10_negative_prepaid_is_unknown_and_noted():

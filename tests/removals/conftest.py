@@ -12,7 +12,7 @@ from django.utils import timezone
 from PIL import Image, ImageDraw
 
 from dashboard.removals.models import Removal
-from dashboard.removals.work import work_one
+from dashboard.removals.tasks import work_one
 from dashboard.teams.models import User
 from tests.conftest import MODEL, Sandbox, running_sandbox
 

@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from dashboard.removals import budgets, wording
-from dashboard.removals.budgets import Use
+from dashboard.removals.budgets import BudgetUse
 from dashboard.removals.errors import OverBudget
 from dashboard.removals.models import Budget, Charged, Removal, Source, Spending, State, Subject
 from dashboard.removals.periods import Period
@@ -418,7 +418,7 @@ def test_without_particulars_the_refusal_is_still_a_sentence():
 
 def test_the_day_is_the_teams_and_numbers_have_their_separators():
     budget = Budget(kind=Subject.MEMBER, hard=12000)
-    use = Use(budget, Period(NOON, NOON + timedelta(days=12, hours=11)), 9300)
+    use = BudgetUse(budget, Period(NOON, NOON + timedelta(days=12, hours=11)), 9300)
 
     with timezone.override("Pacific/Kiritimati"):
         said = wording.budget_line(use)

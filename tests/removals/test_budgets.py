@@ -17,12 +17,12 @@ from dashboard.keys.models import Account
 from dashboard.rembg import errors, pictures
 from dashboard.rembg.parameters import Parameters
 from dashboard.removals import budgets, queueing, sweeping
-from dashboard.removals.budgets import Use
-from dashboard.removals.errors import OverBudget, Parked, Refusal
+from dashboard.removals.budgets import BudgetUse
+from dashboard.removals.errors import BudgetRefusal, OverBudget, Parked
 from dashboard.removals.models import Budget, Removal, Source, State, Subject
 from dashboard.removals.periods import Period, calendar_month, running_cycle
 from dashboard.removals.queueing import Wish
-from dashboard.removals.work import claim_next
+from dashboard.removals.tasks import claim_next
 from dashboard.teams.models import Membership
 from tests.conftest import NOON
 from tests.examples import examples
@@ -554,7 +554,7 @@ def test_d5_a_cycle_that_cannot_be_gives_way_to_the_calendar_month(start, end):
 )
 def test_what_is_left_is_never_negative_and_spent_is_a_warning_too(limits, count):
     soft, hard = limits
-    use = Use(Budget(soft=soft, hard=hard), calendar_month(NOON), count)
+    use = BudgetUse(Budget(soft=soft, hard=hard), calendar_month(NOON), count)
 
     assert use.remaining is None or use.remaining >= 0
     assert use.is_warning or not use.is_spent
@@ -564,4 +564,4 @@ def test_what_is_left_is_never_negative_and_spent_is_a_warning_too(limits, count
 
 @pytest.mark.parametrize(("hard", "said"), [(1, "1 credit."), (0, "0 credits."), (5, "5 credits.")])
 def test_a_refusal_counts_its_credits_in_good_grammar(hard, said):
-    assert f"is used up: {said} It starts" in Refusal("member", "Mel", hard, NOON).sentence
+    assert f"is used up: {said} It starts" in BudgetRefusal("member", "Mel", hard, NOON).sentence

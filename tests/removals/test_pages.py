@@ -12,7 +12,7 @@ from dashboard.rembg.errors import RembgError
 from dashboard.removals import files, sweeping
 from dashboard.removals.errors import ProcessEnded
 from dashboard.removals.models import Removal
-from dashboard.removals.work import claim_next
+from dashboard.removals.tasks import claim_next
 from dashboard.teams.models import AuditEntry
 from tests.conftest import add_key, join, person
 from tests.removals.conftest import JSON, REMOVALS, Desk, desk_of, subject

@@ -13,8 +13,7 @@ from huey.contrib.djhuey import HUEY
 from dashboard.keys.models import ApiKey
 from dashboard.removals import files, sending, sweeping
 from dashboard.removals.models import Removal, State
-from dashboard.removals.tasks import tidy_each_hour, work
-from dashboard.removals.work import claim_next, work_one
+from dashboard.removals.tasks import claim_next, tidy_each_hour, work, work_one
 from tests.conftest import add_key, join, person
 from tests.ports import refusing
 from tests.rembg import samples

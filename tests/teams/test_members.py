@@ -63,11 +63,11 @@ def test_t4_an_admin_touches_no_owner(client, acme, alice, adam):
 
 def test_t4_the_role_counts_that_a_person_has_at_that_moment(acme, alice, adam, mel):
     for role in ("owner", "admin"):
-        with pytest.raises(roster.NotAllowed):
+        with pytest.raises(roster.RoleNotAllowed):
             roster.change_role(acme, place(mel, acme).pk, role, by=mel, at=NOON)
-    with pytest.raises(roster.NotAllowed):
+    with pytest.raises(roster.RoleNotAllowed):
         roster.change_role(acme, place(adam, acme).pk, "owner", by=adam, at=NOON)
-    with pytest.raises(roster.NotAllowed):
+    with pytest.raises(roster.RoleNotAllowed):
         roster.remove(acme, place(adam, acme).pk, by=mel, at=NOON)
 
     assert acme.memberships.owners().count() == 1

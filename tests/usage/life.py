@@ -89,7 +89,7 @@ class Life:
         one = one._replace(**{"at": self.at, "kind": str(one.kind), **UNKNOWN.get(without, {})})
         if one.synced is not None:
             return one
-        shape = usage.Window(one.start_at, one.end_at, None, None)
+        shape = usage.BillingWindow(one.start_at, one.end_at, None, None)
         return one._replace(kind=usage.kind_of(shape, synced=None))
 
     def keep(self, one: Reading) -> None:
@@ -112,7 +112,7 @@ class Life:
         windows = dict(self.upstream.counters)
         windows.setdefault(self.upstream.place(self.at), {"app": 0, "api": 0})
         told = {
-            place.start_at: usage.Window(
+            place.start_at: usage.BillingWindow(
                 place.start_at, self.upstream.end(place), mine["app"], mine["api"]
             )
             for place, mine in windows.items()

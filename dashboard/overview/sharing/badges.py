@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from dashboard.lib.credit_numbers import since_in_full
+from dashboard.lib.template_tags import since_in_full
 from dashboard.usage import formatting
 from dashboard.usage.standing import Standing, total
 

@@ -16,12 +16,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from dashboard.keys.models import Account
-from dashboard.overview import glance
-from dashboard.overview.cards import account_cards
+from dashboard.lib.redaction import public_label
+from dashboard.overview import summary
 from dashboard.overview.models import Share
-from dashboard.overview.plain import plain
 from dashboard.overview.sharing import badges
 from dashboard.overview.sharing.charts import CHARTS, chart_of, formula_of
+from dashboard.overview.summary import account_cards
 from dashboard.usage.pages.account import AccountPage
 from dashboard.usage.standing import Standing, standing, standings, total
 
@@ -64,7 +64,7 @@ def page(request: HttpRequest, share: Share, *, token: str, at: datetime) -> Htt
         return _overview(request, share, at=at)
     account = AccountPage(_account(share), share.team, at)
     context = {
-        "heading": plain(account.account.label, _("Account")),
+        "heading": public_label(account.account.label, _("Account")),
         "zone": share.team.time_zone,
         "standing": account.standing,
         "chart": chart_of(share, account),
@@ -103,7 +103,7 @@ def _overview(request: HttpRequest, share: Share, *, at: datetime) -> HttpRespon
         "zone": share.team.time_zone,
         "at": at,
         "total": total(found),
-        "answer": glance.answer(total(found), found),
+        "answer": summary.summary_sentence(total(found), found),
         "cards": account_cards(share.team, found, at=at),
     }
     part = "#figures" if kiosk and getattr(request, "htmx", False) else ""
@@ -114,8 +114,8 @@ def _plain(one: Standing) -> Standing:
     """Take out of a standing what may name a person or a key."""
     return replace(
         one,
-        label=plain(one.label, _("Account")),
-        twin_of=plain(one.twin_of, _("Account")),
+        label=public_label(one.label, _("Account")),
+        twin_of=public_label(one.twin_of, _("Account")),
         last_error="",
         last_message="",
     )

@@ -7,14 +7,14 @@ no secret is pasted into a program.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dashboard.reference.snippets.call import Call, Picture
+from dashboard.reference.snippets.call import ApiCall, SnippetPicture
 from dashboard.reference.snippets.curl import curl
 from dashboard.reference.snippets.http import http
 from dashboard.reference.snippets.node import node
 from dashboard.reference.snippets.php import php
 from dashboard.reference.snippets.python import python
 
-__all__ = ["LANGUAGES", "Call", "Language", "Picture"]
+__all__ = ["LANGUAGES", "ApiCall", "Language", "SnippetPicture"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Language:
     name: str
     label: str
     note: str
-    write: Callable[[Call], str]
+    write: Callable[[ApiCall], str]
 
 
 LANGUAGES = {

@@ -13,14 +13,14 @@ SUFFIXES = {"jpeg": "jpg", "jpg": "jpg", "png": "png", "bmp": "bmp"}
 
 
 @dataclass(frozen=True)
-class Picture:
+class SnippetPicture:
     """The file that is sent: its name, and its size in bytes where it is known."""
 
     name: str = NAMELESS
     size: int | None = None
 
     @classmethod
-    def named(cls, name: str, size: int | None = None) -> Picture:
+    def named(cls, name: str, size: int | None = None) -> SnippetPicture:
         """Return a picture whose name is a plain file name, whatever a browser sent."""
         plain = "".join(one for one in name.replace("\\", "/") if one.isprintable())
         last = PurePosixPath(plain).name[-MAX_NAME:].strip()
@@ -37,14 +37,14 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Call:
+class ApiCall:
     """A request: form fields beside a picture for a POST, a query otherwise."""
 
     base: str
     method: str
     path: str
     pairs: tuple[tuple[str, str], ...] = ()
-    picture: Picture | None = None
+    picture: SnippetPicture | None = None
     headers: tuple[tuple[str, str], ...] = ()
     takes_key: bool = True
 

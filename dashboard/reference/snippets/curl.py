@@ -3,12 +3,12 @@
 import re
 import shlex
 
-from dashboard.reference.snippets.call import Call, Picture
+from dashboard.reference.snippets.call import ApiCall, SnippetPicture
 
 PLAIN = re.compile(r"[\w#.,:/ +-]*", re.ASCII)
 
 
-def curl(call: Call) -> str:
+def curl(call: ApiCall) -> str:
     """Write the call for curl 7.76 or newer; an error's words are kept and its exit code is 22."""
     lines = [f"curl {shlex.quote(call.url)}"]
     lines += ['-H "x-api-key: $API_KEY"'] if call.takes_key else []
@@ -20,7 +20,7 @@ def curl(call: Call) -> str:
     return " \\\n  ".join(lines) + "\n"
 
 
-def _path(picture: Picture) -> str:
+def _path(picture: SnippetPicture) -> str:
     """Return the file as curl reads it: a comma or a semicolon would end its name."""
     if not re.search(r'[,;"\\]', picture.name):
         return picture.name

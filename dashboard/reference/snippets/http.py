@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from dashboard.reference.snippets.call import Call, Picture
+from dashboard.reference.snippets.call import ApiCall, SnippetPicture
 
 BOUNDARY = "----BOUNDARY"
 BINARY = "<the bytes of {name}>"
@@ -10,7 +10,7 @@ LENGTH = "<length of the body in bytes>"
 KEY = "YOUR_API_KEY_HERE"
 
 
-def http(call: Call) -> str:
+def http(call: ApiCall) -> str:
     """Write the message; lines end with CRLF on the wire."""
     head = [f"{call.method} {call.target} HTTP/1.1", f"Host: {urlsplit(call.base).netloc}"]
     head += [f"x-api-key: {KEY}"] if call.takes_key else []
@@ -27,7 +27,7 @@ def http(call: Call) -> str:
     return "\n".join([*head, "", *before, binary, *after, ""])
 
 
-def _parts(call: Call, picture: Picture) -> tuple[list[str], list[str]]:
+def _parts(call: ApiCall, picture: SnippetPicture) -> tuple[list[str], list[str]]:
     """Return the body's lines before and after the picture's bytes."""
     name = picture.name.replace('"', "%22")
     before = [
@@ -42,7 +42,7 @@ def _parts(call: Call, picture: Picture) -> tuple[list[str], list[str]]:
     return before, [*after, f"--{BOUNDARY}--"]
 
 
-def _length(before: list[str], after: list[str], picture: Picture) -> str:
+def _length(before: list[str], after: list[str], picture: SnippetPicture) -> str:
     """Return the body's length in bytes, where that of the picture is known."""
     if picture.size is None:
         return LENGTH

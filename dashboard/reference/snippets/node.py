@@ -3,7 +3,7 @@
 import json
 import re
 
-from dashboard.reference.snippets.call import Call, Picture
+from dashboard.reference.snippets.call import ApiCall, SnippetPicture
 
 THEIR_HOST = "https://api.rembg.com"
 THEIR_FORMATS = ("", "webp", "png")  # Any other one rembg.js drops without a word.
@@ -57,7 +57,7 @@ console.log(response.status, await response.json());
 """
 
 
-def node(call: Call) -> str:
+def node(call: ApiCall) -> str:
     """Write the call as a module (`.mjs`) for Node 18.17 or newer."""
     if not call.picture:
         options = f", {{ headers: {_headers(call)} }}" if call.takes_key or call.headers else ""
@@ -74,7 +74,7 @@ def node(call: Call) -> str:
     )
 
 
-def _rembg(call: Call, picture: Picture) -> str:
+def _rembg(call: ApiCall, picture: SnippetPicture) -> str:
     given = [f"    {OPTIONS.get(name, name)}: {_value(value)},\n" for name, value in call.pairs]
     options = "  options: {\n" + "".join(given) + "  },\n" if given else ""
     headers = [f"  config.headers[{_text(n)}] = {_text(v)};\n" for n, v in call.headers]
@@ -88,7 +88,7 @@ def _rembg(call: Call, picture: Picture) -> str:
     )
 
 
-def _headers(call: Call) -> str:
+def _headers(call: ApiCall) -> str:
     parts = ['"x-api-key": process.env.API_KEY'] if call.takes_key else []
     parts += [f"{_text(name)}: {_text(value)}" for name, value in call.headers]
     return "{ " + ", ".join(parts) + " }"

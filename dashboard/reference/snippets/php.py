@@ -1,6 +1,6 @@
 """A call for PHP's curl."""
 
-from dashboard.reference.snippets.call import Call, Picture
+from dashboard.reference.snippets.call import ApiCall, SnippetPicture
 
 UPLOAD = """\
 <?php
@@ -40,14 +40,14 @@ echo curl_getinfo($request, CURLINFO_RESPONSE_CODE), ' ', $answer, PHP_EOL;
 """
 
 
-def php(call: Call) -> str:
+def php(call: ApiCall) -> str:
     """Write the call for PHP 8 with its curl extension."""
     if not call.picture:
         return QUESTION.format(url=_text(call.url), headers=_headers(call))
     return _upload(call, call.picture)
 
 
-def _upload(call: Call, picture: Picture) -> str:
+def _upload(call: ApiCall, picture: SnippetPicture) -> str:
     fields = [f"        {_text(name)} => {_text(value)},\n" for name, value in call.pairs]
     return UPLOAD.format(
         url=_text(call.url),
@@ -58,7 +58,7 @@ def _upload(call: Call, picture: Picture) -> str:
     )
 
 
-def _headers(call: Call) -> str:
+def _headers(call: ApiCall) -> str:
     parts = ["'x-api-key: ' . getenv('API_KEY')"] if call.takes_key else []
     parts += [_text(f"{name}: {value}") for name, value in call.headers]
     return ", ".join(parts)

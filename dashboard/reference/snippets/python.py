@@ -2,7 +2,7 @@
 
 import json
 
-from dashboard.reference.snippets.call import Call, Picture
+from dashboard.reference.snippets.call import ApiCall, SnippetPicture
 
 UPLOAD = """\
 import os
@@ -34,7 +34,7 @@ print(response.status_code, response.json())
 """
 
 
-def python(call: Call) -> str:
+def python(call: ApiCall) -> str:
     """Write the call for requests."""
     if call.picture:
         return _upload(call, call.picture)
@@ -45,7 +45,7 @@ def python(call: Call) -> str:
     return QUESTION.format(imports=imports, url=_text(call.base + call.path), arguments=arguments)
 
 
-def _upload(call: Call, picture: Picture) -> str:
+def _upload(call: ApiCall, picture: SnippetPicture) -> str:
     data = f"        data={_table(call.pairs, indent=8)},\n" if call.pairs else ""
     return UPLOAD.format(
         path=_text(picture.name),
@@ -56,7 +56,7 @@ def _upload(call: Call, picture: Picture) -> str:
     )
 
 
-def _headers(call: Call) -> str:
+def _headers(call: ApiCall) -> str:
     parts = ['"x-api-key": os.environ["API_KEY"]'] if call.takes_key else []
     parts += [f"{_text(name)}: {_text(value)}" for name, value in call.headers]
     return "{" + ", ".join(parts) + "}"

@@ -17,7 +17,6 @@ from dashboard.rembg.pictures import Picture
 CREDITS: dict[Fact, int | None] = {"no": 0, "yes": 1, "unknown": None}
 COSTS: dict[Fact, str] = {"no": "no credit", "yes": "1 credit", "unknown": "unknown"}
 AGAIN = "Run the same command again; what is there already is not sent twice."
-LATER = "Run the same command again in some minutes."
 LABELS = {
     "done": "done",
     "failed": "FAILED",

@@ -27,14 +27,14 @@ from rich.table import Column
 
 from dashboard.rembg import errors, retry
 from dashboard.rembg.answer import Removed
-from dashboard.rembg.client import MAX_ANSWER, Client, Phase
+from dashboard.rembg.client import MAX_ANSWER, Client, TransferPhase
 from dashboard.rembg.commandline.outcomes import AGAIN, Outcome, visible
 from dashboard.rembg.commandline.plan import Job, numbered
 from dashboard.rembg.errors import Fact, RembgError
-from dashboard.rembg.meter import Progress
+from dashboard.rembg.files import prepared
 from dashboard.rembg.parameters import Parameters
 from dashboard.rembg.pictures import MAX_BYTES, Picture
-from dashboard.rembg.preparing import prepared
+from dashboard.rembg.progress import Progress
 
 TICK = 0.1  # Seconds between two looks at whether a person wants to stop.
 MOST_RETRIES = 5
@@ -52,7 +52,11 @@ ENDING = (
 FINISHING = "Finishing what is under way, for it may be paid for. Ctrl-C again gives it up."
 STOPPED = "The round was stopped before its turn."
 GIVEN_UP = "Given up while RemBG was at work."
-WORDS = {Phase.SENDING: "sending", Phase.WAITING: "RemBG is working", Phase.RECEIVING: "receiving"}
+WORDS = {
+    TransferPhase.SENDING: "sending",
+    TransferPhase.WAITING: "RemBG is working",
+    TransferPhase.RECEIVING: "receiving",
+}
 
 
 class _Stopped(Exception):
@@ -71,7 +75,7 @@ class _Stage:
         bar = bars.add_task(visible(job.below.name), total=None, what="checking")
         self._task: Task = next(task for task in bars.tasks if task.id == bar)
 
-    def enter(self, phase: Phase) -> None:
+    def enter(self, phase: TransferPhase) -> None:
         """Begin a phase."""
         self.is_sent = True
         self.say(WORDS[phase])
@@ -91,7 +95,7 @@ class _Stage:
 
 
 @dataclass
-class Round:
+class RemovalRound:
     """Works through jobs, some at once; `run` says what became of each. No client is a dry run.
 
     On a terminal the console shows how far those under way are, elsewhere why one has to wait; a
@@ -260,7 +264,7 @@ def _bars(console: Console, *, is_live: bool) -> Bars:
 
 
 @contextmanager
-def stoppable(one: Round) -> Iterator[None]:
+def stoppable(one: RemovalRound) -> Iterator[None]:
     """Let Ctrl-C and a termination signal stop a round in place of the process."""
 
     def stop(number: int, frame: FrameType | None) -> None:

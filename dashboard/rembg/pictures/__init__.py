@@ -13,7 +13,7 @@ from dashboard.rembg.pictures.inspection import (
     head,
     inspect,
 )
-from dashboard.rembg.pictures.source import Layout, Source
+from dashboard.rembg.pictures.source import ByteSource, Layout
 from dashboard.rembg.pictures.spliced import Spliced, without_metadata
 
 __all__ = [
@@ -21,7 +21,7 @@ __all__ = [
     "MAX_SIDE",
     "Layout",
     "Picture",
-    "Source",
+    "ByteSource",
     "Spliced",
     "complete",
     "examine",

@@ -6,8 +6,8 @@ import struct
 from dataclasses import dataclass
 
 from dashboard.rembg import errors
-from dashboard.rembg.pictures import exif
-from dashboard.rembg.pictures.source import Layout, Source, Span
+from dashboard.rembg.pictures import metadata
+from dashboard.rembg.pictures.source import ByteRange, ByteSource, Layout
 
 CONTENT_TYPE = "image/bmp"
 EXTENSION = "bmp"
@@ -51,13 +51,13 @@ def matches(head: bytes) -> bool:
     )
 
 
-def dimensions(source: Source) -> tuple[int, int]:
+def dimensions(source: ByteSource) -> tuple[int, int]:
     """Return width and height as stored; raise Damaged or Truncated."""
     header = _header(source)
     return header.width, header.height
 
 
-def layout(source: Source) -> Layout:
+def layout(source: ByteSource) -> Layout:
     """Say where the pixels end, what stands behind is not kept; raise Damaged or Truncated."""
     header = _header(source)
     end = _end(source, header)
@@ -67,13 +67,13 @@ def layout(source: Source) -> Layout:
     declared = source.at(*FILE_SIZE) if whole else struct.pack("<I", end)
     return Layout(
         end=end,
-        orientation=exif.UPRIGHT,
+        orientation=metadata.UPRIGHT,
         has_alpha=_has_alpha(source, header),
-        parts=(b"BM", declared, Span(6, end)),
+        parts=(b"BM", declared, ByteRange(6, end)),
     )
 
 
-def _header(source: Source) -> Header:
+def _header(source: ByteSource) -> Header:
     head = source.at(0, FILE_HEADER + 40)
     offset, size = struct.unpack_from("<II", head, 10)
     if len(head) < FILE_HEADER + min(size, 40) or source.size < FILE_HEADER + size:
@@ -99,7 +99,7 @@ def _is_known(header: Header) -> bool:
     )
 
 
-def _end(source: Source, header: Header) -> int:
+def _end(source: ByteSource, header: Header) -> int:
     """Return where the last row ends, or an embedded colour profile if that is later."""
     if header.compression in PLAIN:
         row = (header.width * header.depth + 31) // 32 * 4
@@ -114,7 +114,7 @@ def _end(source: Source, header: Header) -> int:
     return end
 
 
-def _has_alpha(source: Source, header: Header) -> bool | None:
+def _has_alpha(source: ByteSource, header: Header) -> bool | None:
     """Return None where 32 bits leave it open whether the fourth byte means anything."""
     if header.depth != 32:
         return False

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dashboard.rembg import errors
-from dashboard.rembg.pictures.source import Source
+from dashboard.rembg.pictures.source import ByteSource
 
 SEQUENTIAL = (0xC0, 0xC1)  # Huffman-coded frames whose scans hold whole blocks
 DHT, DRI = 0xC4, 0xDD
@@ -44,7 +44,7 @@ class Component:
 
 
 @dataclass(frozen=True)
-class Frame:
+class JpegFrame:
     """The sides of a picture in pixels, and its colours by number."""
 
     width: int
@@ -55,10 +55,10 @@ class Frame:
 class Reader:
     """Reads the tables of a picture as they come, and finds where its scans end."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: ByteSource) -> None:
         self._source = source
         self._codes: dict[int, tuple[bytes, bytes]] = {}
-        self._frame: Frame | None = None
+        self._frame: JpegFrame | None = None
         self._interval = 0
         self._scanned: set[int] = set()
 
@@ -121,7 +121,7 @@ class Reader:
         return _table(*self._codes[number], is_ac=number >= 16)
 
 
-def _frame(payload: bytes) -> Frame:
+def _frame(payload: bytes) -> JpegFrame:
     height, width = struct.unpack_from(">HH", payload, 1)
     components = {
         number: Component(sampling >> 4, sampling & 15)
@@ -129,10 +129,10 @@ def _frame(payload: bytes) -> Frame:
     }
     if not all(1 <= part.h <= 4 and 1 <= part.v <= 4 for part in components.values()):
         raise errors.Damaged
-    return Frame(width, height, components)
+    return JpegFrame(width, height, components)
 
 
-def _units(frame: Frame, chosen: list[int]) -> int:
+def _units(frame: JpegFrame, chosen: list[int]) -> int:
     """Return how many MCUs a scan of these colours has (T.81, A.2)."""
     most_h = max(part.h for part in frame.components.values())
     most_v = max(part.v for part in frame.components.values())
@@ -191,7 +191,7 @@ def _bits(words: Iterator[int], plan: Plan, count: int) -> int:
 class _Data:
     """Coded data up to the next marker, without the zeros that are stuffed into it."""
 
-    def __init__(self, source: Source, start: int) -> None:
+    def __init__(self, source: ByteSource, start: int) -> None:
         self._source = source
         limit = source.search(MARKER, start)
         self._limit = source.size if limit is None else limit

@@ -4,17 +4,67 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from io import BytesIO
-from typing import BinaryIO
+from typing import BinaryIO, Literal, Protocol
 
 from dashboard.rembg import errors
 from dashboard.rembg.filenames import extension_of
-from dashboard.rembg.pictures.formats import FORMATS, Kind, dimensions, kind_of, layout
-from dashboard.rembg.pictures.source import Layout, Source
+from dashboard.rembg.pictures import bmp, jpeg, png, webp
+from dashboard.rembg.pictures.source import ByteSource, Layout
 
+Kind = Literal["jpeg", "png", "webp", "bmp"]
+HEAD = 32
+MAX_TRAILER = 1 << 20
 MAX_BYTES = 50 * 1024 * 1024
 MAX_SIDE = 10_000
 EXTENSIONS = ("webp", "bmp", "png", "jpg", "jpeg")
 OTHER_NAMES = ("jfif", "jpe", "dib")  # the same formats, as some systems name them
+
+
+class Format(Protocol):
+    """What the module of one kind answers; none of it decodes a pixel."""
+
+    CONTENT_TYPE: str
+    EXTENSION: str
+
+    def matches(self, head: bytes) -> bool: ...
+    def dimensions(self, source: ByteSource) -> tuple[int, int]: ...
+    def layout(self, source: ByteSource) -> Layout: ...
+
+
+FORMATS: dict[Kind, Format] = {"jpeg": jpeg, "png": png, "webp": webp, "bmp": bmp}
+
+
+def kind_of(source: ByteSource) -> Kind:
+    """Return what the content says it is, whatever its name; raise BadSignature."""
+    head = source.at(0, HEAD)
+    for kind, form in FORMATS.items():
+        if form.matches(head):
+            return kind
+    raise errors.BadSignature
+
+
+def dimensions(source: ByteSource, kind: Kind) -> tuple[int, int]:
+    """Return width and height as stored, neither 0; raise Damaged or Truncated."""
+    width, height = FORMATS[kind].dimensions(source)
+    if not width or not height:
+        raise errors.Damaged
+    return width, height
+
+
+def layout(source: ByteSource, kind: Kind) -> Layout:
+    """Say what to keep of a picture; raise Animated, Damaged, Truncated or TrailerTooLong.
+
+    Cameras put films and previews behind a picture, so its trailer may be as large as itself, and
+    of 1 MB in any case (promises U42).
+    """
+    found = FORMATS[kind].layout(source)
+    trailer = source.size - found.end
+    if trailer > max(MAX_TRAILER, found.end):
+        raise errors.TrailerTooLong(
+            f"{trailer / (1 << 20):.1f} MB of other data follow the end of the image; at most 1 MB,"
+            " or as much as the image itself, is accepted. Please save it again."
+        )
+    return found
 
 
 @dataclass(frozen=True)
@@ -56,7 +106,7 @@ def inspect(file: BinaryIO, *, filename: str) -> Picture:
 
 def examine(file: BinaryIO, *, filename: str) -> tuple[Picture, Layout]:
     """Do what `inspect` does, and say also which of its bytes are kept (see `without_metadata`)."""
-    source = Source(file)
+    source = ByteSource(file)
     try:
         _check_size(source.size)
         _check_name(filename)
@@ -81,7 +131,7 @@ def examine(file: BinaryIO, *, filename: str) -> tuple[Picture, Layout]:
 
 def head(data: bytes) -> tuple[Kind, int, int] | None:
     """Return kind, width and height as a file's first bytes say them, or None."""
-    source = Source(BytesIO(data))
+    source = ByteSource(BytesIO(data))
     try:
         kind = kind_of(source)
         return kind, *dimensions(source, kind)
@@ -91,7 +141,7 @@ def head(data: bytes) -> tuple[Kind, int, int] | None:
 
 def complete(file: BinaryIO) -> bool:
     """Tell whether a file is a picture from its first byte to its end, whatever follows it."""
-    source = Source(file)
+    source = ByteSource(file)
     try:
         kind = kind_of(source)
         dimensions(source, kind)

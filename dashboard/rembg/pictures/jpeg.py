@@ -9,8 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from dashboard.rembg import errors
-from dashboard.rembg.pictures import entropy, exif, profile
-from dashboard.rembg.pictures.source import Layout, Part, Source, Span, joined
+from dashboard.rembg.pictures import entropy, metadata
+from dashboard.rembg.pictures.source import ByteRange, ByteSource, Layout, Part, joined
 
 CONTENT_TYPE = "image/jpeg"
 EXTENSION = "jpg"
@@ -42,7 +42,7 @@ KEPT = frozenset({"picture", "jfif", "icc", "adobe"})
 NAMES = (
     (APP0, b"JFIF\0", JFIF_BYTES, "jfif"),
     (APP0, b"JFXX\0", 0, "thumbnail"),
-    (APP1, exif.PREFIX, 0, "exif"),
+    (APP1, metadata.PREFIX, 0, "exif"),
     (APP1, b"http://ns.adobe.com/", 0, "xmp"),
     (APP2, b"ICC_PROFILE\0", ICC_NUMBERS, "icc"),
     (APP2, b"MPF\0", 0, "previews"),
@@ -57,7 +57,7 @@ class Segment:
     """A marker with all that belongs to it; for SOS, the scan too."""
 
     marker: int
-    span: Span
+    span: ByteRange
 
     @property
     def payload(self) -> int:
@@ -75,7 +75,7 @@ def matches(head: bytes) -> bool:
     return head.startswith(b"\xff\xd8\xff") and len(head) >= 12 and (head[3] < 2 or head[3] >= 0xC0)
 
 
-def dimensions(source: Source) -> tuple[int, int]:
+def dimensions(source: ByteSource) -> tuple[int, int]:
     """Return width and height as stored; raise Damaged or Truncated."""
     for segment in _segments(source):
         if segment.marker in FRAMES:
@@ -85,7 +85,7 @@ def dimensions(source: Source) -> tuple[int, int]:
     raise errors.Damaged
 
 
-def layout(source: Source) -> Layout:
+def layout(source: ByteSource) -> Layout:
     """Walk to the picture's end and say what to keep; raise Damaged or Truncated."""
     segments = _whole(source)
     markers = [segment.marker for segment in segments]
@@ -95,8 +95,8 @@ def layout(source: Source) -> Layout:
         raise errors.Truncated
     orientation = _orientation(source, segments)
     parts: list[Part] = [SOI, *_jfif(source, segments)]
-    if orientation != exif.UPRIGHT:
-        parts.append(_written(APP1, exif.PREFIX + exif.minimal(orientation)))
+    if orientation != metadata.UPRIGHT:
+        parts.append(_written(APP1, metadata.PREFIX + metadata.minimal(orientation)))
     kept = KEPT if _is_profile(source, segments) else KEPT - {"icc"}
     parts.extend(part for segment in segments for part in _kept(source, segment, kept))
     if markers[-1] != EOI:
@@ -109,7 +109,7 @@ def layout(source: Source) -> Layout:
     )
 
 
-def _whole(source: Source) -> list[Segment]:
+def _whole(source: ByteSource) -> list[Segment]:
     """Return the segments up to EOI, or up to the last coded pixel where a trailer has EOI's place.
 
     Some phones write their trailer over EOI. What ends with its coded data has been cut.
@@ -123,7 +123,7 @@ def _whole(source: Source) -> list[Segment]:
         raise
 
 
-def _segments(source: Source) -> Iterator[Segment]:
+def _segments(source: ByteSource) -> Iterator[Segment]:
     offset, scans = len(SOI), False
     for _ in range(MAX_SEGMENTS):
         segment = _segment(source, offset)
@@ -132,7 +132,7 @@ def _segments(source: Source) -> Iterator[Segment]:
             end = source.search(AFTER_SCAN, segment.span.end)
             if end is None:
                 raise errors.Truncated
-            segment = Segment(SOS, Span(segment.span.start, end))
+            segment = Segment(SOS, ByteRange(segment.span.start, end))
         elif scans and segment.marker in BARE:  # What follows it would be pixels.
             raise errors.Damaged
         yield segment
@@ -142,7 +142,7 @@ def _segments(source: Source) -> Iterator[Segment]:
     raise errors.Damaged
 
 
-def _without_end(source: Source) -> list[Segment]:
+def _without_end(source: ByteSource) -> list[Segment]:
     """Return the segments up to the last coded pixel; raise Damaged or Truncated."""
     reader = entropy.Reader(source)
     segments: list[Segment] = []
@@ -152,7 +152,7 @@ def _without_end(source: Source) -> list[Segment]:
         payload = source.at(segment.payload, segment.size)
         if segment.marker == SOS:
             end = reader.end_of_scan(payload, segment.span.end)
-            segment = Segment(SOS, Span(segment.span.start, end))
+            segment = Segment(SOS, ByteRange(segment.span.start, end))
         else:
             reader.read(segment.marker, payload)
         segments.append(segment)
@@ -162,14 +162,14 @@ def _without_end(source: Source) -> list[Segment]:
     return segments
 
 
-def _segment(source: Source, offset: int) -> Segment:
+def _segment(source: ByteSource, offset: int) -> Segment:
     """Return the next segment, without the data of a scan; raise Damaged or Truncated."""
     start = source.search(MARKER, offset)
     if start is None:
         raise errors.Truncated
     marker = source.at(start + 1, 1)[0]
     if marker == EOI or marker in BARE:
-        return Segment(marker, Span(start, start + 2))
+        return Segment(marker, ByteRange(start, start + 2))
     if marker not in KNOWN:
         raise errors.Damaged
     field = source.at(start + 2, 2)
@@ -178,10 +178,10 @@ def _segment(source: Source, offset: int) -> Segment:
         raise errors.Truncated
     if end < start + 4:
         raise errors.Damaged
-    return Segment(marker, Span(start, end))
+    return Segment(marker, ByteRange(start, end))
 
 
-def _frame(source: Source, segment: Segment) -> tuple[int, int]:
+def _frame(source: ByteSource, segment: Segment) -> tuple[int, int]:
     payload = source.at(segment.payload, segment.size)
     if len(payload) < 6 or len(payload) != 6 + 3 * payload[5]:
         raise errors.Damaged
@@ -189,14 +189,14 @@ def _frame(source: Source, segment: Segment) -> tuple[int, int]:
     return width, height
 
 
-def _orientation(source: Source, segments: list[Segment]) -> int:
+def _orientation(source: ByteSource, segments: list[Segment]) -> int:
     for segment in segments:
         if _name(source, segment) == "exif":
-            return exif.orientation(source.at(segment.payload, segment.size))
-    return exif.UPRIGHT
+            return metadata.orientation(source.at(segment.payload, segment.size))
+    return metadata.UPRIGHT
 
 
-def _jfif(source: Source, segments: list[Segment]) -> list[bytes]:
+def _jfif(source: ByteSource, segments: list[Segment]) -> list[bytes]:
     """Return the first JFIF header, told that it has no thumbnail."""
     for segment in segments:
         if _name(source, segment) == "jfif":
@@ -205,7 +205,7 @@ def _jfif(source: Source, segments: list[Segment]) -> list[bytes]:
     return []
 
 
-def _is_profile(source: Source, segments: list[Segment]) -> bool:
+def _is_profile(source: ByteSource, segments: list[Segment]) -> bool:
     """Tell whether the pieces of a colour profile are all there, once each, and make one."""
     pieces = [segment for segment in segments if _name(source, segment) == "icc"]
     numbers = [source.at(piece.payload + ICC_NUMBERS - 2, 2) for piece in pieces]
@@ -213,12 +213,15 @@ def _is_profile(source: Source, segments: list[Segment]) -> bool:
         return False
     size = sum(piece.size - ICC_NUMBERS for piece in pieces)
     first = pieces[numbers.index(bytes([1, len(pieces)]))] if pieces else None
-    return first is not None and profile.is_profile(
-        source.at(first.payload + ICC_NUMBERS, min(profile.HEADER, first.size - ICC_NUMBERS)), size
+    return first is not None and metadata.is_profile(
+        source.at(
+            first.payload + ICC_NUMBERS, min(metadata.PROFILE_HEAD, first.size - ICC_NUMBERS)
+        ),
+        size,
     )
 
 
-def _kept(source: Source, segment: Segment, kept: frozenset[str]) -> list[Part]:
+def _kept(source: ByteSource, segment: Segment, kept: frozenset[str]) -> list[Part]:
     name = _name(source, segment)
     if name == "adobe":  # says how CMYK is meant
         return [_written(APP14, source.at(segment.payload, ADOBE_BYTES))]
@@ -229,7 +232,7 @@ def _written(marker: int, payload: bytes) -> bytes:
     return struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload
 
 
-def _name(source: Source, segment: Segment) -> str:
+def _name(source: ByteSource, segment: Segment) -> str:
     """Return what a segment is, in a word that a person understands."""
     if segment.marker in PICTURE or segment.marker in BARE:
         return "picture"

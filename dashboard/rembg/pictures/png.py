@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dashboard.rembg import errors
-from dashboard.rembg.pictures import exif, profile
-from dashboard.rembg.pictures.source import Layout, Part, Source, Span, joined
+from dashboard.rembg.pictures import metadata
+from dashboard.rembg.pictures.source import ByteRange, ByteSource, Layout, Part, joined
 
 CONTENT_TYPE = "image/png"
 EXTENSION = "png"
@@ -55,16 +55,16 @@ STEP = 64 * 1024
 
 
 @dataclass(frozen=True)
-class Chunk:
+class PngChunk:
     """One chunk with its length, type, data and checksum, or all IDATs, which stand together."""
 
     kind: bytes
-    span: Span
+    span: ByteRange
 
     @property
-    def data(self) -> Span:
+    def data(self) -> ByteRange:
         """The place of its data alone."""
-        return Span(self.span.start + 8, self.span.end - 4)
+        return ByteRange(self.span.start + 8, self.span.end - 4)
 
     @property
     def size(self) -> int:
@@ -77,7 +77,7 @@ def matches(head: bytes) -> bool:
     return head.startswith(SIGNATURE) and len(head) > len(SIGNATURE)
 
 
-def dimensions(source: Source) -> tuple[int, int]:
+def dimensions(source: ByteSource) -> tuple[int, int]:
     """Return width and height as stored; raise Damaged or Truncated."""
     header = source.at(len(SIGNATURE), HEADER_END - len(SIGNATURE))
     if not header.startswith(HEADER_START[: len(header)]):
@@ -92,7 +92,7 @@ def dimensions(source: Source) -> tuple[int, int]:
     return width, height
 
 
-def layout(source: Source) -> Layout:
+def layout(source: ByteSource) -> Layout:
     """Walk to IEND and say what to keep; raise Animated, Damaged or Truncated."""
     chunks = list(_chunks(source))
     kinds = [chunk.kind for chunk in chunks]
@@ -102,9 +102,9 @@ def layout(source: Source) -> Layout:
         raise errors.Truncated
     orientation = _orientation(source, chunks)
     kept = [chunk for chunk in chunks if _is_kept(source, chunk)]
-    parts: list[Part] = [Span(0, HEADER_END)]
-    if orientation != exif.UPRIGHT:
-        parts.append(_written(b"eXIf", exif.minimal(orientation)))
+    parts: list[Part] = [ByteRange(0, HEADER_END)]
+    if orientation != metadata.UPRIGHT:
+        parts.append(_written(b"eXIf", metadata.minimal(orientation)))
     parts.extend(chunk.span for chunk in kept[1:])
     return Layout(
         end=chunks[-1].span.end,
@@ -114,7 +114,7 @@ def layout(source: Source) -> Layout:
     )
 
 
-def _chunks(source: Source) -> Iterator[Chunk]:
+def _chunks(source: ByteSource) -> Iterator[PngChunk]:
     offset = len(SIGNATURE)
     for _ in range(MAX_CHUNKS):
         chunk = _chunk(source, offset)
@@ -129,7 +129,7 @@ def _chunks(source: Source) -> Iterator[Chunk]:
     raise errors.Damaged
 
 
-def _chunk(source: Source, offset: int) -> Chunk:
+def _chunk(source: ByteSource, offset: int) -> PngChunk:
     header = source.at(offset, 8)
     if len(header) < 8:
         raise errors.Truncated
@@ -138,36 +138,38 @@ def _chunk(source: Source, offset: int) -> Chunk:
         raise errors.Damaged
     if (end := offset + 12 + size) > source.size:
         raise errors.Truncated
-    return Chunk(kind, Span(offset, end))
+    return PngChunk(kind, ByteRange(offset, end))
 
 
-def _run(source: Source, first: Chunk) -> Chunk:
+def _run(source: ByteSource, first: PngChunk) -> PngChunk:
     """Return the IDATs that follow one another as one chunk."""
     end = first.span.end
     for _ in range(MAX_DATA_CHUNKS):
         header = source.at(end, 8)
         if header[4:] != b"IDAT":
-            return Chunk(first.kind, Span(first.span.start, end))
+            return PngChunk(first.kind, ByteRange(first.span.start, end))
         end += 12 + int.from_bytes(header[:4], "big")
         if end > source.size:
             raise errors.Truncated
     raise errors.Damaged
 
 
-def _orientation(source: Source, chunks: list[Chunk]) -> int:
+def _orientation(source: ByteSource, chunks: list[PngChunk]) -> int:
     for chunk in chunks:
         if chunk.kind == b"eXIf":
-            return exif.orientation(source.at(chunk.data.start, min(chunk.size, exif.MAX_BYTES)))
-    return exif.UPRIGHT
+            return metadata.orientation(
+                source.at(chunk.data.start, min(chunk.size, metadata.MAX_EXIF))
+            )
+    return metadata.UPRIGHT
 
 
-def _is_kept(source: Source, chunk: Chunk) -> bool:
+def _is_kept(source: ByteSource, chunk: PngChunk) -> bool:
     if chunk.kind == b"iCCP":
         return _is_small_profile(source, chunk)
     return chunk.kind in CRITICAL or chunk.size <= SHOWN.get(chunk.kind, -1)
 
 
-def _is_small_profile(source: Source, chunk: Chunk) -> bool:
+def _is_small_profile(source: ByteSource, chunk: PngChunk) -> bool:
     """Tell whether a colour profile inflates to at most 4 MB, and nothing hides behind it."""
     name = source.at(chunk.data.start, min(chunk.size, 81)).partition(b"\0")[0]
     inflater = zlib.decompressobj()
@@ -177,16 +179,16 @@ def _is_small_profile(source: Source, chunk: Chunk) -> bool:
             waiting = source.at(offset, min(STEP, chunk.data.end - offset))
             while waiting and not inflater.eof:
                 piece = inflater.decompress(waiting, STEP)
-                header = header or piece[: profile.HEADER]
+                header = header or piece[: metadata.PROFILE_HEAD]
                 inflated += len(piece)
                 waiting = inflater.unconsumed_tail
-                if inflated > profile.MAX_BYTES:
+                if inflated > metadata.MAX_PROFILE:
                     return False
             if waiting or inflater.unused_data:
                 return False
     except zlib.error:
         return False
-    return inflater.eof and profile.is_profile(header, inflated)
+    return inflater.eof and metadata.is_profile(header, inflated)
 
 
 def _written(kind: bytes, data: bytes) -> bytes:

@@ -13,14 +13,14 @@ BLOCK = 256 * 1024
 
 
 @dataclass(frozen=True)
-class Span:
+class ByteRange:
     """Bytes `start` to `end` (half-open) of the file that is being read."""
 
     start: int
     end: int
 
 
-Part = bytes | Span
+Part = bytes | ByteRange
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Layout:
     parts: tuple[Part, ...]
 
 
-class Source:
+class ByteSource:
     """A seekable file, read by offset; `size` is in bytes."""
 
     def __init__(self, file: BinaryIO) -> None:
@@ -78,8 +78,8 @@ def joined(parts: Iterable[Part]) -> tuple[Part, ...]:
     whole: list[Part] = []
     for part in parts:
         last = whole[-1] if whole else b""
-        if isinstance(part, Span) and isinstance(last, Span) and last.end == part.start:
-            whole[-1] = Span(last.start, part.end)
+        if isinstance(part, ByteRange) and isinstance(last, ByteRange) and last.end == part.start:
+            whole[-1] = ByteRange(last.start, part.end)
         elif part:
             whole.append(part)
     return tuple(whole)

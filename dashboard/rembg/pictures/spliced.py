@@ -9,7 +9,7 @@ from itertools import accumulate
 from typing import BinaryIO, cast
 
 from dashboard.rembg.pictures.inspection import Picture, examine
-from dashboard.rembg.pictures.source import Layout, Part, Span
+from dashboard.rembg.pictures.source import ByteRange, Layout, Part
 
 
 def without_metadata(file: BinaryIO, *, filename: str) -> tuple[Picture, BinaryIO]:
@@ -19,7 +19,7 @@ def without_metadata(file: BinaryIO, *, filename: str) -> tuple[Picture, BinaryI
     what follows the picture's end do not. Takes no memory to speak of. Raises what `inspect` does.
     """
     picture, layout = examine(file, filename=filename)
-    if layout.parts == (Span(0, picture.size),):
+    if layout.parts == (ByteRange(0, picture.size),):
         return picture, file
     kept = Spliced(file, layout)
     return replace(picture, size=kept.size), cast(BinaryIO, kept)
@@ -80,4 +80,4 @@ class Spliced(io.RawIOBase):
 
 
 def _size(part: Part) -> int:
-    return part.end - part.start if isinstance(part, Span) else len(part)
+    return part.end - part.start if isinstance(part, ByteRange) else len(part)

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dashboard.rembg import errors
-from dashboard.rembg.pictures import exif, profile
-from dashboard.rembg.pictures.source import Layout, Part, Source, Span, joined
+from dashboard.rembg.pictures import metadata
+from dashboard.rembg.pictures.source import ByteRange, ByteSource, Layout, Part, joined
 
 CONTENT_TYPE = "image/webp"
 EXTENSION = "webp"
@@ -23,7 +23,7 @@ MAX_CHUNKS = 4096
 
 
 @dataclass(frozen=True)
-class Chunk:
+class RiffChunk:
     """One RIFF chunk; `end` is behind its data, before the byte that makes it even."""
 
     kind: bytes
@@ -41,7 +41,7 @@ def matches(head: bytes) -> bool:
     return head[:4] == b"RIFF" and head[8:12] == b"WEBP" and len(head) > HEADER_END
 
 
-def dimensions(source: Source) -> tuple[int, int]:
+def dimensions(source: ByteSource) -> tuple[int, int]:
     """Return the canvas' width and height; raise Damaged or Truncated."""
     kind = source.at(HEADER_END, 4)
     if kind != b"VP8X":
@@ -52,7 +52,7 @@ def dimensions(source: Source) -> tuple[int, int]:
     return int.from_bytes(data[4:7], "little") + 1, int.from_bytes(data[7:10], "little") + 1
 
 
-def layout(source: Source) -> Layout:
+def layout(source: ByteSource) -> Layout:
     """Walk to RIFF's end and say what to keep; raise Animated, Damaged or Truncated."""
     end = _end(source)
     chunks = list(_chunks(source, end))
@@ -63,7 +63,7 @@ def layout(source: Source) -> Layout:
         raise errors.Damaged
     extended = chunks[0].kind == b"VP8X"
     flags = source.at(chunks[0].data, 1)[0] if extended else 0
-    orientation = _orientation(source, chunks) if flags & EXIF else exif.UPRIGHT
+    orientation = _orientation(source, chunks) if flags & EXIF else metadata.UPRIGHT
     kept = _kept(source, chunks, flags) if extended else frames
     return Layout(
         end=end,
@@ -73,7 +73,7 @@ def layout(source: Source) -> Layout:
     )
 
 
-def _end(source: Source) -> int:
+def _end(source: ByteSource) -> int:
     """Return where RIFF says that it ends, with the byte that makes it even if that is there."""
     declared = 8 + int.from_bytes(source.at(4, 4), "little")
     if declared > source.size:
@@ -81,13 +81,13 @@ def _end(source: Source) -> int:
     return min(declared + declared % 2, source.size)
 
 
-def _chunks(source: Source, end: int) -> Iterator[Chunk]:
+def _chunks(source: ByteSource, end: int) -> Iterator[RiffChunk]:
     offset = HEADER_END
     for _ in range(MAX_CHUNKS):
         header = source.at(offset, 8)
         if len(header) < 8:
             raise errors.Truncated
-        chunk = Chunk(header[:4], offset, offset + 8 + int.from_bytes(header[4:], "little"))
+        chunk = RiffChunk(header[:4], offset, offset + 8 + int.from_bytes(header[4:], "little"))
         if chunk.kind in ANIMATION:
             raise errors.Animated
         if chunk.end > end:
@@ -99,7 +99,7 @@ def _chunks(source: Source, end: int) -> Iterator[Chunk]:
     raise errors.Damaged
 
 
-def _frame(source: Source, start: int) -> tuple[int, int]:
+def _frame(source: ByteSource, start: int) -> tuple[int, int]:
     """Return the size that a VP8 or VP8L bitstream says of itself."""
     kind, data = source.at(start, 4), source.at(start + 8, 10)
     if kind == b"VP8L" and len(data) >= 5:
@@ -117,47 +117,53 @@ def _frame(source: Source, start: int) -> tuple[int, int]:
     return width & 0x3FFF, height & 0x3FFF
 
 
-def _has_alpha_bit(source: Source, frame: Chunk) -> bool:
+def _has_alpha_bit(source: ByteSource, frame: RiffChunk) -> bool:
     return frame.kind == b"VP8L" and bool(source.at(frame.data + 4, 1)[0] & 0x10)
 
 
-def _orientation(source: Source, chunks: list[Chunk]) -> int:
+def _orientation(source: ByteSource, chunks: list[RiffChunk]) -> int:
     for chunk in chunks:
         if chunk.kind == b"EXIF":
-            size = min(chunk.end - chunk.data, exif.MAX_BYTES)
-            return exif.orientation(source.at(chunk.data, size))
-    return exif.UPRIGHT
+            size = min(chunk.end - chunk.data, metadata.MAX_EXIF)
+            return metadata.orientation(source.at(chunk.data, size))
+    return metadata.UPRIGHT
 
 
-def _kept(source: Source, chunks: list[Chunk], flags: int) -> list[Chunk]:
+def _kept(source: ByteSource, chunks: list[RiffChunk], flags: int) -> list[RiffChunk]:
     """Return the first chunk of each kind that a decoder needs.
 
     A profile that VP8X does not announce is not looked at by decoders: kept, it would be.
     """
-    first: dict[bytes, Chunk] = {}
+    first: dict[bytes, RiffChunk] = {}
     for chunk in chunks:
         if chunk.kind in KEPT or (
             chunk.kind == b"ICCP"
             and flags & ICC
-            and profile.is_profile(source.at(chunk.data, profile.HEADER), chunk.end - chunk.data)
+            and metadata.is_profile(
+                source.at(chunk.data, metadata.PROFILE_HEAD), chunk.end - chunk.data
+            )
         ):
             first.setdefault(chunk.kind, chunk)
     return list(first.values())
 
 
-def _parts(source: Source, kept: list[Chunk], flags: int, orientation: int) -> tuple[Part, ...]:
+def _parts(
+    source: ByteSource, kept: list[RiffChunk], flags: int, orientation: int
+) -> tuple[Part, ...]:
     parts: list[Part] = []
     for chunk in kept:
         if chunk.kind == b"VP8X":
             icc = ICC if any(other.kind == b"ICCP" for other in kept) else 0
-            turned = EXIF if orientation != exif.UPRIGHT else 0
+            turned = EXIF if orientation != metadata.UPRIGHT else 0
             size = source.at(chunk.data + 4, 6)
             parts.append(_written(b"VP8X", bytes([flags & ALPHA | icc | turned, 0, 0, 0]) + size))
         else:
-            parts += [Span(chunk.start, chunk.end), bytes(chunk.end % 2)]
-    if orientation != exif.UPRIGHT:
-        parts.append(_written(b"EXIF", exif.minimal(orientation)))
-    total = sum(part.end - part.start if isinstance(part, Span) else len(part) for part in parts)
+            parts += [ByteRange(chunk.start, chunk.end), bytes(chunk.end % 2)]
+    if orientation != metadata.UPRIGHT:
+        parts.append(_written(b"EXIF", metadata.minimal(orientation)))
+    total = sum(
+        part.end - part.start if isinstance(part, ByteRange) else len(part) for part in parts
+    )
     return joined([b"RIFF" + struct.pack("<I", 4 + total) + b"WEBP", *parts])
 
 

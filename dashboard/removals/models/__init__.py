@@ -1,7 +1,8 @@
 """Pictures through us, whose turn it is, and what anybody may spend."""
 
 from dashboard.removals.models.budget import Budget, Spending, Subject, hold
-from dashboard.removals.models.removal import Removal
+from dashboard.removals.models.queries import RemovalRow
+from dashboard.removals.models.removal import Removal, Turn
 from dashboard.removals.models.states import (
     FINAL,
     LOST_LEASES_UNTIL_PARKED,
@@ -11,7 +12,6 @@ from dashboard.removals.models.states import (
     Source,
     State,
 )
-from dashboard.removals.models.turn import Turn
 
 __all__ = [
     "FINAL",
@@ -21,6 +21,7 @@ __all__ = [
     "Charged",
     "Phase",
     "Removal",
+    "RemovalRow",
     "Source",
     "Spending",
     "State",

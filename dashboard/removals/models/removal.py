@@ -9,7 +9,7 @@ from typing import Any, ClassVar, cast
 
 from django.conf import settings
 from django.db import models, transaction
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.expressions import Combinable
 
 from dashboard.keys.models import Account, ApiKey, note_charged, note_degraded
@@ -17,7 +17,7 @@ from dashboard.rembg import filenames
 from dashboard.rembg.errors import RembgError
 from dashboard.rembg.parameters import Parameters
 from dashboard.rembg.pictures import Picture
-from dashboard.rembg.pictures.formats import FORMATS, Kind
+from dashboard.rembg.pictures.inspection import FORMATS, Kind
 from dashboard.removals.models.budget import Budget, Spending, hold
 from dashboard.removals.models.queries import RemovalQuerySet
 from dashboard.removals.models.states import FINAL, RUNNING, Charged, Phase, Source, State
@@ -350,3 +350,24 @@ def _error_fields(error: RembgError) -> dict[str, Any]:
         "status": error.status,
         "body_head": error.body_head[:300],
     }
+
+
+class TurnQuerySet(models.QuerySet["Turn"]):
+    """Named questions about turns."""
+
+    def next_with_work(self, *, at: datetime) -> TurnQuerySet:
+        """Teams that have something to do, the one that was served longest ago first."""
+        work = Removal.objects.claimable(at=at).filter(team=OuterRef("team"))
+        return self.filter(Exists(work)).order_by(F("served_at").asc(nulls_first=True), "pk")
+
+
+class Turn(models.Model):
+    """When a team's removals were last served, so that the teams take turns (R10)."""
+
+    team = models.OneToOneField(Team, models.CASCADE, related_name="turn")
+    served_at = models.DateTimeField(null=True)
+
+    objects = TurnQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.team_id} at {self.served_at}"

@@ -1,4 +1,4 @@
-"""What a removal is called, for templates."""
+"""What a removal is called, and what members may spend, for templates."""
 
 from typing import Any
 
@@ -7,11 +7,13 @@ from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from dashboard.removals import wording
-from dashboard.removals.models import Charged, Removal, Source, State
-from dashboard.removals.rows import Row
+from dashboard.removals import budgets, wording
+from dashboard.removals.budgets import BudgetUse
+from dashboard.removals.models import Budget, Removal, RemovalRow, Source, State
+from dashboard.teams.models import Membership, Role
 
 register = template.Library()
+register.filter("budget_line", wording.budget_line)
 
 BADGES = {
     State.QUEUED: "neutral",
@@ -21,11 +23,10 @@ BADGES = {
     State.FAILED: "bad",
     State.UNKNOWN: "warn",
 }
-COST_BADGES = {Charged.YES: "neutral", Charged.NO: "ok", Charged.UNKNOWN: "warn"}
 
 
 @register.filter
-def asked(removal: Removal | Row) -> str:
+def asked(removal: Removal | RemovalRow) -> str:
     """Say what was asked."""
     return wording.asked_sentence(removal.asked)
 
@@ -37,7 +38,7 @@ def phase(removal: Removal) -> str:
 
 
 @register.filter
-def cost(removal: Removal | Row) -> str:
+def cost(removal: Removal | RemovalRow) -> str:
     """Say what it cost."""
     return wording.cost_sentence(removal)
 
@@ -55,27 +56,21 @@ def next_step(removal: Removal) -> str:
 
 
 @register.filter
-def state(removal: Removal | Row) -> str:
+def state(removal: Removal | RemovalRow) -> str:
     """Name its state."""
     return str(State(removal.state).label)
 
 
 @register.filter
-def source(removal: Removal | Row) -> str:
+def source(removal: Removal | RemovalRow) -> str:
     """Name where it came from."""
     return str(Source(removal.source).label)
 
 
 @register.filter
-def badge(removal: Removal | Row) -> str:
+def badge(removal: Removal | RemovalRow) -> str:
     """Return the kind of badge for its state."""
     return BADGES[State(removal.state)]
-
-
-@register.filter
-def cost_badge(removal: Removal) -> str:
-    """Return the kind of badge for its cost."""
-    return COST_BADGES[Charged(removal.charged)]
 
 
 @register.filter
@@ -104,6 +99,21 @@ def transfer(progress: dict[str, Any]) -> str:
     if progress["rate"]:
         text += _(", %(size)s a second") % {"size": filesizeformat(progress["rate"])}
     return text
+
+
+@register.simple_tag
+def member_uses(seen_by: Membership) -> dict[int, BudgetUse]:
+    """Return each member's use of a budget by their user's id: an admin sees all, others theirs."""
+    found = Budget.objects.of_members(seen_by.team).bounded()
+    if not seen_by.may(Role.ADMIN):
+        found = found.filter(subject=str(seen_by.user_id))
+    return {int(use.budget.subject): use for use in budgets.uses(found, at=timezone.now())}
+
+
+@register.filter
+def of_person(uses: dict[int, BudgetUse], user_id: Any) -> BudgetUse | None:
+    """Return the use of this person."""
+    return uses.get(user_id)
 
 
 def _facts(kind: str, width: int | None, height: int | None, size: int | None) -> str:

@@ -10,7 +10,6 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from dashboard.lib import tokens
 from dashboard.teams.models.people import Role, Team, User
 
 INVITATION_DAYS = 7
@@ -21,9 +20,6 @@ class InvitationQuerySet(models.QuerySet["Invitation"]):
 
     def open(self, *, at: datetime) -> InvitationQuerySet:
         return self.filter(accepted_at=None, revoked_at=None, expires_at__gt=at)
-
-    def for_token(self, token: str) -> InvitationQuerySet:
-        return self.filter(digest=tokens.digest(token))
 
     def to(self, email: str) -> InvitationQuerySet:
         return self.filter(email__iexact=email)

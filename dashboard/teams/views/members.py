@@ -1,20 +1,23 @@
-"""Who is in a team, as what, and who is invited."""
+"""Members of a team and their roles; invitations, made, shown and accepted."""
+
+from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from dashboard.teams import inviting, roster
 from dashboard.teams.access import TeamRequest, team_view
-from dashboard.teams.audit import record_for
+from dashboard.teams.audit import address_of, record, record_for
 from dashboard.teams.forms import InviteForm, RoleForm
-from dashboard.teams.models import Membership, Role, Team
+from dashboard.teams.models import Invitation, Membership, Role, Team, User
 
 
 @require_safe
@@ -34,10 +37,10 @@ def change_role(request: TeamRequest, team: Team, pk: int) -> HttpResponse:
     role, at = form.cleaned_data["role"], timezone.now()
     before = get_object_or_404(team.memberships, pk=pk).role
 
-    def deed() -> Membership:
+    def change() -> Membership:
         return roster.change_role(team, pk, role, by=request.user, at=at)
 
-    return _do(request, team, deed, "member.role_changed", before=before, role=role)
+    return _do(request, team, change, "member.role_changed", before=before, role=role)
 
 
 @require_POST
@@ -45,10 +48,10 @@ def change_role(request: TeamRequest, team: Team, pk: int) -> HttpResponse:
 def remove(request: TeamRequest, team: Team, pk: int) -> HttpResponse:
     """Take a member out of the team."""
 
-    def deed() -> Membership:
+    def change() -> Membership:
         return roster.remove(team, pk, by=request.user, at=timezone.now())
 
-    return _do(request, team, deed, "member.removed")
+    return _do(request, team, change, "member.removed")
 
 
 @require_POST
@@ -56,10 +59,10 @@ def remove(request: TeamRequest, team: Team, pk: int) -> HttpResponse:
 def leave(request: TeamRequest, team: Team) -> HttpResponse:
     """Take oneself out of the team."""
 
-    def deed() -> Membership:
+    def change() -> Membership:
         return roster.leave(team, by=request.user, at=timezone.now())
 
-    answer = _do(request, team, deed, "member.left")
+    answer = _do(request, team, change, "member.left")
     return redirect("teams:index") if answer.status_code == 302 else answer
 
 
@@ -96,11 +99,11 @@ def revoke_invitation(request: TeamRequest, team: Team, pk: int) -> HttpResponse
 
 
 def _do(
-    request: TeamRequest, team: Team, deed: Callable[[], Membership], action: str, **details: Any
+    request: TeamRequest, team: Team, change: Callable[[], Membership], action: str, **details: Any
 ) -> HttpResponse:
     """Do it and write it down, or say in a sentence why not."""
     try:
-        theirs = deed()
+        theirs = change()
     except roster.Gone:
         raise Http404 from None
     except roster.RosterError as exc:
@@ -120,3 +123,48 @@ def _page(request: TeamRequest, team: Team, *, status: int = 200, **more: Any) -
         "invitations": team.invitations.open(at=timezone.now()).newest_first(),
     }
     return render(request, "teams/members.html", {**context, **more}, status=status)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def invitation(request: HttpRequest, token: str = "") -> HttpResponse:
+    """Show an open invitation, or accept it; every dead one has the same page (T8).
+
+    Without a token it is the one that the visitor came with before signing in: the link itself
+    goes into no other address.
+    """
+    try:
+        found = _find(request, token)
+        if request.method == "POST" and request.user.is_authenticated:
+            return _accept(request, found, request.user)
+    except inviting.Dead:
+        return render(request, "teams/invitation_dead.html", status=410)
+    if not request.user.is_authenticated:
+        inviting.keep(request, found)
+        if request.method == "POST":
+            return redirect(f"{reverse('account_login')}?next={reverse('teams:waiting')}")
+    return render(request, "teams/invitation.html", {"invitation": found})
+
+
+def _find(request: HttpRequest, token: str) -> Invitation:
+    at = timezone.now()
+    found = inviting.find(token, at=at) if token else inviting.kept(request, at=at)
+    if request.user.is_authenticated and not found.is_for(request.user):
+        raise inviting.Dead
+    return found
+
+
+def _accept(request: HttpRequest, found: Invitation, person: User) -> HttpResponse:
+    at = timezone.now()
+    membership = inviting.accept(found, person, at=at)
+    request.session.pop(inviting.WAITING, None)
+    record(
+        found.team,
+        "member.joined",
+        at=at,
+        user=membership.user,
+        subject=membership.user.email,
+        address=address_of(request),
+        role=membership.role,
+    )
+    messages.success(request, _("You are in."))
+    return redirect("overview:team", found.team.slug)

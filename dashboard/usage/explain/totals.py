@@ -8,8 +8,8 @@ from uuid import UUID
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from dashboard.lib.credit_numbers import since_in_full, since_in_short
 from dashboard.lib.explanation import Explanation, Operand
+from dashboard.lib.template_tags import since_in_full, since_in_short
 from dashboard.usage import formatting
 from dashboard.usage.pages.account import AccountPage
 from dashboard.usage.standing import Standing, Total, total

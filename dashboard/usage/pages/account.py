@@ -19,7 +19,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from dashboard.keys.models import Account, ApiKey
-from dashboard.keys.standing import key_states
+from dashboard.keys.wording import key_states
 from dashboard.teams.access import TeamRequest, team_view
 from dashboard.teams.audit import record_for
 from dashboard.teams.models import Role, Team

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from dashboard.keys.locks import unlocked
-from dashboard.keys.refusals import explain_question
+from dashboard.keys.wording import explain_question
 from dashboard.teams.access import TeamRequest, team_view
 from dashboard.teams.audit import address_of, record_for
 from dashboard.teams.models import Role, Team

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods
 
 from dashboard.keys.locks import unlocked
 from dashboard.keys.models import ApiKey
-from dashboard.keys.refusals import Refusal, explain_question
+from dashboard.keys.wording import Advice, explain_question
 from dashboard.teams.access import TeamRequest, team_view
 from dashboard.teams.audit import address_of
 from dashboard.teams.models import Role, Team
@@ -124,7 +124,7 @@ def told(added: add_keys.Added) -> str:
     return f"{_('Key added.')} {read % {'count': added.cycles}}"
 
 
-def _refuse(form: AddKeyForm | ReplaceKeyForm, refused: add_keys.KeyRefused) -> Refusal:
+def _refuse(form: AddKeyForm | ReplaceKeyForm, refused: add_keys.KeyRefused) -> Advice:
     refusal = explain_question(refused.error, by_hand=True)
     form.add_error("secret", str(refusal.title) + ".")
     return refusal

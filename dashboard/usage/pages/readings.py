@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
-from dashboard.keys.refusals import explain_question
+from dashboard.keys.wording import explain_question
 from dashboard.teams.access import TeamRequest, team_view
 from dashboard.teams.models import Role, Team
 from dashboard.usage.models import Snapshot

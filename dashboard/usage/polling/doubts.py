@@ -14,7 +14,7 @@ from datetime import datetime
 
 from dashboard.keys.models import Account
 from dashboard.rembg.fields import Problem
-from dashboard.rembg.usage import CyclesAnswer, Window
+from dashboard.rembg.usage import BillingWindow, CyclesAnswer
 from dashboard.usage.models import Cycle, Kind, Snapshot
 from dashboard.usage.polling.cycle_ends import shape_of
 from dashboard.usage.windows import PLAUSIBLE_YEARS, TOUCHING, any_fell
@@ -66,7 +66,7 @@ def doubts_of_list(account: Account, answer: CyclesAnswer) -> list[Problem]:
     return [one for one in found if (one.code, one.value) not in said_before]
 
 
-def is_about(window: Window, doubted: Iterable[Problem]) -> bool:
+def is_about(window: BillingWindow, doubted: Iterable[Problem]) -> bool:
     """Say whether a listed window is among those that are not believed yet."""
     return str(int(window.start_at.timestamp())) in {one.value for one in doubted}
 

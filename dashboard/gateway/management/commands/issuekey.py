@@ -8,8 +8,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from dashboard.gateway import deeds
-from dashboard.gateway.deeds import Actor
+from dashboard.gateway import actions
+from dashboard.gateway.actions import Actor
 from dashboard.gateway.forms import LONGEST, TermsForm
 from dashboard.gateway.issuing import Terms
 from dashboard.teams.models import Membership, Role, Team
@@ -35,8 +35,8 @@ class Command(BaseCommand):
         membership = _member(options["team"], options["email"])
         try:
             wanted = _terms(membership.team, options, at=at)
-            key, secret = deeds.issue(Actor(), membership, wanted, at=at)
-        except deeds.Refused as refused:
+            key, secret = actions.issue(Actor(), membership, wanted, at=at)
+        except actions.ActionRefused as refused:
             raise CommandError(str(refused)) from None
         self.stderr.write(f"issued {key} to {key.member}")
         self.stdout.write(secret)

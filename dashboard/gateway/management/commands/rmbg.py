@@ -15,7 +15,7 @@ from dashboard.rembg import errors
 from dashboard.rembg.client import Client
 from dashboard.rembg.commandline import plan
 from dashboard.rembg.commandline.outcomes import Outcome, summary
-from dashboard.rembg.commandline.round import Round, stoppable
+from dashboard.rembg.commandline.round import RemovalRound, stoppable
 from dashboard.rembg.parameters import Parameters
 from dashboard.rembg.wire import Timeouts
 
@@ -52,7 +52,7 @@ class Command(BaseCommand):
             raise CommandError(_sentence(exc)) from exc
         file = cast("IO[str]", _AsItIs(self.stderr))
         console = Console(file=file, no_color=options["no_color"] or None)
-        work = Round(
+        work = RemovalRound(
             client,
             asked,
             console,
@@ -84,7 +84,7 @@ class Command(BaseCommand):
         self.stdout.flush()
 
     def end(
-        self, outcomes: list[Outcome], work: Round, address: str, options: dict[str, Any]
+        self, outcomes: list[Outcome], work: RemovalRound, address: str, options: dict[str, Any]
     ) -> None:
         """Say what it all came to; fail if a picture did."""
         text = summary(outcomes)

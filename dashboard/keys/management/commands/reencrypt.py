@@ -6,9 +6,9 @@ from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
 
+from dashboard.keys.encryption import ring
 from dashboard.keys.locks import locked
 from dashboard.keys.models import ApiKey
-from dashboard.keys.ring import ring
 from dashboard.lib.sealing import SealError
 
 
