@@ -112,7 +112,7 @@ def test_t4_two_owners_who_demote_each_other_at_once_leave_one():
     for thread in threads:
         thread.join()
 
-    assert sorted(outcomes) == ["NotAllowed", "done"]
+    assert sorted(outcomes) == ["RoleNotAllowed", "done"]
     assert team.memberships.owners().count() == 1
 
 
