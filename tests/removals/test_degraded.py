@@ -96,7 +96,7 @@ def test_an_account_that_was_asked_for_by_name_is_taken_all_the_same(desk, upstr
 def test_a_later_reading_that_shows_credits_ends_it(desk, upstream, empty, sandbox, settings):
     desk.remove(PHOTO)
 
-    assert reading(empty, sandbox, settings, "sandbox-premium").is_good
+    assert reading(empty, sandbox, settings, "sandbox-premium-2").is_good
 
     empty.refresh_from_db()
     assert empty.degraded_at is None
