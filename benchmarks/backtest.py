@@ -13,7 +13,7 @@ from datetime import timedelta
 import numpy as np
 
 from benchmarks.teams import CYCLE, HISTORY, HOUR, SHAPES, Team, team
-from dashboard.usage.burn_rate import Reading
+from dashboard.usage.burn_rate import CounterReading
 from dashboard.usage.forecast import Facts, Forecast, Verdict, forecast
 
 SHARES = (0.10, 0.25, 0.50, 0.75)
@@ -85,7 +85,7 @@ def facts_of(one: Team, share: float) -> Facts:
         end_at=one.end,
         at=at,
         zone=one.zone,
-        readings=tuple(Reading(moment, used) for moment, used in readings),
+        readings=tuple(CounterReading(moment, used) for moment, used in readings),
         days={
             first + n * DAY: int(one.hours[24 * n : 24 * n + 24].sum())
             for n in range(HISTORY)

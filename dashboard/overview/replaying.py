@@ -19,7 +19,7 @@ from dashboard.keys.models import Account
 from dashboard.teams.models import Team, User
 from dashboard.usage.add_keys import add_key
 from dashboard.usage.history.values import HOUR, floor_hour
-from dashboard.usage.polling.ask import Turn, finish, poll
+from dashboard.usage.polling.ask import PollTurn, finish, poll
 from dashboard.usage.polling.thinning import thin
 
 CYCLES_BEFORE = 3
@@ -120,7 +120,7 @@ def _read(account: Account, upstream: Upstream, then: Sequence[datetime]) -> Non
     for moment in then:
         upstream.set_clock(moment)
         # Without a look ahead: only the newest one is ever seen, and it needs no other.
-        finish(Turn(account, moment).steps())
+        finish(PollTurn(account, moment).steps())
 
 
 def moments(starts: Sequence[datetime], *, at: datetime) -> list[datetime]:

@@ -78,7 +78,7 @@ class Overtaken(NotAdded):
 
 
 @dataclass(frozen=True)
-class Place:
+class AddedBy:
     """Who adds a key, when and from where, for the audit trail."""
 
     by: User
@@ -160,7 +160,7 @@ def add_key(
 
     Without an account, one is made. With `anyway`, a key that RemBG refuses is kept as refused.
     """
-    place = Place(by, at, address)
+    place = AddedBy(by, at, address)
     _refuse_double(team, secret)
     try:
         answers = ask(secret, account, at=at)
@@ -273,7 +273,7 @@ def _keep_refused(
     secret: str,
     account: Account | None,
     account_label: str,
-    place: Place,
+    place: AddedBy,
     error: RembgError,
 ) -> Added:
     with _only_once(team, secret):
@@ -301,7 +301,7 @@ def _account_for(team: Team, account: Account | None, label: str, *, at: datetim
         raise Overtaken from None
 
 
-def _seal(account: Account, label: str, secret: str, *, place: Place) -> ApiKey:
+def _seal(account: Account, label: str, secret: str, *, place: AddedBy) -> ApiKey:
     key = ApiKey(
         team=account.team,
         account=account,

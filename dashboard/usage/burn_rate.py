@@ -19,7 +19,7 @@ SHORTEST_BASE = timedelta(hours=12).total_seconds()
 
 
 @dataclass(frozen=True)
-class Reading:
+class CounterReading:
     """What the counter of the running window said at a moment, in credits; None is unknown."""
 
     at: datetime
@@ -76,7 +76,7 @@ class Curve:
 
 
 def curve(
-    readings: Sequence[Reading], *, start: datetime, until: datetime, included: int | None
+    readings: Sequence[CounterReading], *, start: datetime, until: datetime, included: int | None
 ) -> Curve | None:
     """Return the cleaned curve of the readings in `[start, until]`; None when there is none.
 
@@ -88,7 +88,7 @@ def curve(
     rows = sorted((one for one in readings if start <= one.at <= until), key=lambda one: one.at)
     if not rows or rows[-1].at == start:
         return None
-    rows = [Reading(start, 0), *rows]
+    rows = [CounterReading(start, 0), *rows]
     last = len(rows) - 1
     kept = [
         one
@@ -101,12 +101,12 @@ def curve(
     return Curve([one.at.timestamp() for one in kept], list(totals), [known for _, known in rises])
 
 
-def _is_dip(before: Reading, one: Reading, after: Reading) -> bool:
+def _is_dip(before: CounterReading, one: CounterReading, after: CounterReading) -> bool:
     return one.used < before.used <= after.used
 
 
 def _rise(
-    before: tuple[int, Reading], after: tuple[int, Reading], included: int | None
+    before: tuple[int, CounterReading], after: tuple[int, CounterReading], included: int | None
 ) -> tuple[int, bool]:
     """Return the credits used between two readings, and whether demand showed there."""
     (used, old), (total, new) = before, after
@@ -234,7 +234,7 @@ BATCH, ABOVE_OTHERS, FEWEST_BATCHES = 3.0, 1.5, 2
 
 
 @dataclass(frozen=True)
-class Profile:
+class WeekProfile:
     """Seven factors, Monday first, with mean 1; `by` says what the data told apart."""
 
     factors: tuple[float, ...]
@@ -255,7 +255,7 @@ class MonthDay:
         return on.day == self.day or (is_last and on.day < self.day)
 
 
-def profile(days: Mapping[date, float]) -> Profile | None:
+def profile(days: Mapping[date, float]) -> WeekProfile | None:
     """Return the profile of the newest eight weeks, None where the data carries none.
 
     Each day is divided by the mean of the week around it, so that growth does not look like a
@@ -319,8 +319,8 @@ def _mean_around(
     return fmean(known) if len(known) >= 4 else 0.0
 
 
-def _profile(factors: Sequence[float], by: str, days: int) -> Profile:
-    return Profile(tuple(one / fmean(factors) for one in factors), by, days)
+def _profile(factors: Sequence[float], by: str, days: int) -> WeekProfile:
+    return WeekProfile(tuple(one / fmean(factors) for one in factors), by, days)
 
 
 def _spread(groups: Sequence[int], values: Sequence[float], count: int) -> float:

@@ -119,7 +119,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Difference:
+class CycleDifference:
     """How many credits more (or less, below 0) than a base."""
 
     credits: int
@@ -134,9 +134,9 @@ class Difference:
         return size if self.credits >= 0 else -size
 
 
-def difference(now: int | None, base: int | None) -> Difference | None:
+def difference(now: int | None, base: int | None) -> CycleDifference | None:
     """Return the difference to a base, None when either is unknown."""
-    return None if now is None or base is None else Difference(now - base, base)
+    return None if now is None or base is None else CycleDifference(now - base, base)
 
 
 def same_kind_before(windows: Iterable[Window], this: Window, *, most: int) -> list[Window]:

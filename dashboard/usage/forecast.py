@@ -18,7 +18,15 @@ from statistics import NormalDist, fmean, median
 from zoneinfo import ZoneInfo
 
 from dashboard.usage import burn_rate
-from dashboard.usage.burn_rate import FLAT, Curve, MonthDay, Profile, Rates, Reading, Ruler
+from dashboard.usage.burn_rate import (
+    FLAT,
+    CounterReading,
+    Curve,
+    MonthDay,
+    Rates,
+    Ruler,
+    WeekProfile,
+)
 
 # The range leaves out a tenth at either end: an 80 % range.
 EARLY, MIDDLE, LATE = 0.1, 0.5, 0.9
@@ -70,7 +78,7 @@ class Facts:
     end_at: datetime
     at: datetime
     zone: ZoneInfo
-    readings: tuple[Reading, ...] = ()
+    readings: tuple[CounterReading, ...] = ()
     days: Mapping[date, int] = field(default_factory=dict)
     included: int | None = None
     remaining: int | None = None
@@ -131,7 +139,7 @@ class Forecast:
     included: RunOut | None = None
     everything: RunOut | None = None
     used_at_end: Spread | None = None
-    week: Profile | None = None
+    week: WeekProfile | None = None
     month_day: MonthDay | None = None
     course: tuple[Step, ...] = ()
 
@@ -200,7 +208,7 @@ class _Past:
     ruler: Ruler
     days: list[Day]
     known_days: float
-    week: Profile | None
+    week: WeekProfile | None
     month_day: MonthDay | None
 
     def ahead(self, now: datetime, end: datetime) -> _Ahead:
@@ -241,7 +249,7 @@ def _past_of(facts: Facts, known: Curve | None, *, now: datetime) -> _Past:
     return _Past(ruler, days, sum(end - begin for begin, end, _ in placed), week, month_day)
 
 
-def _weighed(ruler: Ruler, week: Profile | None, month_day: MonthDay | None) -> list[float]:
+def _weighed(ruler: Ruler, week: WeekProfile | None, month_day: MonthDay | None) -> list[float]:
     """Return how many mean days' use is to be expected up to each midnight."""
     factors = week.factors if week else FLAT
     each = (

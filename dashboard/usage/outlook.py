@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from dashboard.keys.models import Account
-from dashboard.usage.burn_rate import MonthDay, Profile, Rates, Reading
+from dashboard.usage.burn_rate import CounterReading, MonthDay, Rates, WeekProfile
 from dashboard.usage.forecast import (
     HISTORY,
     Facts,
@@ -91,7 +91,9 @@ def _facts(account: Account, window: Window, reading: Snapshot, days: dict[date,
         window.end_at,
         reading.asked_at,
         account.team.zone,
-        tuple(Reading(one.at, one.used, one.prepaid) for one in points if one.used is not None),
+        tuple(
+            CounterReading(one.at, one.used, one.prepaid) for one in points if one.used is not None
+        ),
         days,
         reading.included_credits,
         reading.left,
@@ -191,7 +193,7 @@ def forecast_of(doc: dict[str, Any], *, as_of: datetime) -> Forecast:
         _run_out(doc["included"]),
         _run_out(doc["everything"]),
         _spread(doc["used_at_end"]),
-        Profile(tuple(week[0]), week[1], week[2]) if week else None,
+        WeekProfile(tuple(week[0]), week[1], week[2]) if week else None,
         MonthDay(*month_day) if month_day else None,
     )
 

@@ -17,7 +17,7 @@ from dashboard.usage.charts.cycles import cycle_columns, month_columns
 from dashboard.usage.forecast import Forecast, RunOut, Spread, Verdict
 from dashboard.usage.formatting import span
 from dashboard.usage.history import window_readings
-from dashboard.usage.history.window_readings import Course, Point, thinned
+from dashboard.usage.history.window_readings import Point, WindowReadings, thinned
 from dashboard.usage.models import CalendarMonth, Snapshot
 from dashboard.usage.standing import standing_of
 from dashboard.usage.windows import Window, overlapping
@@ -34,8 +34,8 @@ def reading(hours: float, left: int, *, included: int = 18500, prepaid: int = 20
     return Point(START + timedelta(hours=hours), included, left, used, used, 0, prepaid)
 
 
-def read(points: list[Point]) -> Course:
-    return Course(tuple(points), tuple(window_readings.marks(points)))
+def read(points: list[Point]) -> WindowReadings:
+    return WindowReadings(tuple(points), tuple(window_readings.marks(points)))
 
 
 def standing(at=AT, **changes):
@@ -84,7 +84,9 @@ def ran_out(early, median, late, verdict, **more) -> Forecast:
 def test_the_sentence_says_used_of_allowance_days_to_go_and_what_is_to_be_left():
     lasts = ran_out(None, None, None, Verdict.YES, used_at_end=Spread(13000, 13286, 14000))
 
-    chart = burn_down(CYCLE, Course(), frame=FRAME, standing=replace(standing(), outlook=lasts))
+    chart = burn_down(
+        CYCLE, WindowReadings(), frame=FRAME, standing=replace(standing(), outlook=lasts)
+    )
 
     assert chart["summary"] == (
         "9,300 of 18,500 credits used with 9 days to go. Lasts until renewal: yes. "
@@ -96,7 +98,7 @@ def test_the_sentence_names_the_days_between_which_the_credits_run_out():
     days = [AT + timedelta(days=n) for n in (2, 3, 5)]
     now = replace(standing(), outlook=ran_out(*days, Verdict.NO))
 
-    chart = burn_down(CYCLE, Course(), frame=FRAME, standing=now)
+    chart = burn_down(CYCLE, WindowReadings(), frame=FRAME, standing=now)
 
     assert chart["summary"].endswith(
         "Lasts until renewal: no; the included credits run out between 26 and 29 Nov, "
@@ -105,7 +107,7 @@ def test_the_sentence_names_the_days_between_which_the_credits_run_out():
 
 
 def test_without_a_forecast_it_is_too_early_to_say():
-    chart = burn_down(CYCLE, Course(), frame=FRAME, standing=standing())
+    chart = burn_down(CYCLE, WindowReadings(), frame=FRAME, standing=standing())
 
     assert chart["summary"].endswith(
         "with 9 days to go. Lasts until renewal: too early to say; no forecast has been made yet."
@@ -117,7 +119,7 @@ def test_where_the_renewal_lies_within_the_range_it_is_too_close_and_not_too_ear
     ends = Spread(18_200, 18_450, 19_000)
     now = replace(standing(), outlook=ran_out(*days, Verdict.TOO_EARLY, used_at_end=ends))
 
-    chart = burn_down(CYCLE, Course(), frame=FRAME, standing=now)
+    chart = burn_down(CYCLE, WindowReadings(), frame=FRAME, standing=now)
 
     assert chart["summary"].endswith(
         "Lasts until renewal: too close to say; the cycle is to end between 300 left and 500 "
@@ -176,7 +178,7 @@ def test_d9_a_change_of_plan_is_a_step_of_the_allowance_and_a_top_up_is_marked()
 def test_a_past_cycle_without_readings_says_so_and_shows_its_totals():
     past = Window("stripe", START, END, 8200, 3100, None, END + timedelta(days=1))
 
-    chart = burn_down(past, Course(), frame=Frame(END + timedelta(days=3), ISTANBUL, END))
+    chart = burn_down(past, WindowReadings(), frame=Frame(END + timedelta(days=3), ISTANBUL, END))
 
     assert chart["summary"] == (
         "Nobody read this cycle while it ran, so its course is not known. "

@@ -15,7 +15,14 @@ from dashboard.keys.models import Account
 from dashboard.usage.charts import compare
 from dashboard.usage.charts.chart import Frame
 from dashboard.usage.charts.compare import Lane, Stop
-from dashboard.usage.cycle_runs import Difference, Dot, Run, day_at, difference, same_kind_before
+from dashboard.usage.cycle_runs import (
+    CycleDifference,
+    Dot,
+    Run,
+    day_at,
+    difference,
+    same_kind_before,
+)
 from dashboard.usage.history.values import DAY
 from dashboard.usage.models import Snapshot
 from dashboard.usage.polling.ask import poll
@@ -94,7 +101,7 @@ def test_what_is_unknown_has_no_difference(now, base):
     ],
 )
 def test_per_cent_is_said_beside_a_base_only(credits, base, said):
-    assert compare.percent(Difference(credits, base)) == said
+    assert compare.percent(CycleDifference(credits, base)) == said
 
 
 def test_the_newest_day_is_compared_up_to_the_same_moment_and_not_with_a_whole_day():
@@ -104,7 +111,7 @@ def test_the_newest_day_is_compared_up_to_the_same_moment_and_not_with_a_whole_d
     assert compare.told(this, [last]) == (
         "9,300 credits used on day 21; 1,200 more than on day 21 of the last cycle (+15 %)."
     )
-    assert compare.same_moment(this, last) == Difference(1200, 8100)
+    assert compare.same_moment(this, last) == CycleDifference(1200, 8100)
 
 
 def test_d8_the_two_kinds_of_windows_are_never_compared():

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.usage.burn_rate import Reading, curve, month_day, profile
+from dashboard.usage.burn_rate import CounterReading, curve, month_day, profile
 from dashboard.usage.forecast import Facts, Forecast, RunOut, Verdict, forecast
 from tests.examples import examples
 
@@ -26,15 +26,15 @@ WEEK = (120, 110, 130, 115, 125, 0, 0)
 def even(per_day: float, until: datetime, *, every: timedelta = timedelta(hours=1)) -> list:
     """Return hourly readings of a counter that rises evenly."""
     steps = range(1, int((until - START) / every) + 1)
-    return [Reading(START + n * every, int(n * every / DAY * per_day)) for n in steps]
+    return [CounterReading(START + n * every, int(n * every / DAY * per_day)) for n in steps]
 
 
-def office(until: datetime) -> tuple[Reading, ...]:
+def office(until: datetime) -> tuple[CounterReading, ...]:
     """Return readings of each evening and night of a team that works from Monday to Friday."""
     found, used, moment = [], 0, START + timedelta(hours=11)
     while moment <= until:
         used += WEEK[moment.weekday()]
-        found += [Reading(moment, used), Reading(moment + timedelta(hours=5), used)]
+        found += [CounterReading(moment, used), CounterReading(moment + timedelta(hours=5), used)]
         moment += DAY
     return tuple(found)
 
@@ -73,11 +73,11 @@ def histories(draw) -> Facts:
     for gap, step in zip(hours, steps, strict=True):
         moment, used = moment + timedelta(hours=gap), max(0, used + step)
         if moment < END:
-            readings.append(Reading(moment, used))
+            readings.append(CounterReading(moment, used))
     late = draw(st.integers(0, 30))
     days = draw(st.dictionaries(st.integers(1, 60), st.integers(0, 500), max_size=40))
     return facts(
-        readings or [Reading(START + DAY, used)],
+        readings or [CounterReading(START + DAY, used)],
         included=draw(st.integers(1, 9000)),
         days={START.date() - n * DAY: credits for n, credits in days.items()},
         at=min(END - timedelta(minutes=1), moment + timedelta(hours=late)),
@@ -136,7 +136,7 @@ def test_more_credits_never_run_out_earlier(given_facts, more):
 def test_ten_times_the_use_of_ten_times_the_credits_runs_out_at_the_same_time(given_facts, times):
     scaled = replace(
         given_facts,
-        readings=tuple(Reading(one.at, one.used * times) for one in given_facts.readings),
+        readings=tuple(CounterReading(one.at, one.used * times) for one in given_facts.readings),
         days={day: credits * times for day, credits in given_facts.days.items()},
         included=given_facts.included * times,
         remaining=given_facts.remaining * times,
@@ -171,7 +171,10 @@ def test_an_even_use_runs_out_when_the_straight_line_says():
 
 def test_rates_are_of_the_last_day_of_the_cycle_and_of_what_is_left():
     slow = even(100, START + 9 * DAY)
-    fast = [Reading(slow[-1].at + timedelta(hours=n), slow[-1].used + 20 * n) for n in range(1, 25)]
+    fast = [
+        CounterReading(slow[-1].at + timedelta(hours=n), slow[-1].used + 20 * n)
+        for n in range(1, 25)
+    ]
 
     made = forecast(facts([*slow, *fast]))
 
@@ -187,7 +190,7 @@ def test_on_the_last_day_the_allowance_is_what_is_left():
 
 
 def test_a_team_that_uses_nothing_lasts():
-    made = forecast(facts([Reading(START + n * DAY, 0) for n in range(1, 11)]))
+    made = forecast(facts([CounterReading(START + n * DAY, 0) for n in range(1, 11)]))
 
     assert made.verdict == Verdict.YES
     assert (made.included.early, made.included.median, made.included.late) == (None, None, None)
@@ -202,7 +205,7 @@ def test_a_team_that_uses_nothing_lasts():
 def test_use_long_ago_of_a_team_that_is_idle_since_is_little_and_not_nothing(busy):
     days = {START.date() - n * DAY: 100 * (busy[0] <= n < busy[1]) for n in range(1, 70)}
 
-    made = forecast(facts([Reading(START + n * DAY, 0) for n in range(1, 11)], days=days))
+    made = forecast(facts([CounterReading(START + n * DAY, 0) for n in range(1, 11)], days=days))
 
     assert made.verdict == Verdict.YES
     assert 0 == made.used_at_end.low <= made.used_at_end.high < 600
@@ -302,8 +305,12 @@ def test_after_the_renewal_nothing_is_said_of_the_cycle_that_ended():
 
 def test_readings_of_another_window_and_of_the_future_are_left_out():
     readings = even(200, START + 10 * DAY)
-    strangers = [Reading(START - DAY, 9000), Reading(END + DAY, 5), Reading(END, 7)]
-    later = [Reading(START + 20 * DAY, 2999)]
+    strangers = [
+        CounterReading(START - DAY, 9000),
+        CounterReading(END + DAY, 5),
+        CounterReading(END, 7),
+    ]
+    later = [CounterReading(START + 20 * DAY, 2999)]
 
     plain = facts(readings)
 
@@ -313,7 +320,7 @@ def test_readings_of_another_window_and_of_the_future_are_left_out():
 
 def test_a_correction_takes_back_what_was_never_used():
     readings = even(200, START + 10 * DAY)
-    fallen = [*readings, Reading(START + 10 * DAY + timedelta(minutes=15), 1000)]
+    fallen = [*readings, CounterReading(START + 10 * DAY + timedelta(minutes=15), 1000)]
 
     made = forecast(facts(fallen))
 
@@ -334,7 +341,7 @@ def test_one_wrong_answer_between_right_ones_changes_nothing():
 
 def test_prepaid_use_is_use_once_the_included_credits_are_spent():
     spent = [
-        Reading(START + n * DAY, min(1000, 200 * n), 9000 - max(0, 200 * n - 1000))
+        CounterReading(START + n * DAY, min(1000, 200 * n), 9000 - max(0, 200 * n - 1000))
         for n in range(1, 11)
     ]
 
@@ -346,8 +353,8 @@ def test_prepaid_use_is_use_once_the_included_credits_are_spent():
 
 
 def test_a_top_up_is_not_use_and_a_full_stop_is_not_zero_demand():
-    stopped = [Reading(START + n * DAY, min(1000, 200 * n), 0) for n in range(1, 11)]
-    topped = [*stopped, Reading(START + 10 * DAY + timedelta(hours=1), 1000, 4000)]
+    stopped = [CounterReading(START + n * DAY, min(1000, 200 * n), 0) for n in range(1, 11)]
+    topped = [*stopped, CounterReading(START + 10 * DAY + timedelta(hours=1), 1000, 4000)]
 
     made = forecast(facts(topped, included=1000, prepaid=4000))
 
@@ -417,7 +424,7 @@ def test_a_batch_on_a_day_of_the_month_is_expected_then(number, is_due):
 def test_a_level_that_changed_for_good_is_the_level_from_then_on(times, since):
     per_day = [300 * (1 + 0.1 * (n % 3 - 1)) for n in range(since)]
     used = [sum(per_day[: n + 1]) * times for n in range(since)]
-    readings = [Reading(START + (n + 1) * DAY, int(one)) for n, one in enumerate(used)]
+    readings = [CounterReading(START + (n + 1) * DAY, int(one)) for n, one in enumerate(used)]
 
     made = forecast(facts(readings, days=earlier(lambda day: 300 + day.toordinal() % 3 * 20 - 20)))
 
@@ -431,7 +438,7 @@ def test_growth_is_no_profile_and_goes_on():
     readings, used = [], 0.0
     for n in range(1, 11):
         used += 100 * 1.02**n
-        readings.append(Reading(START + n * DAY, int(used)))
+        readings.append(CounterReading(START + n * DAY, int(used)))
 
     made = forecast(facts(readings, days=grown))
 
@@ -444,7 +451,9 @@ def test_growth_is_no_profile_and_goes_on():
 
 def test_a_campaign_that_is_over_does_not_go_on():
     steps = [100] * 4 + [800] * 5 + [100] * 6
-    readings = [Reading(START + (n + 1) * DAY, sum(steps[: n + 1])) for n in range(len(steps))]
+    readings = [
+        CounterReading(START + (n + 1) * DAY, sum(steps[: n + 1])) for n in range(len(steps))
+    ]
 
     made = forecast(facts(readings, included=9000, days=earlier(lambda day: 100)))
 
@@ -487,7 +496,9 @@ def test_the_course_has_each_local_midnight_across_a_clock_change():
 
 
 def test_a_curve_never_falls_and_ends_with_the_counter():
-    readings = [Reading(START + n * DAY, used) for n, used in enumerate([50, 40, 90, 70, 80], 1)]
+    readings = [
+        CounterReading(START + n * DAY, used) for n, used in enumerate([50, 40, 90, 70, 80], 1)
+    ]
 
     known = curve(readings, start=START, until=END, included=None)
 

@@ -15,7 +15,7 @@ from dashboard.removals.models import Charged, Removal, State
 from dashboard.usage import add_keys, tasks
 from dashboard.usage.models import CalendarMonth, Snapshot
 from dashboard.usage.polling import schedule
-from dashboard.usage.polling.ask import Turn, poll
+from dashboard.usage.polling.ask import PollTurn, poll
 from dashboard.usage.standing import standing
 from tests.conftest import NOON, add_key
 from tests.rembg.hostile import Line, http
@@ -234,7 +234,7 @@ def test_d21_what_ends_before_the_question_is_in_the_answer_and_what_ends_later_
     wire, key, account
 ):
     remove(account, 3)  # The account at hand does not know of them.
-    steps = Turn(account, NOON).steps()
+    steps = PollTurn(account, NOON).steps()
     call = next(steps)
     remove(account, 2)
 

@@ -15,7 +15,7 @@ from dashboard.usage.charts.chart import MOST_MARKS, Chart, Frame, chart, line
 from dashboard.usage.forecast import Step, Verdict
 from dashboard.usage.history import window_readings
 from dashboard.usage.history.values import Mark
-from dashboard.usage.history.window_readings import Course, Point
+from dashboard.usage.history.window_readings import Point, WindowReadings
 from dashboard.usage.models import Kind
 from dashboard.usage.standing import Standing
 from dashboard.usage.windows import Window
@@ -23,7 +23,7 @@ from dashboard.usage.windows import Window
 
 def burn_down(
     window: Window,
-    read: Course,
+    read: WindowReadings,
     *,
     frame: Frame,
     standing: Standing | None = None,
@@ -70,7 +70,7 @@ def _dot(at: datetime, credits: int | None) -> dict[str, Any]:
     return {"x": at.isoformat(), "y": credits}
 
 
-def _left(window: Window, read: Course) -> list[dict[str, Any]]:
+def _left(window: Window, read: WindowReadings) -> list[dict[str, Any]]:
     points = read.points
     dots: list[dict[str, Any]] = []
     for index, point in enumerate(points):
@@ -94,7 +94,7 @@ def _closing(window: Window, points: Sequence[Point]) -> int | None:
     return max(0, known[-1][1] - window.used)
 
 
-def _before(window: Window, read: Course) -> list[dict[str, Any]]:
+def _before(window: Window, read: WindowReadings) -> list[dict[str, Any]]:
     points = read.points
     if not points or points[0].left is None or points[0].included is None:
         return []
@@ -114,7 +114,7 @@ def _allowance(window: Window, points: Sequence[Point]) -> list[tuple[datetime, 
     return steps
 
 
-def _marks(window: Window, read: Course, *, frame: Frame) -> list[dict[str, str]]:
+def _marks(window: Window, read: WindowReadings, *, frame: Frame) -> list[dict[str, str]]:
     happened = [
         {
             "x": mark.at.isoformat(),

@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 
 from dashboard.usage import formatting
 from dashboard.usage.charts.chart import Chart, Frame, chart, line
-from dashboard.usage.cycle_runs import Difference, Run, day_at, difference, place_of
+from dashboard.usage.cycle_runs import CycleDifference, Run, day_at, difference, place_of
 from dashboard.usage.history.values import DAY
 
 
@@ -111,7 +111,7 @@ def _stops(now: Sequence[Stop], *, days: int) -> list[Stop]:
     return sorted([*ends, *now], key=lambda stop: stop.after)
 
 
-def same_moment(this: Run, base: Run) -> Difference | None:
+def same_moment(this: Run, base: Run) -> CycleDifference | None:
     """Return the difference now: the newest credits against the base's, so long after renewal.
 
     Of two closed cycles the totals are compared, whatever their lengths.
@@ -143,12 +143,12 @@ def told(this: Run, past: Sequence[Run]) -> str:
     return used + _told_difference(this, past, day)
 
 
-def signed(found: Difference) -> str:
+def signed(found: CycleDifference) -> str:
     """Return "+1,200" or "−300", with a true minus; "0" for none."""
     return _sign(found.credits) + formatting.number(abs(found.credits))
 
 
-def percent(found: Difference | None) -> str:
+def percent(found: CycleDifference | None) -> str:
     """Return "+15 %"; empty where the base is 0 or unknown."""
     if found is None or found.percent is None:
         return ""
@@ -230,7 +230,7 @@ def _table(
             why = next((one for one in told[:2] if isinstance(one, str)), None)
             rows[-1].append(signed(found) if found else why)
     if base:
-        head.append(_("Difference to the last"))
+        head.append(_("CycleDifference to the last"))
     return {"columns": head, "rows": rows}
 
 

@@ -61,7 +61,7 @@ NAMES = dict(zip(COLUMNS, Reading._fields, strict=True))
 
 
 @dataclass(frozen=True)
-class Source:
+class LoadedReadings:
     """Readings in order, and the windows that upstream listed."""
 
     readings: list[Reading]
@@ -79,7 +79,7 @@ def load(
     begin: datetime,
     end: datetime,
     cycles: Sequence[Cycle] | None = None,
-) -> Source:
+) -> LoadedReadings:
     """Return what happened in `[begin, end)` and just beside it.
 
     Two queries, one where the cycles are known, whatever the length of history; one more where
@@ -100,7 +100,7 @@ def load(
     found += _farther_back(good, settled_kinds(found, closings), closings, begin)
     found += _farther_on(good, settled_kinds(found, closings), closings, end)
     readings = settled_kinds(found, closings)
-    return Source(readings, _truly_listed(good, closings, readings))
+    return LoadedReadings(readings, _truly_listed(good, closings, readings))
 
 
 def closings_of(

@@ -53,7 +53,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Course:
+class WindowReadings:
     """What was read of one window, and what happened; neighbours nearer than `gap` are joined."""
 
     points: tuple[Point, ...] = ()
@@ -61,7 +61,7 @@ class Course:
     gap: timedelta = GAP
 
 
-def read(readings: SnapshotQuerySet, window: Window, *, hours_from: datetime) -> Course:
+def read(readings: SnapshotQuerySet, window: Window, *, hours_from: datetime) -> WindowReadings:
     """Return the course of a window; before `hours_from` readings are thinned by days (1 query)."""
     gap = GAP if window.start_at >= hours_from else GAP_OF_DAYS
     found = readings.good().within(start=window.start_at, end=window.end_at + LATE)
@@ -75,7 +75,7 @@ def read(readings: SnapshotQuerySet, window: Window, *, hours_from: datetime) ->
         for (before, _then), (kind, at) in pairwise(told)
         if before != kind
     ]
-    return Course(points, _in_order([*marks(points, gap=gap), *switches]), gap)
+    return WindowReadings(points, _in_order([*marks(points, gap=gap), *switches]), gap)
 
 
 def points_of(readings: SnapshotQuerySet) -> list[Point]:

@@ -120,10 +120,10 @@ class AccountPage:
         return self.window is not None and self.window == self.running
 
     @cached_property
-    def course(self) -> window_readings.Course:
+    def course(self) -> window_readings.WindowReadings:
         """What was read of the window that is shown, and what happened in it."""
         if self.window is None:
-            return window_readings.Course()
+            return window_readings.WindowReadings()
         readings = Snapshot.objects.filter(account=self.account)
         return window_readings.read(readings, self.window, hours_from=hours_from(self.at))
 

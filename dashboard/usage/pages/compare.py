@@ -23,7 +23,7 @@ from dashboard.usage.charts import compare
 from dashboard.usage.charts.chart import Chart, Frame
 from dashboard.usage.charts.compare import Lane
 from dashboard.usage.cycle_runs import (
-    Difference,
+    CycleDifference,
     Run,
     common_moment,
     day_at,
@@ -39,7 +39,7 @@ MOST_GREYS = 3
 
 
 @dataclass(frozen=True)
-class Row:
+class ComparedRow:
     """A cycle beside this one: what it had used at the same moment, and in all."""
 
     window: Window
@@ -49,7 +49,7 @@ class Row:
     why_url: str
     by_then: int | None
     total: int | None
-    difference: Difference | None
+    difference: CycleDifference | None
     is_read: bool
     days: int
     had_ended: bool
@@ -143,14 +143,14 @@ class ComparePage:
         return self.this.day
 
     @property
-    def rows(self) -> Sequence[Row]:
+    def rows(self) -> Sequence[ComparedRow]:
         """The cycles beside this one, the newest first."""
         return [self._row(run) for run in self.past]
 
-    def _row(self, run: Run) -> Row:
+    def _row(self, run: Run) -> ComparedRow:
         newest = self.this.newest
         found = compare.same_moment(self.this, run)
-        return Row(
+        return ComparedRow(
             run.window,
             self._span(run.window),
             self.page.link(run.window),

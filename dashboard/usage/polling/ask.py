@@ -79,7 +79,7 @@ def fetch(client: Client, question: Question) -> Answer:
 
 
 @dataclass
-class Turn:
+class PollTurn:
     """One account's turn: its keys in order, and the requests that are left of the two."""
 
     account: Account
@@ -187,7 +187,7 @@ def poll(account: Account, *, at: datetime, requests: int = MOST_REQUESTS) -> Sn
     At most `requests`, two or fewer (`schedule.requests_left`). What RemBG, the way to it or the
     keys refuse is written down, not raised.
     """
-    snapshot = finish(Turn(account, at, requests).steps())
+    snapshot = finish(PollTurn(account, at, requests).steps())
     if snapshot.is_good:
         look_ahead(account, snapshot)
     return snapshot
@@ -195,12 +195,12 @@ def poll(account: Account, *, at: datetime, requests: int = MOST_REQUESTS) -> Sn
 
 def read_cycles(account: Account, *, at: datetime) -> Snapshot:
     """Read the list of cycles; one request a key, two at most."""
-    return finish(Turn(account, at).read(CYCLES))
+    return finish(PollTurn(account, at).read(CYCLES))
 
 
 def read_month(account: Account, month: Month, *, at: datetime) -> Snapshot:
     """Read one UTC calendar month; one request a key, two at most."""
-    return finish(Turn(account, at).read(Question(Mode.MONTH, month)))
+    return finish(PollTurn(account, at).read(Question(Mode.MONTH, month)))
 
 
 def read_window(account: Account, start: datetime, *, at: datetime) -> Snapshot:
@@ -208,7 +208,7 @@ def read_window(account: Account, start: datetime, *, at: datetime) -> Snapshot:
 
     Its `includedCredits` is today's allowance (contract 2), so no past cycle takes it over.
     """
-    return finish(Turn(account, at).read(Question(Mode.WINDOW, start)))
+    return finish(PollTurn(account, at).read(Question(Mode.WINDOW, start)))
 
 
 def finish(steps: Steps) -> Snapshot:

@@ -20,7 +20,7 @@ from dashboard.keys.models import Account
 from dashboard.usage.models import Snapshot
 from dashboard.usage.outlook import look_ahead
 from dashboard.usage.polling import outages, schedule
-from dashboard.usage.polling.ask import Outcome, Steps, Turn
+from dashboard.usage.polling.ask import Outcome, PollTurn, Steps
 from dashboard.usage.polling.schedule import Due
 
 BATCH, TOGETHER = 200, 10  # Accounts found, and claimed, at a time.
@@ -109,7 +109,7 @@ class Round:
             while True:
                 while len(under_way) < self.threads and (one := next(turns, None)):
                     self.count += 1
-                    go_on(one.account, Turn(one.account, self.clock(), one.requests).steps())
+                    go_on(one.account, PollTurn(one.account, self.clock(), one.requests).steps())
                 if not under_way:
                     return
                 for future in wait(under_way, return_when=FIRST_COMPLETED).done:
