@@ -21,7 +21,8 @@ class JsonFormatter(logging.Formatter):
             "message": record.getMessage(),
         }
         line |= {name: getattr(record, name) for name in EXTRAS if hasattr(record, name)}
-        if record.exc_info:
+        # Below an error Django adds one of its own making: that somebody may not do this (403).
+        if record.exc_info and record.levelno >= logging.ERROR:
             line["error"] = self.formatException(record.exc_info)
         if record.stack_info:
             line["stack"] = self.formatStack(record.stack_info)

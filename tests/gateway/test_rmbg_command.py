@@ -357,6 +357,15 @@ def test_a_wrong_wish_is_refused_before_anything_is_done(photos, settings, argum
     assert not Path("out").exists()
 
 
+def test_an_output_that_cannot_be_made_is_named_and_not_the_picture(photos, sandbox):
+    Path("taken").write_bytes(b"a file, not a folder")
+
+    said = Said(photos / "a.jpg", "-o", "taken/deep/a.webp")
+
+    assert said.code == 1
+    assert "FAILED   photos/a.jpg: taken" in said.err and "no credit" in said.err
+
+
 def test_a_folder_without_pictures_is_a_failure(photos, sandbox):
     Path("empty").mkdir()
 

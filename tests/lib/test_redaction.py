@@ -95,3 +95,17 @@ def test_what_is_remembered_is_bounded_and_the_oldest_forgotten(monkeypatch):
     assert redaction.redact("filler-000000") == "filler-000000"
     assert redaction.redact(f"filler-{redaction.KEPT:06}") == redaction.MASK
     assert len(redaction._known) == redaction.KEPT
+
+
+def test_a_refusal_is_a_line_and_an_error_has_its_traceback():
+    def act(logger):
+        try:
+            raise PermissionError("not yours")
+        except PermissionError:
+            logger.warning("Forbidden", exc_info=True)
+            logger.exception("failed")
+
+    forbidden, failed = map(json.loads, logged(act).splitlines())
+
+    assert "error" not in forbidden
+    assert "PermissionError: not yours" in failed["error"]

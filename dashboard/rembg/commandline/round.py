@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import ceil
 from multiprocessing import TimeoutError
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
@@ -176,7 +177,7 @@ class RemovalRound:
             return Outcome.failed(job, error, tries=stage.tries)
         except OSError as exc:
             charged: Fact = "unknown" if stage.is_sent else "no"
-            return Outcome(job, "failed", exc.strerror or str(exc), charged)
+            return Outcome(job, "failed", _told(exc, job), charged)
         finally:
             stage.end()
 
@@ -219,7 +220,7 @@ class RemovalRound:
                 if pause is None:
                     raise
                 stage.is_sent = False
-                self._tell(stage, f"{error.message} Trying again in {pause:.0f} s.")
+                self._tell(stage, f"{error.message} Trying again in {ceil(pause)} s.")
                 if self._stopping.wait(pause):
                     raise
 
@@ -276,6 +277,14 @@ def stoppable(one: RemovalRound) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _told(exc: OSError, job: Job) -> str:
+    """Say what was refused, and of which file where that is not the picture itself."""
+    reason = exc.strerror or str(exc)
+    if exc.filename is None or str(exc.filename) == str(job.source):
+        return reason
+    return f"{exc.filename}: {reason}"
 
 
 def _copy(target: BinaryIO, stdout: BinaryIO) -> None:
